@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The only makefile; everything built goes to $(BUILD). Long commands: make V=1.
+#   make · make check · make demo · make lint · make bench · make install DESTDIR= prefix=/usr
+#   CC=clang   SAN=address,undefined | thread   BUILD=dir
+
+CC      ?= cc
+CLANG   ?= clang
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpftool)
+BUILD   ?= build
+SAN     ?=
+prefix  ?= /usr/local
+bindir  ?= $(prefix)/bin
+libexecdir ?= $(prefix)/libexec/kmlab
+datadir ?= $(prefix)/share/kmlab
+VERSION := 0.1
+
+ifeq ($(V),)
+Q := @
+say = @printf '  %-8s %s\n' $(1) $(patsubst $(BUILD)/%,%,$(2))
+endif
+
+# ---- what this machine has; a missing library drops its part out, with a sentence at run time ----
+have_header = $(shell printf '\#include <$(1)>\n' | $(CC) $(2) -E -x c - >/dev/null 2>&1 && echo 1)
+LIBPERF := $(BUILD)/libperf
+HAVE_LIBPERF := $(wildcard $(LIBPERF)/lib/libperf.a)
+HAVE_LIBBPF  := $(call have_header,bpf/libbpf.h)
+HAVE_BTF     := $(wildcard /sys/kernel/btf/vmlinux)
+CAN_CAPTURE  := $(and $(HAVE_LIBBPF),$(shell command -v $(CLANG) 2>/dev/null),$(shell command -v $(BPFTOOL) 2>/dev/null))
+
+comma  := ,
+WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith
+OPT    := -O2 -g
+ifneq ($(SAN),)
+OPT    := -O1 -g -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
+BUILD  := $(BUILD)/$(subst $(comma),-,$(SAN))
+endif
+CPPFLAGS += -D_GNU_SOURCE -DKMLAB_VERSION='"$(VERSION)"' -DKMLAB_LIBEXECDIR='"$(libexecdir)"' \
+            -DKMLAB_DATADIR='"$(datadir)"' -Iengine/include -I.
+CFLAGS  ?= $(OPT)
+ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(EXTRA_CFLAGS) -MMD -MP
+EXTRA_CFLAGS ?=
+LDLIBS_BASE := -lsqlite3 -lzstd -lxxhash -lm
+
+ifneq ($(HAVE_LIBPERF),)
+PERF_CFLAGS := -DHAVE_LIBPERF -I$(LIBPERF)/include
+PERF_LIBS   := $(LIBPERF)/lib/libperf.a $(LIBPERF)/lib/libapi.a
+endif
+
+# ---- folders: sources by wildcard; NAME_main.c is a program of its own ----
+folders := engine traces results replay analysis
+sources = $(filter-out %_main.c %.bpf.c,$(wildcard $(1)/*.c))
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1)))
+archive = $(BUILD)/lib/libkmlab-$(1).a
+archives := $(foreach f,$(folders),$(call archive,$(f)))
+# Link order: verbs, nouns, engine.
+verbs  := $(call archive,replay) $(call archive,analysis)
+nouns  := $(call archive,traces) $(call archive,results) $(call archive,engine)
+
+programs := $(BUILD)/kmlab
+ifneq ($(CAN_CAPTURE),)
+ifneq ($(HAVE_BTF)$(wildcard $(BUILD)/vmlinux.h),)
+programs += $(BUILD)/kmlab-capture
+endif
+endif
+programs += $(BUILD)/kmlab-workload
+
+all: $(programs)
+
+$(BUILD)/obj/%.o: %.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(CPPFLAGS) $(FLAGS_$(firstword $(subst /, ,$<))) -c $< -o $@
+
+FLAGS_replay := $(PERF_CFLAGS)
+
+# SQL schemas as C strings: the .sql files stay the single source.
+$(BUILD)/schema_%.h: %/schema.sql
+	$(call say,SQL,$<)
+	$(Q)mkdir -p $(@D) && { echo 'static const char km_$*_schema[] ='; \
+		sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' $<; echo ';'; } > $@.tmp && mv $@.tmp $@
+$(call objects,traces): $(BUILD)/schema_traces.h
+$(call objects,results): $(BUILD)/schema_results.h
+FLAGS_traces := -I$(BUILD)
+FLAGS_results := -I$(BUILD)
+
+# Scripts and styles are read by the assembler, which -MMD does not see.
+$(BUILD)/obj/analysis/plots.o: $(wildcard analysis/plots/*.gp) analysis/report.css
+
+define archive_rule
+$(call archive,$(1)): $(call objects,$(1))
+	$$(call say,AR,$$@)
+	$$(Q)mkdir -p $$(@D) && rm -f $$@ && ar rcs $$@ $$^
+endef
+$(foreach f,$(folders),$(eval $(call archive_rule,$(f))))
+
+$(BUILD)/kmlab: $(BUILD)/obj/kmlab.o $(verbs) $(nouns)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $^ $(PERF_LIBS) $(LDLIBS_BASE) $(LDLIBS) -ldl -o $@
+
+$(BUILD)/kmlab-workload: $(BUILD)/obj/capture/workload_main.o
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $^ -lpthread -o $@
+
+# ---- capture: vmlinux.h and the skeleton are made from this machine's kernel at build time ----
+$(BUILD)/vmlinux.h:
+	$(call say,BTF,$@)
+	$(Q)mkdir -p $(@D) && $(BPFTOOL) btf dump file /sys/kernel/btf/vmlinux format c > $@.tmp && mv $@.tmp $@
+
+bpf_arch := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
+$(BUILD)/obj/capture/record.bpf.o: capture/record.bpf.c $(wildcard capture/*.h) $(BUILD)/vmlinux.h
+	$(call say,BPF,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) -g -O2 -target bpf -D__TARGET_ARCH_$(bpf_arch) -I$(BUILD) -I. -Wall \
+		-Wno-missing-declarations -c $< -o $@.tmp
+	$(Q)$(BPFTOOL) gen object $@ $@.tmp && rm -f $@.tmp
+
+$(BUILD)/record.skel.h: $(BUILD)/obj/capture/record.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name record_bpf > $@.tmp && mv $@.tmp $@
+
+capture_objects := $(call objects,capture) $(BUILD)/obj/capture/capture_main.o
+$(capture_objects): $(BUILD)/record.skel.h
+FLAGS_capture := -I$(BUILD)
+$(BUILD)/obj/capture/workload_main.o: FLAGS_capture :=
+
+$(BUILD)/kmlab-capture: $(capture_objects) $(nouns)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $^ -lbpf -lelf -lz $(LDLIBS_BASE) $(LDLIBS) -lpthread -o $@
+
+# ---- libperf, from the kernel source Debian ships ----
+libperf: $(LIBPERF)/lib/libperf.a
+$(LIBPERF)/lib/libperf.a:
+	$(call say,LIBPERF,$@)
+	$(Q)./.ci/libperf $(abspath $(LIBPERF))
+
+# ---- tests ----
+unit_sources := $(wildcard $(addsuffix /tests/t_*.c,$(folders)))
+unit_tests   := $(patsubst %.c,$(BUILD)/tests/%,$(unit_sources))
+cli_tests    := $(wildcard */tests/t_*.sh)
+
+# A test may use its own folder's archive and what lies below it.
+below_engine   := $(call archive,engine)
+below_traces   := $(call archive,traces) $(below_engine)
+below_results  := $(call archive,results) $(below_engine)
+below_replay   := $(call archive,replay) $(nouns)
+below_analysis := $(call archive,analysis) $(nouns)
+define unit_rule
+$(BUILD)/tests/$(1)/tests/%: $(BUILD)/obj/$(1)/tests/%.o $(below_$(1))
+	$$(call say,LD,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(ALL_CFLAGS) $$^ $$(if $$(filter replay,$(1)),$$(PERF_LIBS)) \
+		$$(if $$(filter engine,$(1)),,$$(LDLIBS_BASE)) $$(LDLIBS) -lm -o $$@
+endef
+$(foreach f,$(folders),$(eval $(call unit_rule,$(f))))
+.SECONDARY:
+
+tests: $(unit_tests)
+
+# Unit and CLI tests of this build. KMLAB and KMLAB_BUILD tell the scripts what to run.
+test_env = KMLAB=$(abspath $(BUILD)/kmlab) KMLAB_BUILD=$(abspath $(BUILD)) LC_ALL=C
+prove: all tests
+	$(Q)$(test_env) prove --failures --comments --timer --exec '' $(unit_tests) $(if $(SAN),,$(cli_tests) .ci/lint)
+
+# Both README commands begin here: a fresh machine gets what is missing, then make starts anew and sees it.
+deps:
+	$(Q)./.ci/deps
+
+lint: $(call archive,engine)
+	$(Q)./.ci/lint $(BUILD)
+
+build-all: deps
+	$(Q)$(MAKE) --no-print-directory libperf || true
+	$(Q)$(MAKE) --no-print-directory all tests
+
+# Unit, CLI and lint parts; then the unit tests again under the sanitizers.
+check: build-all
+	$(Q)$(MAKE) --no-print-directory SAN=address,undefined all tests
+	$(Q)$(MAKE) --no-print-directory SAN=thread all tests
+	$(Q)$(MAKE) --no-print-directory prove-all
+
+san_tests = $(foreach s,address-undefined thread,$(patsubst $(BUILD)/tests/%,$(BUILD)/$(s)/tests/%,$(unit_tests)))
+prove-all:
+	$(Q)$(test_env) prove --failures --comments --timer --exec '' $(unit_tests) $(san_tests) $(cli_tests) .ci/lint
+
+demo: build-all
+	$(Q)KMLAB=$(abspath $(BUILD)/kmlab) ./analysis/demo.sh
+
+install: all
+	$(Q)install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(datadir)/samples
+	$(Q)install -m 755 $(BUILD)/kmlab $(DESTDIR)$(bindir)/kmlab
+	$(Q)install -m 755 $(filter-out $(BUILD)/kmlab,$(programs)) $(DESTDIR)$(libexecdir)/
+	$(Q)install -m 644 $(wildcard traces/samples/*.kmt) $(DESTDIR)$(datadir)/samples/
+
+clean:
+	$(Q)rm -rf $(BUILD)
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+.PHONY: all tests prove prove-all deps lint build-all check demo install clean libperf

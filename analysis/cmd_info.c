@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * kmlab info T.kmt: what is in a trace, what was lost and filtered, and what the repair pass
+ * decided. One list of facts serves the JSON document and the tables (there a group's name is a
+ * prefix).
+ */
+#include "analysis.h"
+
+#include "results/emit.h"
+#include "results/query.h"
+#include "results/term.h"
+#include "traces/repair.h"
+#include "traces/trace.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- gathering ---- */
+
+struct info {
+	struct km_trace *trace;
+	struct km_trace_counts counts; /* recorded: corrected by counting where necessary */
+	struct km_repair_counts repair;
+	uint64_t events, fired, lost, file_bytes, chunk_bytes;
+	uint32_t caches, sites, tasks;
+	size_t gaps;
+};
+
+/* Names in table `repair` and where they go. */
+#define REPAIR_FIELDS(X)                                                                           \
+	X(implied_frees)                                                                           \
+	X(cross_api_frees)                                                                         \
+	X(preexisting_frees)                                                                       \
+	X(double_large)                                                                            \
+	X(open)                                                                                    \
+	X(open_bytes)                                                                              \
+	X(matched_frees)                                                                           \
+	X(null_frees)                                                                              \
+	X(failed_allocs)                                                                           \
+	X(page_splits)
+
+/* What finishing the trace stored; false when it is not all there. */
+static bool stored_repair(struct sqlite3 *db, struct km_repair_counts *repair)
+{
+	struct km_query *row = NULL;
+	unsigned found = 0, wanted = 0;
+
+	if (km_query_open(db, "SELECT name, count FROM repair", &row, NULL))
+		return false;
+	while (km_query_step(row, NULL) > 0) {
+		const char *name = km_query_text(row, 0);
+		uint64_t count = (uint64_t)km_query_i64(row, 1);
+
+#define X(field)                                                                                   \
+	if (name && !strcmp(name, #field)) {                                                       \
+		repair->field = count;                                                             \
+		found++;                                                                           \
+	}
+		REPAIR_FIELDS(X)
+#undef X
+	}
+	km_query_close(row);
+#define X(field) wanted++;
+	REPAIR_FIELDS(X)
+#undef X
+	return found == wanted;
+}
+
+/* A capture that was killed has no counts yet: read its events. */
+static int count_events(struct info *info, struct km_err *err)
+{
+	struct km_trace_cursor *cursor = NULL;
+	struct km_repair *repair = NULL;
+	struct km_repair_step step;
+	struct km_event events[256];
+	size_t got = 1;
+	int code = km_repair_new(&repair);
+
+	memset(info->counts.recorded, 0, sizeof(info->counts.recorded));
+	if (!code)
+		code = km_trace_cursor_open(info->trace, NULL, &cursor, err);
+	else
+		km_fail(err, code, "no memory to count the events");
+	while (!code && got) {
+		code = km_trace_next(cursor, events, 256, &got, err);
+		for (size_t i = 0; !code && i < got; i++) {
+			if (events[i].kind < KM_NR_EVENT_KINDS)
+				info->counts.recorded[events[i].kind]++;
+			if (km_repair_feed(repair, &events[i], &step))
+				code = km_fail(err, -ENOMEM, "no memory to pair the events");
+		}
+	}
+	if (!code)
+		km_repair_counts(repair, &info->repair);
+	km_trace_cursor_close(cursor);
+	km_repair_delete(repair);
+	return code;
+}
+
+static uint64_t payload_bytes(struct sqlite3 *db)
+{
+	struct km_query *row = NULL;
+	uint64_t bytes = 0;
+
+	if (!km_query_open(db, "SELECT sum(length(payload)) FROM chunk", &row, NULL) &&
+	    km_query_step(row, NULL) > 0)
+		bytes = (uint64_t)km_query_i64(row, 0);
+	km_query_close(row);
+	return bytes;
+}
+
+static int gather(struct info *info, struct km_err *err)
+{
+	struct km_trace *trace = info->trace;
+	struct sqlite3 *db = km_trace_db(trace);
+	uint64_t recorded = 0;
+	uint32_t count;
+	struct stat status;
+	int code = km_trace_counts(trace, &info->counts);
+
+	if (code && code != -ENOENT)
+		return km_fail(err, code, "the counts of %s cannot be read", km_trace_path(trace));
+	info->events = km_trace_events(trace);
+	for (unsigned i = 0; i < KM_NR_EVENT_KINDS; i++)
+		recorded += info->counts.recorded[i];
+	if (!stored_repair(db, &info->repair) || recorded != info->events) {
+		code = count_events(info, err);
+		if (code)
+			return code;
+	}
+	for (unsigned i = 0; i < KM_NR_EVENT_KINDS; i++)
+		info->fired += info->counts.fired[i];
+	for (unsigned i = 0; i < KM_NR_LOSS_CAUSES; i++)
+		info->lost += info->counts.lost[i];
+	info->chunk_bytes = payload_bytes(db);
+	if (!stat(km_trace_path(trace), &status))
+		info->file_bytes = (uint64_t)status.st_size;
+	km_trace_caches(trace, &count);
+	info->caches = count ? count - 1 : 0;
+	km_trace_site_table(trace, &count);
+	info->sites = count ? count - 1 : 0;
+	km_trace_tasks(trace, &count);
+	info->tasks = count ? count - 1 : 0;
+	km_trace_gaps(trace, &info->gaps);
+	return 0;
+}
+
+/* ---- printing ---- */
+
+struct sink {
+	struct km_json *json;   /* or NULL */
+	struct km_table *table; /* or NULL */
+	const char *group;      /* NULL: top level */
+};
+
+static void key_cell(struct sink *sink, const char *key)
+{
+	km_table_cellf(sink->table, "%s%s%s", sink->group ? sink->group : "",
+		       sink->group ? "." : "", key);
+}
+
+static void put_group(struct sink *sink, const char *group)
+{
+	sink->group = group;
+	if (sink->json)
+		km_json_object(sink->json, group);
+}
+
+static void put_end(struct sink *sink)
+{
+	sink->group = NULL;
+	if (sink->json)
+		km_json_close(sink->json);
+}
+
+static void put_u64(struct sink *sink, const char *key, uint64_t value)
+{
+	if (sink->json) {
+		km_json_u64(sink->json, key, value);
+		return;
+	}
+	key_cell(sink, key);
+	km_table_cellf(sink->table, "%" PRIu64, value);
+}
+
+static void put_str(struct sink *sink, const char *key, const char *value)
+{
+	if (sink->json) {
+		km_json_str(sink->json, key, value);
+		return;
+	}
+	key_cell(sink, key);
+	km_table_cell(sink->table, value);
+}
+
+static void put_bool(struct sink *sink, const char *key, bool value)
+{
+	if (sink->json)
+		km_json_bool(sink->json, key, value);
+	else
+		put_str(sink, key, value ? "true" : "false");
+}
+
+static void put_f64(struct sink *sink, const char *key, double value)
+{
+	char text[32] = "";
+
+	if (sink->json) {
+		km_json_f64(sink->json, key, value);
+		return;
+	}
+	if (!isnan(value))
+		snprintf(text, sizeof(text), "%.2f", value);
+	put_str(sink, key, text);
+}
+
+static void put_counts(struct sink *sink, const struct info *info)
+{
+	const struct km_trace_counts *counts = &info->counts;
+
+	put_group(sink, "events");
+	for (unsigned i = 0; i < KM_NR_EVENT_KINDS; i++)
+		if (counts->recorded[i] || counts->fired[i])
+			put_u64(sink, km_event_name(i), counts->recorded[i]);
+	put_end(sink);
+	put_u64(sink, "events_total", info->events);
+	put_u64(sink, "fired", info->fired);
+	put_u64(sink, "recorded", info->events);
+	put_u64(sink, "lost_total", info->lost);
+	put_group(sink, "lost");
+	for (unsigned i = 0; i < KM_NR_LOSS_CAUSES; i++)
+		put_u64(sink, km_loss_cause_names[i], counts->lost[i]);
+	put_end(sink);
+	put_group(sink, "filtered");
+	put_u64(sink, "null", counts->filtered_null);
+	put_u64(sink, "self", counts->filtered_self);
+	put_u64(sink, "sampled", counts->filtered_sampled);
+	put_end(sink);
+	put_u64(sink, "gaps", info->gaps);
+}
+
+static void put_all(struct sink *sink, const struct info *info)
+{
+	const struct km_trace *trace = info->trace;
+	double events = info->events ? (double)info->events : NAN;
+
+	put_str(sink, "kernel", km_trace_meta(trace, "kernel"));
+	put_u64(sink, "cpus", km_trace_cpus(trace));
+	put_str(sink, "profile", km_trace_meta(trace, "profile"));
+	put_str(sink, "command", km_trace_meta(trace, "command"));
+	put_str(sink, "started", km_trace_meta(trace, "started"));
+	put_u64(sink, "duration_ns", km_trace_duration_ns(trace));
+	put_bool(sink, "complete", km_trace_complete(trace));
+	put_counts(sink, info);
+	put_f64(sink, "bytes_per_event", (double)info->file_bytes / events);
+	put_f64(sink, "chunk_bytes_per_event", (double)info->chunk_bytes / events);
+	put_u64(sink, "file_bytes", info->file_bytes);
+	put_u64(sink, "caches", info->caches);
+	put_u64(sink, "sites", info->sites);
+	put_u64(sink, "tasks", info->tasks);
+	put_group(sink, "repair");
+#define X(field) put_u64(sink, #field, info->repair.field);
+	REPAIR_FIELDS(X)
+#undef X
+	put_end(sink);
+}
+
+static void print_info(const struct info *info, enum km_format format)
+{
+	static const char *const titles[] = {"fact", "value>"};
+	struct km_json json;
+	struct sink sink = {0};
+
+	if (format == KM_FORMAT_JSON) {
+		km_json_begin(&json, stdout);
+		km_json_u64(&json, "schema", 1);
+		sink.json = &json;
+		put_all(&sink, info);
+		km_json_end(&json);
+		return;
+	}
+	sink.table = km_table_new(2, titles);
+	put_all(&sink, info);
+	km_table_print(sink.table, stdout, format);
+	km_table_free(sink.table);
+}
+
+/* ---- the command ---- */
+
+struct info_args {
+	const char *file;
+	enum km_format format;
+};
+
+static const struct argp_option options[] = {
+	{"format", 'f', "FORMAT", 0, "table, json, csv or tsv", 0},
+	{"quiet", 'q', NULL, 0, "No notes on stderr", 0},
+	{0}};
+
+static int parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct info_args *args = state->input;
+
+	switch (key) {
+	case 'f':
+		if (km_format_parse(arg, &args->format))
+			argp_error(state, "unknown format '%s'; it is table, json, csv or tsv",
+				   arg);
+		return 0;
+	case 'q':
+		km_quiet = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (args->file)
+			argp_error(state, "one trace at a time; '%s' is a second", arg);
+		args->file = arg;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "no trace given; make one with kmlab capture");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+int km_cmd_info(int argc, char **argv)
+{
+	static const char doc[] =
+		"Say what is in a trace, what was lost, and how incomplete events were read.\v"
+		"fired = recorded + lost + filtered. The repair numbers tell what was decided "
+		"about "
+		"events that do not pair up: frees never seen, frees of objects older than the "
+		"trace.\n\n"
+		"EXAMPLES\n"
+		"  kmlab info t.kmt\n"
+		"  kmlab info t.kmt --format json";
+	const struct argp argp = {options, parse_option, "T.kmt", doc, 0, 0, 0};
+	struct info_args args = {0};
+	struct info info = {0};
+	struct km_err err = {""};
+	int code = KM_EXIT_OK;
+
+	argp_err_exit_status = KM_EXIT_ERROR;
+	if (argp_parse(&argp, argc, argv, 0, NULL, &args))
+		return KM_EXIT_ERROR;
+	if (km_trace_open(args.file, &info.trace, &err))
+		return km_error("%s", err.text);
+	if (gather(&info, &err)) {
+		code = km_error("%s", err.text);
+	} else {
+		print_info(&info, args.format);
+		if (!km_trace_complete(info.trace))
+			km_note("%s was not finished: it holds what was stored before its capture "
+				"ended",
+				args.file);
+	}
+	km_trace_close(info.trace);
+	return code;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the files that build figures share. */
+#ifndef KMLAB_FIGURES_H
+#define KMLAB_FIGURES_H
+
+#include "figure.h"
+
+int km_figure_no_memory(struct km_err *err); /* -ENOMEM with its sentence */
+
+int km_build_mapping_latency(const struct km_figure_context *context, struct km_figure *figure,
+			     struct km_err *err);
+int km_build_mapping_memory(const struct km_figure_context *context, struct km_figure *figure,
+			    struct km_err *err);
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The three layers of a machine, each an ops table. A model file implements one of them and is
+ * named in engine/registry.c; a layer reaches the ones below it only through struct km_machine.
+ *
+ * Common rules: `self` is the model's own state, from create() to destroy(). `cpu` < machine->cpus
+ * is the CPU the call runs on; calls run to completion one after another. gfp bits are those of
+ * gfp.h. Failure is a value (KM_PFN_NONE, 0, negative errno), never an exit. validate() walks
+ * everything and returns 0, or -EINVAL when an invariant is broken.
+ */
+#ifndef KMLAB_MODEL_H
+#define KMLAB_MODEL_H
+
+#include <kmlab/env.h>
+#include <kmlab/gfp.h>
+#include <kmlab/profile.h>
+
+struct km_machine;
+
+/* ---- pages: mm/page_alloc.c ---- */
+
+/* What the page layer holds now; all in pages unless said otherwise. */
+struct km_page_usage {
+	uint64_t managed;
+	uint64_t free;                      /* free lists and per-CPU lists */
+	uint64_t free_pcp;                  /* of these, on per-CPU lists */
+	uint64_t free_blocks[KM_NR_ORDERS]; /* /proc/buddyinfo: blocks, all zones */
+	uint64_t pageblocks;                /* 2 MiB blocks that are wholly managed */
+	uint64_t pageblocks_unmovable;      /* of these, with at least one unmovable page in use */
+	uint64_t pageblocks_free;           /* of these, wholly free (in buddy lists) */
+};
+
+struct km_page_ops {
+	const char *name;
+	int (*create)(struct km_machine *machine, void **self);
+	void (*destroy)(void *self);
+	/* 1 << order pages, naturally aligned; KM_PFN_NONE when Linux would return NULL. */
+	km_pfn (*alloc)(void *self, unsigned cpu, uint32_t gfp, unsigned order);
+	/* Any naturally aligned sub-block of an allocated block may be freed. */
+	void (*free)(void *self, unsigned cpu, km_pfn pfn, unsigned order);
+	/* alloc_pages_bulk(): order-0 pages into pfns[]; how many were filled. */
+	unsigned (*alloc_bulk)(void *self, unsigned cpu, uint32_t gfp, unsigned wanted,
+			       km_pfn *pfns);
+	/* Drain this CPU's lists (cpu < 0: all) to the buddy. May be NULL. */
+	void (*drain)(void *self, int cpu);
+	void (*usage)(void *self, struct km_page_usage *usage);
+	int (*validate)(void *self);
+};
+
+/* ---- slab: mm/slub.c, mm/slab_common.c ---- */
+
+#define KM_SLAB_HWCACHE_ALIGN 0x1u
+#define KM_SLAB_RECLAIM_ACCOUNT 0x2u
+#define KM_SLAB_ACCOUNT 0x4u
+#define KM_SLAB_CACHE_DMA 0x8u
+#define KM_SLAB_TYPESAFE_BY_RCU 0x10u
+#define KM_SLAB_CTOR 0x20u /* has a constructor */
+#define KM_SLAB_NO_MERGE 0x40u
+#define KM_SLAB_KMALLOC 0x80u /* one of the kmalloc classes */
+#define KM_SLAB_NO_SHEAVES 0x100u
+#define KM_SLAB_PANIC 0x200u /* accepted, no effect */
+
+/* What kmem_cache_create() is told. */
+struct km_cache_spec {
+	const char *name;
+	uint32_t object_size;    /* bytes */
+	uint32_t align;          /* 0 = none asked */
+	uint32_t flags;          /* KM_SLAB_* */
+	uint32_t freeptr_offset; /* custom free-pointer offset + 1; 0 = none (6.12+) */
+	uint32_t sheaf_capacity; /* 6.18+; 0 = not asked */
+	/*
+	 * Geometry read from a live kernel overrides the calculation where nonzero: a trace knows
+	 * what the kernel used, even where its inputs are not visible.
+	 */
+	uint32_t size_known;
+	uint8_t order_known_plus_one;
+};
+
+/* The counts sysfs shows for one cache (kernel-facts: B.12), plus geometry. */
+struct km_cache_info {
+	const char *name;
+	uint32_t object_size, size, align, inuse, offset; /* bytes */
+	uint32_t objects_per_slab, order, min_partial, cpu_partial, cpu_partial_slabs;
+	uint32_t sheaf_capacity;
+	uint64_t slabs, total_objects, partial, objects; /* objects: slabinfo's active_objs */
+	uint64_t cpu_slabs;                              /* sysfs cpu_slabs */
+	uint64_t live; /* objects handed out and not freed: what no kernel file shows */
+};
+
+struct km_slab_ops {
+	const char *name;
+	int (*create)(struct km_machine *machine, void **self);
+	void (*destroy)(void *self);
+	/* A cache handle, or NULL without memory. Merging may return an existing handle. */
+	void *(*cache_create)(void *self, const struct km_cache_spec *spec);
+	/* Address of an object, 0 on failure. node -1 = no preference. */
+	uint64_t (*alloc)(void *self, void *cache, unsigned cpu, uint32_t gfp, int node);
+	/* 0, or -EFAULT: addr is not an object of this layer. The cache is found from the address.
+	 */
+	int (*free)(void *self, unsigned cpu, uint64_t addr);
+	/* kmem_cache_alloc_bulk / kmem_cache_free_bulk; how many were allocated. May be NULL. */
+	unsigned (*alloc_bulk)(void *self, void *cache, unsigned cpu, uint32_t gfp, unsigned n,
+			       uint64_t *addrs);
+	void (*free_bulk)(void *self, unsigned cpu, unsigned n, uint64_t *addrs);
+	void (*shrink)(void *self, void *cache, unsigned cpu); /* may be NULL */
+	/* The cache that owns addr, or NULL. */
+	void *(*cache_of)(void *self, uint64_t addr);
+	int (*cache_info)(void *self, void *cache, struct km_cache_info *info);
+	/* Pages held by slabs (all caches); bytes of all object strides handed out. */
+	void (*usage)(void *self, uint64_t *slab_pages, uint64_t *live_bytes);
+	int (*validate)(void *self);
+};
+
+/* ---- vmalloc: mm/vmalloc.c ---- */
+
+#define KM_VM_ALLOW_HUGE 0x1u /* VM_ALLOW_HUGE_VMAP: kvmalloc's fallback, vmalloc_huge() */
+#define KM_VM_NO_GUARD 0x2u
+#define KM_VM_NO_PAGES 0x4u /* address space only: vmap() and ioremap() areas */
+
+struct km_vm_usage {
+	uint64_t areas;
+	uint64_t mapped_pages;     /* data pages, in 4 KiB pages */
+	uint64_t leaf_4k, leaf_2m; /* page-table leaves: TLB entries needed to reach all of it */
+	uint64_t page_table_pages;
+	uint64_t lazy_pages;     /* parked, waiting for a purge; guard pages included */
+	uint64_t metadata_bytes; /* vm_struct, page arrays */
+};
+
+struct km_vm_ops {
+	const char *name;
+	int (*create)(struct km_machine *machine, void **self);
+	void (*destroy)(void *self);
+	/* Start of a mapped area of at least `bytes`, 0 on failure. align 0 or a power of two. */
+	uint64_t (*alloc)(void *self, unsigned cpu, uint64_t bytes, uint64_t align, uint32_t gfp,
+			  uint32_t flags);
+	int (*free)(void *self, unsigned cpu, uint64_t addr); /* 0, or -EFAULT */
+	/* Mapped bytes without the guard, 0 for an unknown address. */
+	uint64_t (*size)(void *self, uint64_t addr);
+	void (*usage)(void *self, struct km_vm_usage *usage);
+	int (*validate)(void *self);
+};
+
+/* ---- a model: how a machine answers a kernel's requests ---- */
+
+enum km_route {
+	KM_ROUTE_SLAB,     /* as Linux does: caches, kmalloc classes, large kmalloc from pages */
+	KM_ROUTE_PAGES,    /* every object is whole pages */
+	KM_ROUTE_VMALLOC,  /* every object is a vmalloc area */
+	KM_ROUTE_KVMALLOC, /* objects of at least `threshold` bytes go to vmalloc */
+};
+
+struct km_model {
+	const char *name;
+	const char *summary; /* one line for `kmlab models` */
+	const struct km_page_ops *page;
+	const struct km_slab_ops *slab;
+	const struct km_vm_ops *vm;
+	enum km_route route;
+};
+
+/* engine/registry.c: NULL-terminated by name. */
+extern const struct km_model km_models[];
+
+/* By name without "@profile" and ":argument". NULL if unknown. */
+const struct km_model *km_model_find(const char *name);
+
+#endif

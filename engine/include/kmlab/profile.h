@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A profile: the behaviours that differ between kernel generations, one switch each, so that a
+ * machine can be set to what a capture found ("features, not version numbers": stable kernels
+ * carry backports). The table of named profiles is engine/profile.c.
+ */
+#ifndef KMLAB_PROFILE_H
+#define KMLAB_PROFILE_H
+
+#include <kmlab/types.h>
+
+enum km_slab_front {
+	KM_FRONT_CPU_SLAB, /* 5.15 - 6.18: CPU slab, CPU partial slabs */
+	KM_FRONT_SHEAVES,  /* 7.x: sheaves on every cache */
+};
+
+enum km_fallback { KM_FALLBACK_STEAL, KM_FALLBACK_CLAIM }; /* mm/page_alloc.c up to 6.10; later */
+
+/* X(type, field, "switch=value" name, meaning) */
+#define KM_PROFILE_SWITCHES(X)                                                                     \
+	/* slab */                                                                                 \
+	X(uint8_t, slab_front, "slab_front", "enum km_slab_front")                                 \
+	X(bool, order_old, "order_old", "calculate_order() before 6.8")                            \
+	X(bool, cpu_partial_objects, "cpu_partial_objects",                                        \
+	  "5.15: CPU partials limited in objects")                                                 \
+	X(bool, cpu_partial_frozen, "cpu_partial_frozen",                                          \
+	  "before 6.8: CPU partial slabs are frozen")                                              \
+	X(bool, sheaves_opt_in, "sheaves_opt_in", "6.18: sheaves where the cache asks for them")   \
+	X(bool, try_node_first, "try_node_first",                                                  \
+	  "6.12+: explicit node is tried with NOWAIT first")                                       \
+	X(bool, comp_always, "comp_always", "6.12+: __GFP_COMP on order-0 slabs too")              \
+	X(bool, kmalloc_align, "kmalloc_align",                                                    \
+	  "6.12+: classes aligned to their power-of-two factor")                                   \
+	X(bool, partial_count_sampled, "partial_count_sampled",                                    \
+	  "6.12+: slabinfo samples long partial lists")                                            \
+	X(bool, random_freelist, "random_freelist", "CONFIG_SLAB_FREELIST_RANDOM")                 \
+	X(bool, merge, "merge", "caches of one geometry are merged")                               \
+	X(bool, large_double_event, "large_double_event", "6.12+: large kmalloc traced twice")     \
+	/* pages */                                                                                \
+	X(uint8_t, fallback, "fallback", "enum km_fallback")                                       \
+	X(uint8_t, pcp_generation, "pcp_generation", "0: 5.15, 1: 6.1-6.6, 2: 6.7+")               \
+	X(bool, pcp_high_order_slack, "pcp_high_order_slack",                                      \
+	  "6.18+: free_high needs batch+high_min/2")                                               \
+	X(bool, pcp_drain_chunks, "pcp_drain_chunks", "7.x: drains in chunks of batch")            \
+	X(bool, pcp_thp_two, "pcp_thp_two", "6.1+: two order-9 lists (5.15: three)")               \
+	X(bool, freelist_hygiene, "freelist_hygiene",                                              \
+	  "6.10+: free pages lie on their block's list")                                           \
+	X(bool, highatomic_from_buddy, "highatomic_from_buddy",                                    \
+	  "7.x: reserve only from the buddy")                                                      \
+	X(bool, highatomic_rounded, "highatomic_rounded",                                          \
+	  "6.12+: limit rounded up, none if small")                                                \
+	X(bool, highatomic_free_only, "highatomic_free_only",                                      \
+	  "6.12+: of the reserve only free pages are kept back")                                   \
+	X(bool, highatomic_nonblock, "highatomic_nonblock",                                        \
+	  "6.6: rights to it without __GFP_HIGH")                                                  \
+	X(bool, highatomic_last_resort, "highatomic_last_resort",                                  \
+	  "6.1+: taken from when all else failed")                                                 \
+	X(bool, reserve_harder, "reserve_harder",                                                  \
+	  "5.15: reserve rights come from __GFP_ATOMIC")                                           \
+	X(bool, nofragment_any_order, "nofragment_any_order",                                      \
+	  "5.15: no mixing holds above pageblocks too")                                            \
+	X(bool, slowpath_single, "slowpath_single",                                                \
+	  "7.x: one slow walk unless rights improve")                                              \
+	X(bool, gfp_atomic_bit, "gfp_atomic_bit", "5.15, 6.1: __GFP_ATOMIC exists")                \
+	X(bool, watermark_promo, "watermark_promo", "6.1+: a fourth mark")                         \
+	X(bool, watermark_movable_small, "watermark_movable_small",                                \
+	  "6.6+: MOVABLE's min mark is 32-128 pages")                                              \
+	/* vmalloc */                                                                              \
+	X(bool, vmap_nodes, "vmap_nodes", "6.9+: per-node pools and trees")                        \
+	X(bool, vmalloc_bulk, "vmalloc_bulk", "6.1+: data pages from the bulk allocator")          \
+	X(bool, vmalloc_high_orders, "vmalloc_high_orders", "7.x: data pages in blocks, split")    \
+	X(bool, vmalloc_huge, "vmalloc_huge", "6.1+ on x86_64: 2 MiB mappings where allowed")      \
+	X(bool, vm_requested_size, "vm_requested_size",                                            \
+	  "6.18+: vm_struct keeps the size asked for")
+
+struct km_profile {
+	const char *name; /* "6.1" */
+#define X(type, field, text, meaning) type field;
+	KM_PROFILE_SWITCHES(X)
+#undef X
+};
+
+/* The profile of that exact name ("5.15" "6.1" "6.6" "6.12" "6.18" "7.2"), or NULL. */
+const struct km_profile *km_profile_find(const char *name);
+
+/* The newest profile not newer than a `uname -r` string; the oldest for older kernels. */
+const struct km_profile *km_profile_for_release(const char *release);
+
+/* Set one switch by its text name. 0, or -ENOENT for an unknown switch. */
+int km_profile_set(struct km_profile *profile, const char *name, uint64_t value);
+
+/* Names in order, NULL-terminated. */
+const char *const *km_profile_names(void);
+
+#endif

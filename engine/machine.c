@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One simulated kernel: zones laid out, layers created bottom up. */
+#include <errno.h>
+#include <kmlab/machine.h>
+
+#include "kmalloc.h"
+#include "models.h"
+
+#define DMA_END (16ull << 20 >> KM_PAGE_SHIFT)
+#define DMA32_END (4ull << 30 >> KM_PAGE_SHIFT)
+/* Where a PC's memory below 4 GiB stops: the rest of that range belongs to devices. */
+#define LOW_MEMORY_END (3ull << 30 >> KM_PAGE_SHIFT)
+
+static void add_zone(struct km_machine_spec *spec, uint8_t index, uint64_t start, uint64_t end)
+{
+	struct km_zone_spec *zone;
+
+	if (start >= end)
+		return;
+	zone = &spec->zones[spec->nr_zones++];
+	*zone = (struct km_zone_spec){.index = index, .start = start};
+	zone->spanned = zone->present = zone->managed = end - start;
+}
+
+/* As a PC would: page 0 is kept by firmware, memory above 3 GiB continues at 4 GiB. */
+static void lay_out_zones(struct km_machine_spec *spec)
+{
+	uint64_t pages = spec->memory_bytes >> KM_PAGE_SHIFT;
+	uint64_t low = pages < LOW_MEMORY_END ? pages : LOW_MEMORY_END;
+
+	add_zone(spec, KM_ZONE_DMA, 1, low < DMA_END ? low : DMA_END);
+	add_zone(spec, KM_ZONE_DMA32, DMA_END, low);
+	if (pages > low)
+		add_zone(spec, KM_ZONE_NORMAL, DMA32_END, DMA32_END + (pages - low));
+}
+
+static int check_spec(const struct km_machine_spec *spec)
+{
+	uint64_t end = 0;
+
+	if (!spec->model || !spec->cpus || spec->cpus > KM_MAX_CPUS || !spec->nr_zones ||
+	    spec->nr_zones > KM_NR_ZONES)
+		return -EINVAL;
+	for (unsigned i = 0; i < spec->nr_zones; i++) {
+		const struct km_zone_spec *zone = &spec->zones[i];
+
+		if (zone->start < end || !zone->spanned || zone->present > zone->spanned ||
+		    zone->managed > zone->present)
+			return -EINVAL;
+		end = zone->start + zone->spanned;
+	}
+	/* Layers keep page links as 32-bit frame numbers: 16 TiB. */
+	return end < UINT32_MAX ? 0 : -EINVAL;
+}
+
+int km_machine_create(struct km_env *env, const struct km_machine_spec *spec,
+		      struct km_machine **out)
+{
+	struct km_machine *machine = km_env_alloc(env, sizeof(*machine));
+	const struct km_zone_spec *last;
+	int code = -EINVAL;
+
+	if (!machine)
+		return -ENOMEM;
+	machine->env = env;
+	machine->spec = *spec;
+	machine->model = spec->model;
+	if (!machine->spec.possible_cpus)
+		machine->spec.possible_cpus = machine->spec.cpus;
+	if (!machine->spec.nr_zones)
+		lay_out_zones(&machine->spec);
+	code = check_spec(&machine->spec);
+	if (code)
+		goto out_machine;
+	last = &machine->spec.zones[machine->spec.nr_zones - 1];
+	machine->max_pfn = last->start + last->spanned;
+	machine->large_order = km_env_alloc(env, machine->max_pfn);
+	code = -ENOMEM;
+	if (!machine->large_order)
+		goto out_machine;
+	code = machine->model->page->create(machine, &machine->page);
+	if (code)
+		goto out_large;
+	code = machine->model->slab->create(machine, &machine->slab);
+	if (code)
+		goto out_page;
+	code = km_kmalloc_create_caches(machine);
+	if (code)
+		goto out_slab;
+	code = machine->model->vm->create(machine, &machine->vm);
+	if (code)
+		goto out_slab;
+	*out = machine;
+	return 0;
+
+out_slab:
+	machine->model->slab->destroy(machine->slab);
+out_page:
+	machine->model->page->destroy(machine->page);
+out_large:
+	km_env_release(env, machine->large_order, machine->max_pfn);
+out_machine:
+	km_env_release(env, machine, sizeof(*machine));
+	return code;
+}
+
+void km_machine_destroy(struct km_machine *machine)
+{
+	struct km_env *env;
+
+	if (!machine)
+		return;
+	env = machine->env;
+	machine->model->vm->destroy(machine->vm);
+	machine->model->slab->destroy(machine->slab);
+	machine->model->page->destroy(machine->page);
+	km_env_release(env, machine->large_order, machine->max_pfn);
+	km_env_release(env, machine, sizeof(*machine));
+}
+
+int km_machine_validate(struct km_machine *machine)
+{
+	int code = machine->model->page->validate(machine->page);
+
+	if (!code)
+		code = machine->model->slab->validate(machine->slab);
+	if (!code)
+		code = machine->model->vm->validate(machine->vm);
+	return code;
+}
+
+km_pfn km_alloc_pages(struct km_machine *machine, unsigned cpu, uint32_t gfp, unsigned order)
+{
+	return machine->model->page->alloc(machine->page, cpu, gfp, order);
+}
+
+void km_free_pages(struct km_machine *machine, unsigned cpu, km_pfn pfn, unsigned order)
+{
+	machine->model->page->free(machine->page, cpu, pfn, order);
+}
+
+void *km_cache_create(struct km_machine *machine, const struct km_cache_spec *spec)
+{
+	return machine->model->slab->cache_create(machine->slab, spec);
+}
+
+uint64_t km_cache_alloc(struct km_machine *machine, void *cache, unsigned cpu, uint32_t gfp,
+			int node)
+{
+	return machine->model->slab->alloc(machine->slab, cache, cpu, gfp, node);
+}
+
+uint64_t km_vmalloc(struct km_machine *machine, unsigned cpu, uint64_t bytes, uint64_t align,
+		    uint32_t gfp, uint32_t flags)
+{
+	return machine->model->vm->alloc(machine->vm, cpu, bytes, align, gfp, flags);
+}
+
+int km_vfree(struct km_machine *machine, unsigned cpu, uint64_t addr)
+{
+	return machine->model->vm->free(machine->vm, cpu, addr);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Kernel generations as switches. Each line names when the behaviour came; versions written from
+ * reading 5.15.85, 6.1.192 (Debian), 6.6.87, 6.12.117 (Debian), 6.18 and 7.2.13 (Debian), so a
+ * vanilla x.y.0 may differ where stable kernels carry backports.
+ */
+#include <errno.h>
+#include <kmlab/profile.h>
+#include <string.h>
+
+/* clang-format off */
+#define COMMON .random_freelist = true, .merge = true
+
+#define UP_TO_6_6                                                                                  \
+	COMMON, .slab_front = KM_FRONT_CPU_SLAB, .order_old = true, .cpu_partial_frozen = true,    \
+	.fallback = KM_FALLBACK_STEAL
+
+#define SINCE_6_1 .pcp_thp_two = true, .watermark_promo = true, .vmalloc_bulk = true,              \
+	.vmalloc_huge = true, .highatomic_last_resort = true
+
+#define SINCE_6_12                                                                                 \
+	COMMON, SINCE_6_1, .try_node_first = true, .comp_always = true, .kmalloc_align = true,     \
+	.large_double_event = true, .fallback = KM_FALLBACK_CLAIM, .pcp_generation = 2,            \
+	.freelist_hygiene = true, .highatomic_rounded = true, .vmap_nodes = true,                  \
+	.partial_count_sampled = true, .highatomic_free_only = true, .watermark_movable_small = true
+
+static const struct km_profile profiles[] = {
+	{ .name = "5.15", UP_TO_6_6, .cpu_partial_objects = true, .pcp_generation = 0,
+	  .gfp_atomic_bit = true, .reserve_harder = true, .nofragment_any_order = true },
+	{ .name = "6.1", UP_TO_6_6, SINCE_6_1, .pcp_generation = 1, .gfp_atomic_bit = true },
+	{ .name = "6.6", UP_TO_6_6, SINCE_6_1, .pcp_generation = 1, .highatomic_nonblock = true,
+	  .watermark_movable_small = true },
+	{ .name = "6.12", SINCE_6_12, .slab_front = KM_FRONT_CPU_SLAB },
+	{ .name = "6.18", SINCE_6_12, .slab_front = KM_FRONT_CPU_SLAB, .sheaves_opt_in = true,
+	  .pcp_high_order_slack = true, .vm_requested_size = true },
+	{ .name = "7.2", SINCE_6_12, .slab_front = KM_FRONT_SHEAVES, .sheaves_opt_in = true,
+	  .pcp_high_order_slack = true, .pcp_drain_chunks = true, .highatomic_from_buddy = true,
+	  .vmalloc_high_orders = true, .slowpath_single = true, .vm_requested_size = true },
+};
+/* clang-format on */
+
+#define NR_PROFILES (sizeof(profiles) / sizeof(profiles[0]))
+
+const struct km_profile *km_profile_find(const char *name)
+{
+	for (unsigned i = 0; i < NR_PROFILES; i++)
+		if (strcmp(profiles[i].name, name) == 0)
+			return &profiles[i];
+	return NULL;
+}
+
+/* "6.18.44-something" -> 618, comparable; digits only, at most three per part. */
+static unsigned version_rank(const char *text)
+{
+	unsigned part[2] = {0, 0};
+
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned digits = 0;
+
+		while (*text >= '0' && *text <= '9' && digits++ < 3)
+			part[i] = part[i] * 10 + (unsigned)(*text++ - '0');
+		if (*text != '.')
+			break;
+		text++;
+	}
+	return part[0] * 1000 + part[1];
+}
+
+const struct km_profile *km_profile_for_release(const char *release)
+{
+	unsigned rank = version_rank(release), i = NR_PROFILES;
+
+	while (i-- > 1)
+		if (version_rank(profiles[i].name) <= rank)
+			break;
+	return &profiles[i];
+}
+
+int km_profile_set(struct km_profile *profile, const char *name, uint64_t value)
+{
+#define X(type, field, text, meaning)                                                              \
+	if (strcmp(name, text) == 0) {                                                             \
+		profile->field = (type)value;                                                      \
+		return 0;                                                                          \
+	}
+	KM_PROFILE_SWITCHES(X)
+#undef X
+	return -ENOENT;
+}
+
+const char *const *km_profile_names(void)
+{
+	static const char *names[NR_PROFILES + 1];
+
+	for (unsigned i = 0; i < NR_PROFILES; i++)
+		names[i] = profiles[i].name;
+	return names;
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * SLUB as a model (mm/slub.c, 5.15 - 7.2): what its files share. One node layer (slabs, node
+ * partial list) carries two backends (CPU slab: 5.15 - 6.18; direct: 7.x), and sheaves stand in
+ * front of either. Objects are simulated: a slab's free chain is an array of 16-bit object
+ * indexes beside the slab's record, not pointers inside the objects.
+ */
+#ifndef KMLAB_SLUB_H
+#define KMLAB_SLUB_H
+
+#include <kmlab/machine.h>
+
+/* What the chain array says of an object that is not linked in a free chain. */
+#define KM_OBJECT_END 0xffffu    /* end of a chain; as a head: empty chain */
+#define KM_OBJECT_LIVE 0xfffeu   /* handed out */
+#define KM_OBJECT_CACHED 0xfffdu /* in a sheaf, or on the way between layers */
+#define KM_OBJECT_SEEDED 0xfffcu /* in use since before the start, address unknown */
+#define KM_SLAB_MAX_OBJECTS 32767u
+
+/* Sheaves a barn keeps of full ones; objects given back at once when a main sheaf is emptied. */
+#define KM_BARN_MAX_FULL 10u
+#define KM_SHEAF_FLUSH_BATCH 32u
+
+enum km_slab_place {
+	KM_PLACE_FULL, /* on no list */
+	KM_PLACE_CPU,  /* a CPU's current slab: inuse == objects, the CPU owns the other chain */
+	KM_PLACE_CPU_PARTIAL,
+	KM_PLACE_NODE,
+};
+
+struct km_slub;
+struct km_slub_cache;
+
+/* One slab. Exactly one cache line, then its chain. */
+struct km_slab {
+	uint64_t base; /* address of the first object */
+	struct km_slub_cache *cache;
+	uint64_t reciprocal; /* object = offset * reciprocal >> KM_RECIPROCAL_SHIFT */
+	struct km_slab *next, *prev;
+	uint32_t size;         /* object stride, bytes */
+	uint32_t partial_free; /* 5.15: free objects of the CPU partial chain from here down */
+	uint16_t objects, inuse;
+	uint16_t freelist;
+	uint16_t seeded; /* objects marked KM_OBJECT_SEEDED */
+	uint16_t cpu;    /* whose, for the two CPU places */
+	uint8_t order, place;
+	/* [objects]: the next free object, or one of KM_OBJECT_* */
+	uint16_t chain[] __attribute__((aligned(64)));
+};
+
+_Static_assert(sizeof(struct km_slab) == 64, "a slab's record is one cache line");
+
+/* Offsets are below 2^22 (order 10) and sizes at most 2^22, so 44 bits give the exact quotient. */
+#define KM_RECIPROCAL_SHIFT 44
+
+/*
+ * An object as sheaves hold it: its slab's record and its index in one word. Records are 64-byte
+ * aligned, so their address leaves the low 16 bits free when shifted by 10; what it loses at the
+ * top is beyond any user address (2^54).
+ */
+typedef uint64_t km_objref;
+#define KM_OBJREF_SHIFT 10
+
+struct km_sheaf {
+	struct km_sheaf *next;
+	uint64_t nr;
+	km_objref objects[];
+};
+
+/* One CPU's part of a cache; everything a fast path needs in one cache line. */
+struct km_slub_cpu {
+	struct km_slab *slab; /* NULL: none, freelist is empty */
+	uint64_t base;        /* slab->base */
+	struct km_slab *partial;
+	struct km_sheaf *main, *spare;
+	uint32_t size;
+	uint16_t freelist;
+	uint16_t partial_slabs;
+} __attribute__((aligned(64)));
+
+_Static_assert(sizeof(struct km_slub_cpu) == 64, "a CPU's state is one cache line");
+
+/* How single objects move between a CPU (or its sheaves) and slabs. */
+struct km_slub_backend {
+	/* One object, marked KM_OBJECT_CACHED. node -1 = no preference. False without memory. */
+	bool (*take)(struct km_slub_cache *cache, unsigned cpu, uint32_t gfp, int node,
+		     km_objref *object);
+	/* Up to `wanted` objects, marked KM_OBJECT_CACHED; how many. */
+	unsigned (*fill)(struct km_slub_cache *cache, unsigned cpu, uint32_t gfp,
+			 km_objref *objects, unsigned wanted);
+	/* `count` objects of one slab, chained from head to tail, are free. Was it the CPU's own?
+	 */
+	bool (*give)(struct km_slub_cache *cache, unsigned cpu, struct km_slab *slab, unsigned head,
+		     unsigned tail, unsigned count);
+	/* A CPU lets go of all its slabs. */
+	void (*flush)(struct km_slub_cache *cache, unsigned cpu);
+	bool fill_blocks;    /* sheaves are filled only for callers that may sleep */
+	bool main_is_spared; /* the emptied main sheaf becomes the spare, else the barn's */
+	uint32_t fill_gfp;   /* added when a sheaf is filled */
+};
+
+/* What validate() finds in a cache's slabs. */
+struct km_slub_tally {
+	uint64_t live, cached, slabs, objects, partial;
+};
+
+struct km_slub_cache {
+	/* read or written by fast paths */
+	struct km_slub *slub;
+	const struct km_slub_backend *backend;
+	uint64_t live; /* objects handed out */
+	uint32_t size;
+	uint32_t sheaf_capacity; /* 0: no sheaves */
+	/* node */
+	struct km_slab *partial_head, *partial_tail;
+	uint64_t nr_partial, nr_slabs, total_objects;
+	struct km_sheaf *barn_full, *barn_empty;
+	uint32_t barn_nr_full;
+	/* constant */
+	uint32_t flags;
+	uint32_t object_size;
+	uint32_t page_gfp; /* for every slab page */
+	uint64_t reciprocal;
+	struct km_cache_geometry geometry;
+	bool partial_in_objects; /* 5.15's unit of the CPU partial limit */
+	bool mergeable;
+	/* CONFIG_SLAB_FREELIST_RANDOM: a permutation and, per object, its circular successor */
+	uint16_t *permutation, *successor;
+	/* records kept for reuse */
+	struct km_slab *unused_slabs;
+	struct km_sheaf *unused_sheaves;
+	struct km_slub_cache *next; /* in creation order */
+	struct km_slub_tally tally;
+	const char *name;
+	size_t bytes; /* of this record */
+	struct km_slub_cpu cpu[];
+};
+
+struct km_slub {
+	struct km_counters *count;
+	struct km_slab **slab_of_pfn; /* the slab a page belongs to, or NULL */
+	uint64_t max_pfn;
+	struct km_env *env;
+	struct km_machine *machine;
+	const struct km_profile *profile;
+	uint64_t slab_pages;
+	struct km_slub_cache *caches, *newest;
+	unsigned cpus;
+	struct km_slub_chunk *chunks; /* newest first */
+	size_t chunk_used;            /* bytes of the newest chunk */
+};
+
+/* ---- slub_record.c: memory for slab records and sheaves, 64-byte aligned, kept to the end ---- */
+
+/* Contents zero. NULL without memory, or for more than 512 KiB. */
+void *km_slub_record_new(struct km_slub *slub, size_t bytes);
+void km_slub_records_destroy(struct km_slub *slub);
+
+/* The slab an address lies in, or NULL. */
+static inline struct km_slab *km_slub_slab_of(const struct km_slub *slub, uint64_t addr)
+{
+	uint64_t pfn = (addr - KM_DIRECT_MAP_BASE) >> KM_PAGE_SHIFT;
+
+	return pfn < slub->max_pfn ? slub->slab_of_pfn[pfn] : NULL;
+}
+
+/* Index of the object that starts at addr, which lies in the slab; KM_OBJECT_END if none does. */
+static inline unsigned km_slab_index(const struct km_slab *slab, uint64_t addr)
+{
+	uint64_t offset = addr - slab->base;
+	unsigned index = (unsigned)((offset * slab->reciprocal) >> KM_RECIPROCAL_SHIFT);
+
+	return (uint64_t)index * slab->size == offset && index < slab->objects ? index
+									       : KM_OBJECT_END;
+}
+
+static inline km_objref km_objref_make(const struct km_slab *slab, unsigned index)
+{
+	return (uint64_t)(uintptr_t)slab << KM_OBJREF_SHIFT | index;
+}
+
+static inline struct km_slab *km_objref_slab(km_objref object)
+{
+	return (struct km_slab *)(uintptr_t)(object >> 16 << (16 - KM_OBJREF_SHIFT));
+}
+
+static inline unsigned km_objref_index(km_objref object)
+{
+	return (unsigned)(object & 0xffff);
+}
+
+/* Mark an object as handed out; its address. */
+static inline uint64_t km_objref_hand_out(km_objref object)
+{
+	struct km_slab *slab = km_objref_slab(object);
+	unsigned index = km_objref_index(object);
+
+	slab->chain[index] = KM_OBJECT_LIVE;
+	return slab->base + (uint64_t)index * slab->size;
+}
+
+/* ---- node layer: slub_node.c ---- */
+
+/* A new slab on no list with all objects free; NULL when the page layer has no memory. */
+struct km_slab *km_slab_new(struct km_slub_cache *cache, unsigned cpu, uint32_t gfp);
+/* A slab on no list leaves the cache; its pages go back. */
+void km_slab_release(struct km_slub_cache *cache, unsigned cpu, struct km_slab *slab);
+void km_node_add_head(struct km_slub_cache *cache, struct km_slab *slab);
+void km_node_add_tail(struct km_slub_cache *cache, struct km_slab *slab);
+void km_node_remove(struct km_slub_cache *cache, struct km_slab *slab);
+/* A chain (linked by next) goes to the node in order; empty slabs beyond min_partial go back. */
+void km_node_put_chain(struct km_slub_cache *cache, unsigned cpu, struct km_slab *chain);
+/* Release every empty slab, bring the fullest of the others to the front. */
+void km_node_shrink(struct km_slub_cache *cache, unsigned cpu);
+/* Free objects on the node partial list, as slabinfo counts them. */
+uint64_t km_node_free_objects(const struct km_slub_cache *cache);
+
+/* ---- backends, and what stands in front of them ---- */
+
+extern const struct km_slub_backend km_slub_cpu_backend;
+extern const struct km_slub_backend km_slub_direct_backend;
+
+/* Put a slab at the head of a CPU's partial chain; with `drain`, a full chain moves first. */
+void km_cpu_partial_put(struct km_slub_cache *cache, unsigned cpu, struct km_slab *slab,
+			bool drain);
+/* Make a slab with free objects a CPU's current slab; the CPU has none. */
+void km_cpu_slab_install(struct km_slub_cache *cache, unsigned cpu, struct km_slab *slab);
+
+/*
+ * Give objects (marked KM_OBJECT_CACHED) to their slabs, grouped as Linux does. Reorders them;
+ * how many went to the CPU's own slab.
+ */
+unsigned km_slub_give_all(unsigned cpu, km_objref *objects, unsigned n);
+
+/* slub_sheaf.c. One empty main sheaf per CPU; false without memory. */
+bool km_sheaf_setup(struct km_slub_cache *cache);
+/* Make the main sheaf nonempty; false: take the object from a slab. */
+bool km_sheaf_replenish(struct km_slub_cache *cache, unsigned cpu, uint32_t gfp);
+/* Make room in the full main sheaf. */
+void km_sheaf_make_room(struct km_slub_cache *cache, unsigned cpu);
+unsigned km_sheaf_alloc_bulk(struct km_slub_cache *cache, unsigned cpu, km_objref *objects,
+			     unsigned n);
+/* How many of the objects found room; the others, at the end of the array, are the caller's. */
+unsigned km_sheaf_free_bulk(struct km_slub_cache *cache, unsigned cpu, const km_objref *objects,
+			    unsigned n);
+void km_sheaf_flush_cpu(struct km_slub_cache *cache, unsigned cpu);
+void km_sheaf_flush_barn(struct km_slub_cache *cache, unsigned cpu);
+
+/* slub_check.c: 0, or -EINVAL */
+int km_slub_validate(void *self);
+
+/* slub_cache.c: as in struct km_slab_ops */
+void *km_slub_cache_create(void *self, const struct km_cache_spec *spec);
+int km_slub_cache_info(void *self, void *handle, struct km_cache_info *info);
+
+/* slub.c: free one object that is marked KM_OBJECT_LIVE. */
+void km_slub_free_object(struct km_slub *slub, unsigned cpu, struct km_slab *slab, unsigned index);
+
+#endif

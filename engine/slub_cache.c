@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * SLUB caches: creation, merging with an existing cache, what sysfs shows of one
+ * (mm/slub.c: init_cache_random_seq, calculate_sheaf_capacity; mm/slab_common.c: find_mergeable;
+ * 5.15 - 7.2).
+ */
+#include <string.h>
+
+#include "slub.h"
+
+/* Caches that differ in one of these are never one. */
+#define MERGE_SAME (KM_SLAB_RECLAIM_ACCOUNT | KM_SLAB_CACHE_DMA | KM_SLAB_ACCOUNT)
+/* Kmalloc classes are copied to and from user space, which hardened kernels keep apart. */
+#define MERGE_NEVER (KM_SLAB_CTOR | KM_SLAB_TYPESAFE_BY_RCU | KM_SLAB_NO_MERGE | KM_SLAB_KMALLOC)
+
+/* A recorded geometry belongs to a cache that the recorded kernel did keep by itself. */
+static bool may_merge(const struct km_slub *slub, const struct km_cache_spec *spec)
+{
+	return slub->profile->merge && !(spec->flags & MERGE_NEVER) && !spec->sheaf_capacity &&
+	       !spec->size_known;
+}
+
+static struct km_slub_cache *find_mergeable(const struct km_slub *slub,
+					    const struct km_cache_spec *spec, uint32_t align)
+{
+	uint64_t size = km_round_up(km_round_up(spec->object_size, 8), align);
+
+	for (struct km_slub_cache *cache = slub->caches; cache; cache = cache->next) {
+		if (cache->mergeable && !((cache->flags ^ spec->flags) & MERGE_SAME) &&
+		    size <= cache->size && cache->size - size < 8 && cache->size % align == 0)
+			return cache;
+	}
+	return NULL;
+}
+
+static void merge_into(struct km_slub_cache *cache, const struct km_cache_spec *spec)
+{
+	uint32_t inuse = (uint32_t)km_round_up(spec->object_size, 8);
+
+	if (cache->object_size < spec->object_size)
+		cache->object_size = spec->object_size;
+	if (cache->geometry.inuse < inuse)
+		cache->geometry.inuse = inuse;
+}
+
+/* 7.x: as many as fill the kmalloc class that the wished number needs; 6.18: as asked. */
+static uint32_t sheaf_capacity_of(const struct km_profile *profile,
+				  const struct km_cache_spec *spec, uint32_t size)
+{
+	uint32_t capacity;
+
+	if (profile->slab_front != KM_FRONT_SHEAVES)
+		return profile->sheaves_opt_in ? spec->sheaf_capacity : 0;
+	if (spec->flags & KM_SLAB_NO_SHEAVES)
+		return 0;
+	capacity = size >= 4096 ? 4 : size >= 1024 ? 12 : size >= 256 ? 28 : 60;
+	return capacity > spec->sheaf_capacity ? capacity : spec->sheaf_capacity;
+}
+
+/* Fisher-Yates, and the permutation again as "what comes after". */
+static void permute(struct km_slub_cache *cache, uint16_t *room)
+{
+	unsigned count = cache->geometry.objects;
+	uint16_t *permutation = room, *successor = room + count;
+
+	for (unsigned i = 0; i < count; i++)
+		permutation[i] = (uint16_t)i;
+	for (unsigned i = count - 1; i > 0; i--) {
+		unsigned j = (unsigned)(km_env_random(cache->slub->env) % (i + 1));
+		uint16_t swap = permutation[i];
+
+		permutation[i] = permutation[j];
+		permutation[j] = swap;
+	}
+	for (unsigned i = 0; i < count; i++)
+		successor[permutation[i]] = permutation[i + 1 < count ? i + 1 : 0];
+	cache->permutation = permutation;
+	cache->successor = successor;
+}
+
+static uint32_t page_gfp_of(const struct km_slub_cache *cache)
+{
+	uint32_t gfp = 0;
+
+	if (cache->geometry.order > 0 || cache->slub->profile->comp_always)
+		gfp |= KM_GFP_COMP;
+	if (cache->flags & KM_SLAB_CACHE_DMA)
+		gfp |= KM_GFP_DMA;
+	if (cache->flags & KM_SLAB_RECLAIM_ACCOUNT)
+		gfp |= KM_GFP_RECLAIMABLE;
+	return gfp;
+}
+
+static void cache_init(struct km_slub_cache *cache, struct km_slub *slub,
+		       const struct km_cache_spec *spec, const struct km_cache_geometry *geometry)
+{
+	const struct km_profile *profile = slub->profile;
+
+	cache->slub = slub;
+	cache->backend = profile->slab_front == KM_FRONT_SHEAVES ? &km_slub_direct_backend
+								 : &km_slub_cpu_backend;
+	cache->geometry = *geometry;
+	cache->flags = spec->flags;
+	cache->object_size = spec->object_size;
+	cache->size = geometry->size;
+	cache->reciprocal = ((uint64_t)1 << KM_RECIPROCAL_SHIFT) / geometry->size + 1;
+	cache->sheaf_capacity = sheaf_capacity_of(profile, spec, geometry->size);
+	cache->partial_in_objects = profile->cpu_partial_objects;
+	cache->mergeable = may_merge(slub, spec);
+	cache->page_gfp = page_gfp_of(cache);
+	for (unsigned cpu = 0; cpu < slub->cpus; cpu++) {
+		cache->cpu[cpu].size = geometry->size;
+		cache->cpu[cpu].freelist = KM_OBJECT_END;
+	}
+}
+
+/* One block: the cache, its CPUs, the permutation twice, the name. */
+static struct km_slub_cache *cache_new(struct km_slub *slub, const struct km_cache_spec *spec,
+				       const struct km_cache_geometry *geometry)
+{
+	const char *name = spec->name ? spec->name : "";
+	size_t cpus_end = sizeof(struct km_slub_cache) + slub->cpus * sizeof(struct km_slub_cpu);
+	size_t name_start = cpus_end + 2 * geometry->objects * sizeof(uint16_t);
+	size_t bytes = name_start + strlen(name) + 1;
+	struct km_slub_cache *cache = km_env_alloc(slub->env, bytes);
+	char *block = (char *)cache;
+
+	if (!cache)
+		return NULL;
+	cache_init(cache, slub, spec, geometry);
+	cache->bytes = bytes;
+	cache->name = memcpy(block + name_start, name, strlen(name) + 1);
+	if (cache->sheaf_capacity && !km_sheaf_setup(cache)) {
+		km_env_release(slub->env, cache, bytes);
+		return NULL;
+	}
+	if (slub->profile->random_freelist && geometry->objects > 1)
+		permute(cache, (uint16_t *)(block + cpus_end));
+	return cache;
+}
+
+void *km_slub_cache_create(void *self, const struct km_cache_spec *spec)
+{
+	struct km_slub *slub = self;
+	const struct km_machine_spec *machine = &slub->machine->spec;
+	struct km_cache_geometry geometry;
+	struct km_slub_cache *cache;
+	unsigned cpus = machine->cpus;
+
+	if (cpus == 1 && machine->possible_cpus > 1)
+		cpus = machine->possible_cpus;
+	if (km_cache_geometry(slub->profile, cpus, spec, &geometry))
+		return NULL;
+	cache = may_merge(slub, spec) ? find_mergeable(slub, spec, geometry.align) : NULL;
+	if (cache) {
+		merge_into(cache, spec);
+		return cache;
+	}
+	cache = cache_new(slub, spec, &geometry);
+	if (!cache)
+		return NULL;
+	if (slub->newest)
+		slub->newest->next = cache;
+	else
+		slub->caches = cache;
+	slub->newest = cache;
+	return cache;
+}
+
+int km_slub_cache_info(void *self, void *handle, struct km_cache_info *info)
+{
+	const struct km_slub *slub = self;
+	const struct km_slub_cache *cache = handle;
+	const struct km_cache_geometry *geometry = &cache->geometry;
+
+	memset(info, 0, sizeof(*info));
+	info->name = cache->name;
+	info->object_size = cache->object_size;
+	info->size = geometry->size;
+	info->align = geometry->align;
+	info->inuse = geometry->inuse;
+	info->offset = geometry->offset;
+	info->objects_per_slab = geometry->objects;
+	info->order = geometry->order;
+	info->min_partial = geometry->min_partial;
+	info->cpu_partial = geometry->cpu_partial;
+	info->cpu_partial_slabs = geometry->cpu_partial_slabs;
+	info->sheaf_capacity = cache->sheaf_capacity;
+	info->slabs = cache->nr_slabs;
+	info->total_objects = cache->total_objects;
+	info->partial = cache->nr_partial;
+	info->objects = cache->total_objects - km_node_free_objects(cache);
+	/* A chain on a CPU without a current slab is not counted, as in Linux. */
+	for (unsigned cpu = 0; cpu < slub->cpus; cpu++)
+		if (cache->cpu[cpu].slab)
+			info->cpu_slabs += 1u + cache->cpu[cpu].partial_slabs;
+	info->live = cache->live;
+	return 0;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The dispatcher: a table of commands. */
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "analysis/analysis.h"
+#include "replay/commands.h"
+#include "results/term.h"
+
+/* Where kmlab-capture may be: beside this program (a build tree), or where `make install` puts it.
+ */
+static int run_capture(int argc, char **argv)
+{
+	char path[4096];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - sizeof("-capture"));
+
+	(void)argc;
+	if (length > 0) {
+		strcpy(path + length, "-capture");
+		execv(path, argv);
+	}
+	execv(KMLAB_LIBEXECDIR "/kmlab-capture", argv);
+	return km_error(
+		"capture is not built: %s; install libbpf-dev, clang and bpftool (on Debian: "
+		"'make deps'), then run 'make' again",
+		strerror(errno));
+}
+
+static const struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *summary;
+} commands[] = {
+	{"capture", run_capture, "record the live kernel"},
+	{"info", km_cmd_info, "what is in a trace, and what was lost"},
+	{"sql", km_cmd_sql, "SQL over a trace, with the virtual table 'event'"},
+	{"replay", km_cmd_replay, "run a trace through models and measure"},
+	{"fidelity", km_cmd_fidelity, "how closely the models reproduce the traced kernel"},
+	{"run", km_cmd_run, "execute a scenario"},
+	{"plot", km_cmd_plot, "draw the figures of a result"},
+	{"report", km_cmd_report, "figures and numbers of a result as one HTML page"},
+	{"models", km_cmd_models, "what can be replayed, with which parameters"},
+};
+
+#define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void print_usage(FILE *out)
+{
+	fprintf(out, "usage: kmlab COMMAND [options] [arguments]\n\n");
+	for (size_t i = 0; i < NR_COMMANDS; i++)
+		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+	fprintf(out, "\n'kmlab COMMAND --help' explains a command.\n");
+}
+
+/* stdout is a document: if it could not be written, the command failed. */
+static int finish(int code)
+{
+	if (fclose(stdout) != 0 && code == KM_EXIT_OK)
+		return km_error("the output could not be written: %s", strerror(errno));
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	static char name[64];
+
+	argp_err_exit_status = KM_EXIT_ERROR;
+	if (argc < 2) {
+		print_usage(stderr);
+		return KM_EXIT_ERROR;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+		print_usage(stdout);
+		return KM_EXIT_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("kmlab %s\n", KMLAB_VERSION);
+		return KM_EXIT_OK;
+	}
+	for (size_t i = 0; i < NR_COMMANDS; i++) {
+		if (strcmp(argv[1], commands[i].name) != 0)
+			continue;
+		snprintf(name, sizeof(name), "kmlab %s", commands[i].name);
+		argv[1] = name; /* what argp calls the program */
+		return finish(commands[i].run(argc - 1, argv + 1));
+	}
+	return km_error("there is no command '%s'; 'kmlab --help' lists them", argv[1]);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* kmlab fidelity: how closely the models reproduce what the traced kernel did. */
+#include <argp.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "replay/commands.h"
+#include "replay/fidelity.h"
+#include "results/emit.h"
+#include "results/term.h"
+
+static const char doc[] =
+	"Compare the trace's own kernel model with what that kernel did: the size class of every "
+	"kmalloc, the geometry of every cache, the slab every object was put in.";
+
+enum { OPT_FORMAT = 256, OPT_SEED };
+
+struct options {
+	const char *trace;
+	enum km_format format;
+	uint64_t seed;
+};
+
+static const struct argp_option argp_options[] = {
+	{"format", OPT_FORMAT, "table|json|csv|tsv", 0, "Document on stdout (default table)", 0},
+	{"seed", OPT_SEED, "N", 0, "Seed of placement and freelist order (default 1)", 0},
+	{"quiet", 'q', NULL, 0, "No notes", 0},
+	{0},
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct options *options = state->input;
+	char *end;
+
+	switch (key) {
+	case 'q':
+		km_quiet = true;
+		return 0;
+	case OPT_FORMAT:
+		if (km_format_parse(arg, &options->format))
+			argp_error(state, "unknown format '%s'", arg);
+		return 0;
+	case OPT_SEED:
+		options->seed = strtoull(arg, &end, 0);
+		if (end == arg || *end)
+			argp_error(state, "'%s' is not a number", arg);
+		return 0;
+	case ARGP_KEY_ARG:
+		if (options->trace)
+			argp_error(state, "one trace at a time");
+		options->trace = arg;
+		return 0;
+	case ARGP_KEY_END:
+		if (!options->trace)
+			argp_error(state, "which trace? Record one with 'kmlab capture -o T.kmt'");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* ---- documents ---- */
+
+static void emit_score(struct km_json *json, const char *key, const struct km_score *score)
+{
+	km_json_object(json, key);
+	km_json_u64(json, "checked", score->checked);
+	km_json_u64(json, "matched", score->matched);
+	km_json_close(json);
+}
+
+static void emit_pair(struct km_json *json, const char *key, int64_t model, int64_t kernel)
+{
+	km_json_object(json, key);
+	km_json_f64(json, "model", model < 0 ? NAN : (double)model);
+	km_json_f64(json, "kernel", kernel < 0 ? NAN : (double)kernel);
+	km_json_close(json);
+}
+
+static void print_json(const struct km_fidelity *fidelity, const struct km_start *start)
+{
+	struct km_json json;
+
+	km_json_begin(&json, stdout);
+	km_json_u64(&json, "schema", 1);
+	km_json_str(&json, "profile", start->profile->name);
+	emit_score(&json, "bytes_alloc", &fidelity->bytes_alloc);
+	emit_score(&json, "geometry", &fidelity->geometry);
+	emit_score(&json, "slab_choice", &fidelity->slab_choice);
+	km_json_array(&json, "caches");
+	for (size_t i = 0; i < fidelity->nr_caches; i++) {
+		const struct km_cache_fidelity *row = &fidelity->caches[i];
+
+		km_json_object(&json, NULL);
+		km_json_str(&json, "name", row->name);
+		emit_score(&json, "slab_choice", &row->slab_choice);
+		emit_pair(&json, "slabs", row->slabs_model, row->slabs_kernel);
+		emit_pair(&json, "partial", row->partial_model, row->partial_kernel);
+		emit_pair(&json, "cpu_slabs", row->cpu_slabs_model, row->cpu_slabs_kernel);
+		km_json_close(&json);
+	}
+	km_json_close(&json);
+	emit_pair(&json, "pages", fidelity->pages_model, fidelity->pages_kernel);
+	km_json_end(&json);
+}
+
+static void cell_pair(struct km_table *table, int64_t model, int64_t kernel)
+{
+	if (model < 0 || kernel < 0)
+		km_table_cell(table, "-");
+	else
+		km_table_cellf(table, "%lld / %lld", (long long)model, (long long)kernel);
+}
+
+static void print_rows(const struct km_fidelity *fidelity, enum km_format format)
+{
+	static const char *const titles[] = {
+		"what",     "checked>",  "matched>", "score>", "slabs model/kernel>",
+		"partial>", "cpu_slabs>"};
+	struct km_table *table = km_table_new(7, titles);
+	const struct {
+		const char *name;
+		const struct km_score *score;
+	} totals[] = {
+		{"bytes_alloc", &fidelity->bytes_alloc},
+		{"geometry", &fidelity->geometry},
+		{"slab_choice", &fidelity->slab_choice},
+	};
+	char text[16];
+
+	if (!table)
+		return;
+	for (size_t i = 0; i < 3 + fidelity->nr_caches; i++) {
+		const struct km_cache_fidelity *row = i < 3 ? NULL : &fidelity->caches[i - 3];
+		const struct km_score *score = row ? &row->slab_choice : totals[i].score;
+
+		km_table_cell(table, row ? row->name : totals[i].name);
+		km_table_cellf(table, "%llu", (unsigned long long)score->checked);
+		km_table_cellf(table, "%llu", (unsigned long long)score->matched);
+		km_table_cell(table, km_score_text(score, text));
+		cell_pair(table, row ? row->slabs_model : -1, row ? row->slabs_kernel : -1);
+		cell_pair(table, row ? row->partial_model : -1, row ? row->partial_kernel : -1);
+		cell_pair(table, row ? row->cpu_slabs_model : -1, row ? row->cpu_slabs_kernel : -1);
+	}
+	km_table_print(table, stdout, format);
+	km_table_free(table);
+}
+
+int km_cmd_fidelity(int argc, char **argv)
+{
+	static const struct argp argp = {argp_options, parse_option, "T.kmt", doc,
+					 NULL,         NULL,         NULL};
+	struct options options = {.seed = 1};
+	struct km_fidelity fidelity;
+	struct km_trace *trace = NULL;
+	struct km_start start;
+	struct km_err err = {""};
+	int code;
+
+	if (argp_parse(&argp, argc, argv, 0, NULL, &options))
+		return KM_EXIT_ERROR;
+	km_catch_interrupts();
+	code = km_trace_open(options.trace, &trace, &err);
+	if (!code)
+		code = km_start_read(trace, &start, &err);
+	if (!code)
+		code = km_fidelity_measure(trace, &start, options.seed, &fidelity, &err);
+	if (code) {
+		km_trace_close(trace);
+		return km_interrupted() ? KM_EXIT_INTERRUPTED : km_error("%s", err.text);
+	}
+	if (options.format == KM_FORMAT_JSON)
+		print_json(&fidelity, &start);
+	else
+		print_rows(&fidelity, options.format);
+	km_fidelity_release(&fidelity);
+	km_trace_close(trace);
+	return KM_EXIT_OK;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* kmlab models: what can be replayed, with which parameters. */
+#include <argp.h>
+#include <kmlab/machine.h>
+#include <stdlib.h>
+
+#include "replay/commands.h"
+#include "results/emit.h"
+#include "results/term.h"
+
+static const char doc[] = "List the models, the kernel profiles and the switches of a profile.";
+
+enum { OPT_FORMAT = 256 };
+
+static const struct argp_option argp_options[] = {
+	{"format", OPT_FORMAT, "table|json|csv|tsv", 0, "Document on stdout (default table)", 0},
+	{0},
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	enum km_format *format = state->input;
+
+	switch (key) {
+	case OPT_FORMAT:
+		if (km_format_parse(arg, format))
+			argp_error(state, "unknown format '%s'", arg);
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "'%s': no arguments are taken", arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct {
+	const char *name, *type, *meaning;
+} switches[] = {
+#define X(type, field, text, meaning) {text, #type, meaning},
+	KM_PROFILE_SWITCHES(X)
+#undef X
+};
+
+#define NR_SWITCHES (sizeof(switches) / sizeof(switches[0]))
+#define KERNEL_SUMMARY "what Linux itself did, read back from the recorded pointers"
+
+static void print_json(void)
+{
+	struct km_json json;
+
+	km_json_begin(&json, stdout);
+	km_json_u64(&json, "schema", 1);
+	km_json_array(&json, "models");
+	km_json_object(&json, NULL);
+	km_json_str(&json, "name", "kernel");
+	km_json_str(&json, "summary", KERNEL_SUMMARY);
+	km_json_close(&json);
+	for (const struct km_model *model = km_models; model->name; model++) {
+		km_json_object(&json, NULL);
+		km_json_str(&json, "name", model->name);
+		km_json_str(&json, "summary", model->summary);
+		km_json_close(&json);
+	}
+	km_json_close(&json);
+	km_json_array(&json, "profiles");
+	for (const char *const *name = km_profile_names(); *name; name++)
+		km_json_str(&json, NULL, *name);
+	km_json_close(&json);
+	km_json_array(&json, "parameters");
+	for (size_t i = 0; i < NR_SWITCHES; i++) {
+		km_json_object(&json, NULL);
+		km_json_str(&json, "name", switches[i].name);
+		km_json_str(&json, "type", switches[i].type);
+		km_json_str(&json, "meaning", switches[i].meaning);
+		km_json_close(&json);
+	}
+	km_json_close(&json);
+	km_json_end(&json);
+}
+
+static void print_rows(enum km_format format)
+{
+	static const char *const titles[] = {"what", "name", "meaning"};
+	struct km_table *table = km_table_new(3, titles);
+
+	if (!table)
+		return;
+#define ROW(what, name, meaning)                                                                   \
+	do {                                                                                       \
+		km_table_cell(table, what);                                                        \
+		km_table_cell(table, name);                                                        \
+		km_table_cell(table, meaning);                                                     \
+	} while (0)
+	ROW("model", "kernel", KERNEL_SUMMARY);
+	for (const struct km_model *model = km_models; model->name; model++)
+		ROW("model", model->name, model->summary);
+	for (const char *const *name = km_profile_names(); *name; name++)
+		ROW("profile", *name, "MODEL@PROFILE");
+	for (size_t i = 0; i < NR_SWITCHES; i++)
+		ROW("parameter", switches[i].name, switches[i].meaning);
+#undef ROW
+	km_table_print(table, stdout, format);
+	km_table_free(table);
+}
+
+int km_cmd_models(int argc, char **argv)
+{
+	static const struct argp argp = {argp_options, parse_option, NULL, doc, NULL, NULL, NULL};
+	enum km_format format = KM_FORMAT_TABLE;
+
+	if (argp_parse(&argp, argc, argv, 0, NULL, &format))
+		return KM_EXIT_ERROR;
+	if (format == KM_FORMAT_JSON)
+		print_json();
+	else
+		print_rows(format);
+	return KM_EXIT_OK;
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* `kmlab run`: options, and the rows, the comparison and the end state as one document. */
+#include "replay/cmd_run.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "replay/run.h"
+#include "results/emit.h"
+#include "results/term.h"
+
+struct arguments {
+	const char *path;
+	struct km_run_options run;
+	enum km_format format;
+	bool format_given;
+};
+
+/* clang-format off */
+static const struct argp_option options[] = {
+	{"check", 'c', NULL, 0, "compare with what Linux returned (-> and expect); exit 1 if anything differs", 0},
+	{"state", 's', NULL, 0, "add the end state, in the lines of an expect block", 0},
+	{"format", 'f', "FORMAT", 0, "table, json, csv or tsv", 0},
+	{"model", 'm', "MODEL", 0, "run on this model instead of slub (see kmlab models)", 0},
+	{"seed", 'S', "N", 0, "seed of the machine's random numbers, default 1", 0},
+	{0},
+};
+/* clang-format on */
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+	char *end;
+
+	switch (key) {
+	case 'c':
+		arguments->run.check = true;
+		break;
+	case 's':
+		arguments->run.state = true;
+		break;
+	case 'f':
+		if (km_format_parse(arg, &arguments->format))
+			argp_error(state, "--format %s: use table, json, csv or tsv", arg);
+		arguments->format_given = true;
+		break;
+	case 'm':
+		arguments->run.model = km_model_find(arg);
+		if (!arguments->run.model)
+			argp_error(state, "unknown model %s; kmlab models lists them", arg);
+		break;
+	case 'S':
+		errno = 0;
+		arguments->run.seed = strtoull(arg, &end, 0);
+		if (errno || *end || end == arg)
+			argp_error(state, "--seed %s is not a number", arg);
+		break;
+	case ARGP_KEY_ARG:
+		if (arguments->path)
+			argp_error(state, "one scenario at a time");
+		arguments->path = arg;
+		break;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "give a scenario file, or - for standard input");
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+/* ---- rows ---- */
+
+static const char *const columns[] = {"line",        "cpu",   "call", "result",
+				      "bytes_alloc", "cache", "note"};
+#define NR_COLUMNS (sizeof(columns) / sizeof(columns[0]))
+
+static const char *result_text(const struct km_run_row *row, char text[32])
+{
+	text[0] = 0;
+	if (row->kind == KM_RESULT_ADDRESS)
+		snprintf(text, 32, "0x%" PRIx64, row->result);
+	else if (row->kind == KM_RESULT_PFN)
+		snprintf(text, 32, "pfn 0x%" PRIx64, row->result);
+	else if (row->kind == KM_RESULT_NULL)
+		snprintf(text, 32, "NULL");
+	return text;
+}
+
+static void print_rows(const struct km_run *run, enum km_format format)
+{
+	struct km_table *table = km_table_new(NR_COLUMNS, columns);
+	char text[32];
+
+	for (size_t i = 0; i < run->nr_rows; i++) {
+		const struct km_run_row *row = &run->rows[i];
+
+		km_table_cellf(table, "%u", row->call->line);
+		km_table_cellf(table, "%u", row->call->cpu);
+		km_table_cell(table, km_call_name(row->call->call));
+		km_table_cell(table, result_text(row, text));
+		if (row->bytes_alloc != UINT64_MAX)
+			km_table_cellf(table, "%" PRIu64, row->bytes_alloc);
+		else
+			km_table_cell(table, NULL);
+		km_table_cell(table, row->cache);
+		km_table_cell(table, row->note);
+	}
+	km_table_print(table, stdout, format);
+	km_table_free(table);
+}
+
+/* ---- comparison ---- */
+
+static bool all_matched(const struct km_run *run)
+{
+	for (unsigned kind = 0; kind < KM_NR_CHECKS; kind++)
+		if (run->check.checked[kind] != run->check.matched[kind])
+			return false;
+	return run->broken == 0;
+}
+
+static void print_check(const struct km_run *run, FILE *out)
+{
+	uint64_t total = 0;
+
+	for (unsigned kind = 0; kind < KM_NR_CHECKS; kind++) {
+		total += run->check.checked[kind];
+		if (run->check.checked[kind])
+			fprintf(out, "%-9s %" PRIu64 " of %" PRIu64 " as Linux\n",
+				km_check_name(kind), run->check.matched[kind],
+				run->check.checked[kind]);
+	}
+	if (!total)
+		fputs("nothing to compare: the scenario has no -> results and no expect block\n",
+		      out);
+	if (run->check.late_purges)
+		fprintf(out, "purges    %u that Linux's worker ran some calls late\n",
+			run->check.late_purges);
+	if (run->broken)
+		fprintf(out, "%zu calls broke a rule and were not executed\n", run->broken);
+	for (unsigned i = 0; i < run->check.nr_mismatches; i++)
+		fprintf(out, "%s\n", run->check.mismatch[i]);
+}
+
+/* ---- JSON ---- */
+
+static void json_row(struct km_json *json, const struct km_run_row *row)
+{
+	char text[32];
+
+	km_json_object(json, NULL);
+	km_json_u64(json, "line", row->call->line);
+	km_json_u64(json, "cpu", row->call->cpu);
+	km_json_str(json, "call", km_call_name(row->call->call));
+	km_json_str(json, "result", result_text(row, text));
+	if (row->bytes_alloc != UINT64_MAX)
+		km_json_u64(json, "bytes_alloc", row->bytes_alloc);
+	else
+		km_json_null(json, "bytes_alloc");
+	km_json_str(json, "cache", row->cache);
+	km_json_str(json, "note", row->note);
+	km_json_close(json);
+}
+
+static void json_check(struct km_json *json, const struct km_run *run)
+{
+	km_json_object(json, "check");
+	km_json_bool(json, "passed", all_matched(run));
+	for (unsigned kind = 0; kind < KM_NR_CHECKS; kind++) {
+		km_json_object(json, kind == KM_CHECK_END ? "end_state" : km_check_name(kind));
+		km_json_u64(json, "checked", run->check.checked[kind]);
+		km_json_u64(json, "matched", run->check.matched[kind]);
+		km_json_close(json);
+	}
+	km_json_u64(json, "late_purges", run->check.late_purges);
+	km_json_array(json, "mismatches");
+	for (unsigned i = 0; i < run->check.nr_mismatches; i++)
+		km_json_str(json, NULL, run->check.mismatch[i]);
+	km_json_close(json);
+	km_json_close(json);
+}
+
+static void print_json(const struct arguments *arguments, const struct km_scenario *scenario,
+		       struct km_run *run)
+{
+	struct km_json json;
+	char *save = NULL;
+
+	km_json_begin(&json, stdout);
+	km_json_u64(&json, "schema", 1);
+	km_json_str(&json, "scenario", scenario->path);
+	km_json_str(&json, "profile", scenario->spec.profile.name);
+	km_json_array(&json, "rows");
+	for (size_t i = 0; i < run->nr_rows; i++)
+		json_row(&json, &run->rows[i]);
+	km_json_close(&json);
+	if (arguments->run.check)
+		json_check(&json, run);
+	if (arguments->run.state) {
+		km_json_array(&json, "state");
+		for (char *line = strtok_r(run->state, "\n", &save); line;
+		     line = strtok_r(NULL, "\n", &save))
+			km_json_str(&json, NULL, line);
+		km_json_close(&json);
+	}
+	km_json_end(&json);
+}
+
+/* ---- the command ---- */
+
+static void print_run(const struct arguments *arguments, const struct km_scenario *scenario,
+		      struct km_run *run)
+{
+	/* A comparison is the document itself unless a format for the rows was asked for. */
+	bool rows = !arguments->run.check || arguments->format_given;
+
+	if (arguments->format == KM_FORMAT_JSON) {
+		print_json(arguments, scenario, run);
+		return;
+	}
+	if (rows)
+		print_rows(run, arguments->format);
+	if (arguments->run.check)
+		print_check(run, rows ? stderr : stdout);
+	if (arguments->run.state)
+		printf("expect begin\n%sexpect end\n", run->state);
+}
+
+int km_cmd_run(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse_option,
+		.args_doc = "F.kms",
+		.doc = "Execute a scenario of kernel allocation calls on a simulated machine; one "
+		       "row per executed line."
+		       "\vCalls: kmem_cache_create kmem_cache_alloc kmem_cache_free "
+		       "kmem_cache_shrink alloc_pages __get_free_pages __free_pages free_pages "
+		       "kmalloc kzalloc kcalloc kmalloc_array krealloc kfree ksize kvmalloc kvfree "
+		       "vmalloc vzalloc vfree context. Unpack .kms.xz with xz -dc and pass - to "
+		       "read "
+		       "standard input.",
+	};
+	struct arguments arguments = {.run.seed = 1, .format = KM_FORMAT_TABLE};
+	struct km_scenario scenario;
+	struct km_err err = {""};
+	struct km_run run;
+	int status = KM_EXIT_OK;
+
+	argp_err_exit_status = KM_EXIT_ERROR;
+	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+	if (km_scenario_load(arguments.path, &scenario, &err))
+		return km_error("%s", err.text);
+	if (km_run_scenario(&scenario, &arguments.run, &run, &err)) {
+		km_scenario_free(&scenario);
+		return km_error("%s", err.text);
+	}
+	print_run(&arguments, &scenario, &run);
+	if (arguments.run.check && !all_matched(&run))
+		status = KM_EXIT_NO;
+	if (fflush(stdout) || ferror(stdout))
+		status = km_error("cannot write the output: %s", strerror(errno));
+	km_run_free(&run);
+	km_scenario_free(&scenario);
+	return status;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What `kmlab replay` prints: every run as JSON, or one line per model. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "replay/session.h"
+
+static void emit_json(const struct km_session *session)
+{
+	const struct km_replay_options *options = &session->options;
+	struct km_json json;
+
+	km_json_begin(&json, stdout);
+	km_json_u64(&json, "schema", 1);
+	km_json_str(&json, "trace", options->trace);
+	km_json_str(&json, "kernel", km_trace_meta(session->trace, "kernel"));
+	km_json_str(&json, "profile", session->start.profile->name);
+	km_json_str(&json, "start_state", session->start.describe);
+	km_json_array(&json, "runs");
+	for (unsigned i = 0; i < session->nr_done; i++) {
+		struct km_run run = {
+			.choice = &options->choices[i % options->nr_choices],
+			.params = session->params,
+			.seed = options->seed,
+			.rep = i / options->nr_choices,
+			.measures = session->measures[i],
+			.pmu = &session->readings[i],
+		};
+
+		km_emit_run(&json, &run);
+	}
+	km_json_close(&json);
+	km_json_end(&json);
+}
+
+/* ---- one line per model: medians over the repetitions ---- */
+
+typedef double (*figure)(const struct km_measures *measures);
+
+static double alloc_p50(const struct km_measures *measures)
+{
+	return measures->latency && measures->latency->alloc.total
+		       ? (double)km_hist_quantile(&measures->latency->alloc, 0.5)
+		       : NAN;
+}
+
+static double alloc_p99(const struct km_measures *measures)
+{
+	return measures->latency && measures->latency->alloc.total
+		       ? (double)km_hist_quantile(&measures->latency->alloc, 0.99)
+		       : NAN;
+}
+
+static double free_p50(const struct km_measures *measures)
+{
+	return measures->latency && measures->latency->free.total
+		       ? (double)km_hist_quantile(&measures->latency->free, 0.5)
+		       : NAN;
+}
+
+static double mega_ops_per_s(const struct km_measures *measures)
+{
+	return measures->latency && measures->wall_ns
+		       ? (double)measures->ops * 1e3 / (double)measures->wall_ns
+		       : NAN;
+}
+
+static double pages_peak(const struct km_measures *measures)
+{
+	return measures->places_objects ? measures->pages_peak : NAN;
+}
+
+static double internal_time(const struct km_measures *measures)
+{
+	return measures->internal_time * 100;
+}
+
+static double unusable(const struct km_measures *measures)
+{
+	return measures->unusable * 100;
+}
+
+static double utilisation(const struct km_measures *measures)
+{
+	return measures->utilisation * 100;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(const struct km_session *session, unsigned choice, figure of)
+{
+	double values[KM_MAX_REPS];
+	size_t n = 0;
+
+	for (unsigned i = choice; i < session->nr_done; i += session->options.nr_choices) {
+		double value = of(session->measures[i]);
+
+		if (!isnan(value))
+			values[n++] = value;
+	}
+	if (!n)
+		return NAN;
+	qsort(values, n, sizeof(values[0]), compare_doubles);
+	return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+static const struct {
+	const char *title, *format;
+	figure of;
+} columns[] = {
+	{"alloc p50 ns>", "%.0f", alloc_p50}, {"alloc p99 ns>", "%.0f", alloc_p99},
+	{"free p50 ns>", "%.0f", free_p50},   {"Mops/s>", "%.1f", mega_ops_per_s},
+	{"peak pages>", "%.0f", pages_peak},  {"internal %>", "%.2f", internal_time},
+	{"unusable %>", "%.2f", unusable},    {"slab util %>", "%.1f", utilisation},
+};
+
+#define NR_COLUMNS (sizeof(columns) / sizeof(columns[0]))
+
+static void print_table(const struct km_session *session)
+{
+	const char *titles[NR_COLUMNS + 1] = {"model"};
+	struct km_table *table;
+
+	for (size_t i = 0; i < NR_COLUMNS; i++)
+		titles[i + 1] = columns[i].title;
+	table = km_table_new(NR_COLUMNS + 1, titles);
+	if (!table)
+		return;
+	for (unsigned choice = 0; choice < session->options.nr_choices; choice++) {
+		km_table_cell(table, session->options.choices[choice].text);
+		for (size_t i = 0; i < NR_COLUMNS; i++) {
+			double value = median(session, choice, columns[i].of);
+
+			if (isnan(value))
+				km_table_cell(table, "-");
+			else
+				km_table_cellf(table, columns[i].format, value);
+		}
+	}
+	km_table_print(table, stdout, session->options.format);
+	km_table_free(table);
+}
+
+static void print_footer(const struct km_session *session)
+{
+	const struct km_fidelity *fidelity = &session->fidelity;
+	char bytes[16], geometry[16], choice[16];
+
+	printf("\nfidelity of slub@%s to the traced kernel: bytes_alloc %s, geometry %s, "
+	       "slab choice %s\n",
+	       session->start.profile->name, km_score_text(&fidelity->bytes_alloc, bytes),
+	       km_score_text(&fidelity->geometry, geometry),
+	       km_score_text(&fidelity->slab_choice, choice));
+	printf("coverage %.2f %% of the events fired; %u rep%s, timer cost %.0f ns included in "
+	       "each "
+	       "latency; '-' = not measured\n",
+	       km_coverage(session->trace, session->program) * 100, session->options.reps,
+	       session->options.reps == 1 ? "" : "s",
+	       (double)session->timer.cost_ticks * session->timer.ns_per_tick);
+}
+
+void km_session_print(const struct km_session *session)
+{
+	if (session->options.format == KM_FORMAT_JSON) {
+		emit_json(session);
+		return;
+	}
+	print_table(session);
+	if (session->options.format == KM_FORMAT_TABLE)
+		print_footer(session);
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The fidelity score of a trace: sizes, geometry, and (slab_choice.c) slabs. */
+#include "replay/fidelity.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "replay/slab_choice.h"
+
+/* ---- bytes_alloc: the size class of every kmalloc ---- */
+
+static int score_bytes_alloc(struct km_trace *trace, struct km_score *score, struct km_err *err)
+{
+	struct km_trace_filter kmallocs = {.kinds = 1u << KM_EV_KMALLOC, .cpu = -1};
+	struct km_trace_cursor *cursor;
+	struct km_event events[256];
+	size_t got;
+	int code = km_trace_cursor_open(trace, &kmallocs, &cursor, err);
+
+	while (!code) {
+		code = km_trace_next(cursor, events, 256, &got, err);
+		if (code || !got)
+			break;
+		for (size_t i = 0; i < got; i++) {
+			score->checked++;
+			score->matched += km_kmalloc_bytes_alloc(events[i].bytes_req) ==
+					  events[i].bytes_alloc;
+		}
+	}
+	km_trace_cursor_close(cursor);
+	return code;
+}
+
+/* ---- the "sysfs slab" snapshot: one cache per line, attribute=value ---- */
+
+/* Number after " key=" in a line (not NUL-terminated); -1: absent. */
+static int64_t attribute(const char *line, size_t length, const char *key)
+{
+	size_t key_length = strlen(key);
+
+	for (size_t i = 0; i + key_length + 2 < length; i++)
+		if (line[i] == ' ' && strncmp(line + i + 1, key, key_length) == 0 &&
+		    line[i + 1 + key_length] == '=')
+			return strtoll(line + i + key_length + 2, NULL, 10);
+	return -1;
+}
+
+static const char *line_of_cache(const char *text, const char *name, size_t *length)
+{
+	size_t name_length = strlen(name);
+
+	for (; text && *text; text += *length + (text[*length] == '\n')) {
+		*length = strcspn(text, "\n");
+		if (*length > name_length + 6 && strncmp(text, "name=", 5) == 0 &&
+		    strncmp(text + 5, name, name_length) == 0 && text[5 + name_length] == ' ')
+			return text;
+	}
+	return NULL;
+}
+
+static bool geometry_matches(const struct km_start *start, const char *line, size_t length)
+{
+	struct km_cache_geometry geometry;
+	struct km_cache_spec spec = {
+		.object_size = (uint32_t)attribute(line, length, "object_size"),
+		.align = (uint32_t)attribute(line, length, "align"),
+	};
+
+	if (attribute(line, length, "destroy_by_rcu") > 0)
+		spec.flags |= KM_SLAB_TYPESAFE_BY_RCU;
+	if (memmem(line, length, " ctor=", 6))
+		spec.flags |= KM_SLAB_CTOR;
+	if (km_cache_geometry(start->profile, start->cpus, &spec, &geometry))
+		return false;
+	return geometry.size == attribute(line, length, "slab_size") &&
+	       geometry.order == attribute(line, length, "order") &&
+	       geometry.objects == attribute(line, length, "objs_per_slab") &&
+	       geometry.min_partial == attribute(line, length, "min_partial") &&
+	       geometry.cpu_partial == attribute(line, length, "cpu_partial");
+}
+
+static bool is_debugged(const char *line, size_t length)
+{
+	return attribute(line, length, "red_zone") > 0 || attribute(line, length, "poison") > 0 ||
+	       attribute(line, length, "store_user") > 0;
+}
+
+static void score_geometry(const char *text, const struct km_start *start, struct km_score *score)
+{
+	size_t length;
+
+	for (; text && *text; text += length + (text[length] == '\n')) {
+		length = strcspn(text, "\n");
+		/* Slab debugging changes the layout in ways sysfs does not show in full. */
+		if (attribute(text, length, "slab_size") <= 0 || is_debugged(text, length))
+			continue;
+		score->checked++;
+		score->matched += geometry_matches(start, text, length);
+	}
+}
+
+/* ---- what sysfs counted at both ends, beside the model's own change ---- */
+
+struct end_counts {
+	const char *at_start, *at_end; /* snapshot texts, NULL if not recorded */
+};
+
+static int64_t count_at(const char *text, const char *cache, const char *key)
+{
+	size_t length;
+	const char *line = line_of_cache(text, cache, &length);
+
+	return line ? attribute(line, length, key) : -1;
+}
+
+static void join(const struct end_counts *texts, const char *cache, const char *key, int64_t *model,
+		 int64_t *kernel)
+{
+	int64_t start = count_at(texts->at_start, cache, key);
+
+	*kernel = count_at(texts->at_end, cache, key);
+	*model = start < 0 ? -1 : start + *model;
+}
+
+static void join_counts(struct km_trace *trace, struct km_fidelity *fidelity)
+{
+	const char *source = "sysfs slab";
+	struct end_counts texts = {km_trace_snapshot_text(trace, "start", source),
+				   km_trace_snapshot_text(trace, "end", source)};
+
+	fidelity->pages_model = fidelity->pages_kernel = texts.at_start && texts.at_end ? 0 : -1;
+	for (size_t i = 0; i < fidelity->nr_caches; i++) {
+		struct km_cache_fidelity *row = &fidelity->caches[i];
+		int64_t order = count_at(texts.at_start, row->name, "order");
+
+		join(&texts, row->name, "slabs", &row->slabs_model, &row->slabs_kernel);
+		join(&texts, row->name, "partial", &row->partial_model, &row->partial_kernel);
+		join(&texts, row->name, "cpu_slabs", &row->cpu_slabs_model, &row->cpu_slabs_kernel);
+		if (fidelity->pages_model < 0 || order < 0 || row->slabs_model < 0 ||
+		    row->slabs_kernel < 0)
+			continue;
+		fidelity->pages_model += row->slabs_model << order;
+		fidelity->pages_kernel += row->slabs_kernel << order;
+	}
+}
+
+int km_fidelity_measure(struct km_trace *trace, const struct km_start *start, uint64_t seed,
+			struct km_fidelity *fidelity, struct km_err *err)
+{
+	int code;
+
+	memset(fidelity, 0, sizeof(*fidelity));
+	code = score_bytes_alloc(trace, &fidelity->bytes_alloc, err);
+	if (code)
+		return code;
+	score_geometry(km_trace_snapshot_text(trace, "start", "sysfs slab"), start,
+		       &fidelity->geometry);
+	code = km_slab_choice_measure(trace, start, seed, fidelity, err);
+	if (code) {
+		km_fidelity_release(fidelity);
+		return code;
+	}
+	join_counts(trace, fidelity);
+	return 0;
+}
+
+void km_fidelity_release(struct km_fidelity *fidelity)
+{
+	free(fidelity->caches);
+	fidelity->caches = NULL;
+	fidelity->nr_caches = 0;
+}
+
+const char *km_score_text(const struct km_score *score, char buf[16])
+{
+	if (!score->checked)
+		strcpy(buf, "-");
+	else if (score->matched == score->checked)
+		strcpy(buf, "100 %");
+	else /* never rounded up to 100 */
+		snprintf(buf, 16, "%.2f %%",
+			 (double)(score->matched * 10000 / score->checked) / 100);
+	return buf;
+}

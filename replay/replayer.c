@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Building the machine a program runs on, from the trace's start state and the asked model. */
+#include "replay/replayer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "replay/host.h"
+
+/* ---- --model ---- */
+
+static int unknown_model(const char *text, struct km_err *err)
+{
+	char names[256] = "kernel";
+
+	for (const struct km_model *model = km_models; model->name; model++) {
+		size_t used = strlen(names);
+
+		snprintf(names + used, sizeof(names) - used, " %s", model->name);
+	}
+	return km_fail(err, -EINVAL, "unknown model '%s'; there are: %s (see 'kmlab models')", text,
+		       names);
+}
+
+static int parse_profile(const char *name, struct km_model_choice *choice, struct km_err *err)
+{
+	char names[128] = "";
+
+	choice->profile = km_profile_find(name);
+	if (choice->profile)
+		return 0;
+	for (const char *const *known = km_profile_names(); *known; known++) {
+		size_t used = strlen(names);
+
+		snprintf(names + used, sizeof(names) - used, " %s", *known);
+	}
+	return km_fail(err, -EINVAL, "model '%s' names the profile '%s'; there are:%s",
+		       choice->text, name, names);
+}
+
+int km_model_choice_parse(const char *text, struct km_model_choice *choice, struct km_err *err)
+{
+	char *at, *colon, *end, name[64];
+
+	memset(choice, 0, sizeof(*choice));
+	if (strlen(text) >= sizeof(choice->text))
+		return unknown_model(text, err);
+	strcpy(choice->text, text);
+	strcpy(name, text);
+	at = strchr(name, '@');
+	colon = strchr(name, ':');
+	if (at)
+		*at = '\0';
+	if (colon)
+		*colon = '\0';
+	if (strcmp(name, "kernel") == 0)
+		return at || colon ? unknown_model(text, err) : 0;
+	choice->model = km_model_find(name);
+	if (!choice->model)
+		return unknown_model(text, err);
+	if (choice->model->route == KM_ROUTE_KVMALLOC) {
+		choice->threshold = colon ? strtoull(colon + 1, &end, 0) : 0;
+		if (!choice->threshold || *end)
+			return km_fail(err, -EINVAL,
+				       "model 'kvmalloc' needs a size in bytes; write "
+				       "'kvmalloc:65536'");
+	} else if (colon) {
+		return unknown_model(text, err);
+	}
+	return at ? parse_profile(at + 1, choice, err) : 0;
+}
+
+/* ---- caches of the trace on the machine ---- */
+
+static void cache_spec(const struct km_trace_cache *cache, bool own_profile,
+		       struct km_cache_spec *spec)
+{
+	*spec = (struct km_cache_spec){
+		.name = cache->name,
+		.object_size = cache->object_size ? cache->object_size : cache->size,
+		.align = cache->align,
+		/* Events carry the name of the merged cache: merging has been done already. */
+		.flags = KM_SLAB_NO_MERGE | (cache->has_ctor ? KM_SLAB_CTOR : 0) |
+			 (cache->typesafe_by_rcu ? KM_SLAB_TYPESAFE_BY_RCU : 0) |
+			 (cache->reclaim_account ? KM_SLAB_RECLAIM_ACCOUNT : 0) |
+			 (cache->account ? KM_SLAB_ACCOUNT : 0) |
+			 (cache->cache_dma ? KM_SLAB_CACHE_DMA : 0),
+		.sheaf_capacity = cache->sheaf_capacity,
+	};
+	if (!own_profile)
+		return;
+	/* What this kernel really used, also where its inputs are not visible from outside. */
+	spec->size_known = cache->size;
+	if (cache->has_geometry)
+		spec->order_known_plus_one = (uint8_t)(cache->order + 1);
+}
+
+static int create_caches(struct km_replayer *replayer, struct km_trace *trace, bool own_profile)
+{
+	const struct km_trace_cache *caches = km_trace_caches(trace, &replayer->nr_caches);
+
+	replayer->caches = calloc(replayer->nr_caches + 1, sizeof(void *));
+	replayer->strides = calloc(replayer->nr_caches + 1, sizeof(uint32_t));
+	if (!replayer->caches || !replayer->strides)
+		return -ENOMEM;
+	for (uint32_t i = 1; i < replayer->nr_caches; i++) {
+		struct km_machine *machine = replayer->machine;
+		struct km_cache_info info;
+		struct km_cache_spec spec;
+
+		cache_spec(&caches[i], own_profile, &spec);
+		if (!spec.object_size)
+			continue;
+		replayer->caches[i] = km_cache_create(machine, &spec);
+		if (!replayer->caches[i])
+			return -ENOMEM;
+		replayer->strides[i] = machine->model->slab->cache_info(
+					       machine->slab, replayer->caches[i], &info) == 0
+					       ? info.size
+					       : (uint32_t)km_round_up(spec.object_size, 8);
+	}
+	return 0;
+}
+
+/* ---- creation ---- */
+
+static int create_machine(struct km_replayer *replayer, const struct km_start *start,
+			  const struct km_model_choice *choice)
+{
+	struct km_machine_spec spec = {
+		.model = choice->model,
+		.profile = choice->profile ? *choice->profile : *start->profile,
+		.cpus = start->cpus,
+		.nr_zones = start->nr_zones,
+		.memory_bytes = start->memory_bytes,
+		.min_free_kbytes = start->min_free_kbytes,
+		.thp = start->thp,
+		.kvmalloc_threshold = choice->threshold,
+	};
+	int code;
+
+	memcpy(spec.zones, start->zones, sizeof(spec.zones));
+	code = km_machine_create(&replayer->env, &spec, &replayer->machine);
+	if (!code && start->have_free)
+		code = km_start_seed(start, replayer->machine);
+	return code;
+}
+
+int km_replayer_create(const struct km_program *program, struct km_trace *trace,
+		       const struct km_start *start, const struct km_model_choice *choice,
+		       uint64_t seed, struct km_replayer **out, struct km_err *err)
+{
+	struct km_replayer *replayer = calloc(1, sizeof(*replayer));
+	bool own = !choice->profile || strcmp(choice->profile->name, start->profile->name) == 0;
+	int code = -ENOMEM;
+
+	if (!replayer)
+		return km_fail(err, -ENOMEM, "no memory for a machine");
+	replayer->program = program;
+	km_host_env(&replayer->env, seed);
+	replayer->addr = calloc(program->nr_slots + 1, sizeof(uint64_t));
+	if (replayer->addr)
+		code = create_machine(replayer, start, choice);
+	if (!code)
+		code = create_caches(replayer, trace, own);
+	if (code) {
+		km_replayer_destroy(replayer);
+		return km_fail(err, code, "model %s cannot be built on the recorded machine: %s",
+			       choice->text, strerror(-code));
+	}
+	memset(&replayer->env.count, 0, sizeof(replayer->env.count));
+	*out = replayer;
+	return 0;
+}
+
+void km_replayer_destroy(struct km_replayer *replayer)
+{
+	if (!replayer)
+		return;
+	km_machine_destroy(replayer->machine);
+	free(replayer->caches);
+	free(replayer->strides);
+	free(replayer->addr);
+	free(replayer);
+}
+
+uint64_t km_replayer_placed_bytes(const struct km_replayer *replayer, const struct km_op *op)
+{
+	const struct km_machine *machine = replayer->machine;
+	enum km_route route = machine->model->route;
+
+	if (route == KM_ROUTE_KVMALLOC)
+		route = op->size >= machine->spec.kvmalloc_threshold ? KM_ROUTE_VMALLOC
+								     : KM_ROUTE_SLAB;
+	switch (route) {
+	case KM_ROUTE_PAGES:
+		return KM_PAGE_SIZE << km_get_order(op->size);
+	case KM_ROUTE_VMALLOC:
+		return km_round_up(op->size, KM_PAGE_SIZE);
+	default:
+		return op->cache ? replayer->strides[op->cache] : km_kmalloc_bytes_alloc(op->size);
+	}
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A scenario executed on a machine: one row per call, what Linux's recorded answers say about them,
+ * and the end state as text.
+ */
+#ifndef REPLAY_RUN_H
+#define REPLAY_RUN_H
+
+#include "replay/scenario.h"
+
+enum km_result_kind { KM_RESULT_EMPTY, KM_RESULT_ADDRESS, KM_RESULT_PFN, KM_RESULT_NULL };
+
+struct km_run_row {
+	const struct km_scenario_call *call;
+	enum km_result_kind kind;
+	uint64_t result;
+	uint64_t bytes_alloc; /* UINT64_MAX: nothing to say */
+	const char *cache;    /* or NULL */
+	char *note;           /* the rule broken, or NULL */
+};
+
+/* Answers compared with Linux's: equal addresses, or slabs that correspond one to one. */
+enum km_check_kind { KM_CHECK_SLAB, KM_CHECK_PAGES, KM_CHECK_VMALLOC, KM_CHECK_END, KM_NR_CHECKS };
+
+#define KM_MISMATCHES_SHOWN 10
+
+struct km_check {
+	uint64_t checked[KM_NR_CHECKS], matched[KM_NR_CHECKS];
+	char *mismatch[KM_MISMATCHES_SHOWN]; /* the first ones, one sentence each */
+	unsigned nr_mismatches;              /* filled entries */
+	unsigned late_purges;                /* purges that Linux's worker ran some calls late */
+};
+
+struct km_run_options {
+	const struct km_model *model; /* NULL: "slub" */
+	uint64_t seed;
+	bool check, state;
+};
+
+struct km_run {
+	struct km_run_row *rows; /* one per call of the scenario */
+	size_t nr_rows;
+	size_t broken; /* rows with a rule broken */
+	struct km_check check;
+	char *state; /* lines, or NULL when neither asked for nor compared */
+};
+
+/* "slab", "pages", "vmalloc", "end state" */
+const char *km_check_name(enum km_check_kind kind);
+
+/* The scenario must outlive the run. 0 or -errno with a sentence; release the run after 0. */
+int km_run_scenario(const struct km_scenario *scenario, const struct km_run_options *options,
+		    struct km_run *run, struct km_err *err);
+void km_run_free(struct km_run *run);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A scenario (.kms): a small program of kernel allocation calls in a text file, with what Linux
+ * answered after "->", a start state and an expected end state. Parsed whole before anything runs;
+ * every call keeps its line number. The format is described in the project's design and README.
+ */
+#ifndef REPLAY_SCENARIO_H
+#define REPLAY_SCENARIO_H
+
+#include <kmlab/err.h>
+#include <kmlab/machine.h>
+
+/*
+ * X(constant, name, arguments, what it returns)
+ * arguments: c cache, p pointer or page, n number, g gfp flags, f slab flags, i node,
+ *            s optional name in quotes, x ignored word, | the rest may be left out
+ * returns:   c cache, a address, p page, n number, - nothing
+ */
+#define KM_SCENARIO_CALLS(X)                                                                       \
+	X(KM_CALL_CACHE_CREATE, "kmem_cache_create", "snn|fx", 'c')                                \
+	X(KM_CALL_CACHE_ALLOC, "kmem_cache_alloc", "cg", 'a')                                      \
+	X(KM_CALL_CACHE_ZALLOC, "kmem_cache_zalloc", "cg", 'a')                                    \
+	X(KM_CALL_CACHE_ALLOC_NODE, "kmem_cache_alloc_node", "cgi", 'a')                           \
+	X(KM_CALL_CACHE_FREE, "kmem_cache_free", "cp", '-')                                        \
+	X(KM_CALL_CACHE_SHRINK, "kmem_cache_shrink", "c", '-')                                     \
+	X(KM_CALL_ALLOC_PAGES, "alloc_pages", "gn", 'p')                                           \
+	X(KM_CALL_ALLOC_PAGE, "alloc_page", "g", 'p')                                              \
+	X(KM_CALL_GET_FREE_PAGES, "__get_free_pages", "gn", 'a')                                   \
+	X(KM_CALL_GET_FREE_PAGE, "__get_free_page", "g", 'a')                                      \
+	X(KM_CALL_GET_ZEROED_PAGE, "get_zeroed_page", "g", 'a')                                    \
+	X(KM_CALL_FREE_PAGES_PAGE, "__free_pages", "pn", '-')                                      \
+	X(KM_CALL_FREE_PAGE_PAGE, "__free_page", "p", '-')                                         \
+	X(KM_CALL_FREE_PAGES, "free_pages", "pn", '-')                                             \
+	X(KM_CALL_FREE_PAGE, "free_page", "p", '-')                                                \
+	X(KM_CALL_KMALLOC, "kmalloc", "ng", 'a')                                                   \
+	X(KM_CALL_KZALLOC, "kzalloc", "ng", 'a')                                                   \
+	X(KM_CALL_KMALLOC_NODE, "kmalloc_node", "ngi", 'a')                                        \
+	X(KM_CALL_KCALLOC, "kcalloc", "nng", 'a')                                                  \
+	X(KM_CALL_KMALLOC_ARRAY, "kmalloc_array", "nng", 'a')                                      \
+	X(KM_CALL_KREALLOC, "krealloc", "png", 'a')                                                \
+	X(KM_CALL_KFREE, "kfree", "p", '-')                                                        \
+	X(KM_CALL_KSIZE, "ksize", "p", 'n')                                                        \
+	X(KM_CALL_KVMALLOC, "kvmalloc", "ng", 'a')                                                 \
+	X(KM_CALL_KVZALLOC, "kvzalloc", "ng", 'a')                                                 \
+	X(KM_CALL_KVFREE, "kvfree", "p", '-')                                                      \
+	X(KM_CALL_VMALLOC, "vmalloc", "n", 'a')                                                    \
+	X(KM_CALL_VZALLOC, "vzalloc", "n", 'a')                                                    \
+	X(KM_CALL_VMALLOC_HUGE, "vmalloc_huge", "ng", 'a')                                         \
+	X(KM_CALL_VFREE, "vfree", "p", '-')                                                        \
+	X(KM_CALL_CONTEXT, "context", "", '-')
+
+enum km_call {
+#define X(constant, name, arguments, returns) constant,
+	KM_SCENARIO_CALLS(X)
+#undef X
+		KM_NR_CALLS
+};
+
+#define KM_CALL_MAX_ARGS 5
+#define KM_NO_VARIABLE UINT32_MAX
+
+/* A number, or the value a variable has when the call runs. */
+struct km_scenario_arg {
+	uint64_t number;
+	uint32_t variable; /* index into names, or KM_NO_VARIABLE */
+};
+
+enum km_want { KM_WANT_NOTHING, KM_WANT_NUMBER, KM_WANT_PFN, KM_WANT_NULL };
+
+struct km_scenario_call {
+	unsigned line, cpu;
+	enum km_call call;
+	uint32_t target; /* variable that takes the result, or KM_NO_VARIABLE */
+	/* In the order of the call's own argument letters; 0 where left out. `s` and `x` have none.
+	 * KM_CALL_CONTEXT: args[0] is 1 for atomic. */
+	struct km_scenario_arg args[KM_CALL_MAX_ARGS];
+	char *label; /* kmem_cache_create("name", …), or NULL */
+	enum km_want want;
+	uint64_t want_value; /* address, pfn or number */
+};
+
+struct km_scenario_line {
+	unsigned line;
+	char *text; /* without the newline */
+};
+
+struct km_scenario_block {
+	struct km_scenario_line *lines;
+	size_t count;
+	bool present;
+};
+
+struct km_scenario {
+	char *path; /* for messages */
+	/* From the machine line and the zones of the state block; model is left NULL. */
+	struct km_machine_spec spec;
+	struct km_scenario_call *calls;
+	size_t nr_calls;
+	char **names; /* variables, in order of appearance */
+	size_t nr_names;
+	struct km_scenario_block state, expect;
+};
+
+/* Read all of `path` ("-": standard input). 0 or -errno with a sentence that has the line. */
+int km_scenario_load(const char *path, struct km_scenario *scenario, struct km_err *err);
+/* The same from memory; `text` is modified. */
+int km_scenario_parse(const char *path, char *text, struct km_scenario *scenario,
+		      struct km_err *err);
+void km_scenario_free(struct km_scenario *scenario);
+
+const char *km_call_name(enum km_call call);
+
+/* ---- flags by name (scenario_flags.c) ---- */
+
+/* Bits of one name; false if unknown. GFP_ATOMIC has __GFP_ATOMIC where the profile knows it. */
+bool km_scenario_gfp(const char *name, const struct km_profile *profile, uint64_t *bits);
+/* KM_SLAB_* of one SLAB_… name, or of a number with the kernel's own bits. */
+bool km_scenario_slab_flag(const char *name, uint64_t *bits);
+uint64_t km_scenario_slab_flags_from_kernel(uint64_t kernel_bits);
+
+#endif

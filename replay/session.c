@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The steps of a replay, from opening the trace to the last stored run. */
+#include "replay/session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "results/term.h"
+
+static int on_compile_progress(void *context, uint64_t done)
+{
+	km_progress_update(context, done);
+	return km_interrupted();
+}
+
+static int refuse_loss(const struct km_session *session, struct km_err *err)
+{
+	struct km_trace_counts counts;
+	uint64_t lost = 0;
+
+	if (km_trace_counts(session->trace, &counts))
+		return 0;
+	for (unsigned i = 0; i < KM_NR_LOSS_CAUSES; i++)
+		lost += counts.lost[i];
+	if (!lost)
+		return 0;
+	if (!session->options.allow_loss)
+		return km_fail(err, -EINVAL,
+			       "%s lost %llu events, so every number from it would be off by an "
+			       "unknown amount; record again, or give --allow-loss to go on with "
+			       "the coverage shown",
+			       session->options.trace, (unsigned long long)lost);
+	km_warn("%s lost %llu events; results show the coverage", session->options.trace,
+		(unsigned long long)lost);
+	return 0;
+}
+
+/* A choice without a profile gets the trace's own; parameters are applied to copies. */
+static void choose_profiles(struct km_session *session)
+{
+	const struct km_replay_options *options = &session->options;
+
+	for (unsigned i = 0; i < options->nr_choices; i++) {
+		struct km_model_choice *choice = &session->options.choices[i];
+		struct km_profile *own = &session->profiles[i];
+
+		*own = choice->profile ? *choice->profile : *session->start.profile;
+		for (unsigned j = 0; j < options->nr_params; j++)
+			km_profile_set(own, options->params[j].name, options->params[j].value);
+		choice->profile = own;
+	}
+}
+
+static int prepare(struct km_session *session, struct km_err *err)
+{
+	struct km_progress progress;
+	int code = km_trace_open(session->options.trace, &session->trace, err);
+
+	if (!code)
+		code = refuse_loss(session, err);
+	if (!code)
+		code = km_start_read(session->trace, &session->start, err);
+	if (code)
+		return code;
+	choose_profiles(session);
+	km_progress_start(&progress, "compiling", km_trace_events(session->trace));
+	code = km_compile(session->trace, on_compile_progress, &progress, &session->program, err);
+	km_progress_end(&progress);
+	if (!code && !session->program->nr_ops)
+		code = km_fail(err, -EINVAL,
+			       "%s holds no allocation that can be replayed; record some load with "
+			       "'kmlab capture -o T.kmt -- COMMAND'",
+			       session->options.trace);
+	if (!code)
+		code = km_fidelity_measure(session->trace, &session->start, session->options.seed,
+					   &session->fidelity, err);
+	return code;
+}
+
+static int compare_params(const void *a, const void *b)
+{
+	return strcmp(((const struct km_param *)a)->name, ((const struct km_param *)b)->name);
+}
+
+static void write_params(struct km_session *session)
+{
+	struct km_replay_options *options = &session->options;
+	size_t used = 0;
+
+	qsort(options->params, options->nr_params, sizeof(struct km_param), compare_params);
+	session->params[used++] = '{';
+	for (unsigned i = 0; i < options->nr_params && used < sizeof(session->params) - 80; i++)
+		used += (size_t)sprintf(session->params + used, "%s\"%s\":%llu", i ? "," : "",
+					options->params[i].name,
+					(unsigned long long)options->params[i].value);
+	strcpy(session->params + used, "}");
+}
+
+static int measure_one(struct km_session *session, const struct km_model_choice *choice,
+		       uint64_t seed, struct km_measures **measures, struct km_pmu_reading *reading,
+		       struct km_err *err)
+{
+	int code;
+
+	*reading = session->no_pmu;
+	if (!choice->model) {
+		snprintf(reading->why, sizeof(reading->why),
+			 "the kernel's own accesses were not recorded");
+		return km_measure_kernel(session->program, session->trace, &session->start,
+					 measures, err);
+	}
+	km_pmu_start(session->pmu);
+	code = km_measure(session->program, session->trace, &session->start, choice, seed,
+			  &session->timer, measures, err);
+	km_pmu_stop(session->pmu, reading);
+	return code;
+}
+
+static int run_all(struct km_session *session, struct km_err *err)
+{
+	const struct km_replay_options *options = &session->options;
+	unsigned total = options->reps * options->nr_choices;
+	struct km_progress progress;
+	int code = 0;
+
+	session->measures = calloc(total, sizeof(*session->measures));
+	session->readings = calloc(total, sizeof(*session->readings));
+	if (!session->measures || !session->readings)
+		return km_fail(err, -ENOMEM, "no memory for %u runs", total);
+	km_progress_start(&progress, "replaying", total);
+	for (unsigned i = 0; i < total && !code; i++) {
+		unsigned rep = i / options->nr_choices;
+		const struct km_model_choice *choice = &options->choices[i % options->nr_choices];
+		struct km_run run = {.choice = choice,
+				     .params = session->params,
+				     .seed = options->seed,
+				     .rep = rep,
+				     .pmu = &session->readings[i]};
+
+		code = measure_one(session, choice, options->seed, &session->measures[i],
+				   &session->readings[i], err);
+		run.measures = session->measures[i];
+		if (!code)
+			code = km_store_run(session->result, session->trace_row, &run, err);
+		session->nr_done += !code;
+		km_progress_update(&progress, i + 1);
+	}
+	km_progress_end(&progress);
+	return code;
+}
+
+int km_session_run(struct km_session *session, struct km_err *err)
+{
+	int code = prepare(session, err);
+
+	if (code)
+		return code;
+	write_params(session);
+	code = km_result_create(session->options.output, &session->result, err);
+	if (!code)
+		code = km_store_trace(session->result, session->trace, session->program,
+				      &session->fidelity, session->options.command,
+				      &session->trace_row, err);
+	if (code)
+		return code;
+	km_timer_calibrate(&session->timer);
+	km_pmu_open(&session->pmu, &session->no_pmu);
+	return run_all(session, err);
+}
+
+void km_session_close(struct km_session *session)
+{
+	unsigned total = session->options.reps * session->options.nr_choices;
+
+	for (unsigned i = 0; session->measures && i < total; i++)
+		km_measures_free(session->measures[i]);
+	free(session->measures);
+	free(session->readings);
+	km_fidelity_release(&session->fidelity);
+	km_program_free(session->program);
+	km_pmu_close(session->pmu);
+	km_trace_close(session->trace);
+	km_result_close(session->result, NULL);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One call of `kmlab replay`: a trace, the models asked for, and what was measured so far. */
+#ifndef REPLAY_SESSION_H
+#define REPLAY_SESSION_H
+
+#include "replay/store_run.h"
+
+#define KM_MAX_CHOICES 32
+#define KM_MAX_PARAMS 32
+#define KM_MAX_REPS 1000
+
+struct km_param {
+	char name[48]; /* a profile switch (kmlab/profile.h) */
+	uint64_t value;
+};
+
+struct km_replay_options {
+	const char *trace, *output;
+	struct km_model_choice choices[KM_MAX_CHOICES];
+	unsigned nr_choices;
+	struct km_param params[KM_MAX_PARAMS];
+	unsigned nr_params;
+	uint64_t seed;
+	unsigned reps;
+	enum km_format format;
+	bool allow_loss;
+	char command[1024]; /* as given, for provenance */
+};
+
+struct km_session {
+	struct km_replay_options options;
+	struct km_trace *trace;
+	struct km_start start;
+	struct km_profile profiles[KM_MAX_CHOICES]; /* the choices' own, with parameters applied */
+	struct km_program *program;
+	struct km_fidelity fidelity;
+	struct km_result *result;
+	int64_t trace_row;
+	struct km_timer timer;
+	struct km_pmu *pmu;
+	struct km_pmu_reading no_pmu;
+	char params[1024];             /* JSON object, keys sorted */
+	struct km_measures **measures; /* [rep * nr_choices + choice] */
+	struct km_pmu_reading *readings;
+	unsigned nr_done;
+};
+
+/*
+ * Open, compile, score, replay, store; session->options is filled, the rest zero. What was done
+ * until an error or interrupt (-EINTR) is stored and stays in the session.
+ */
+int km_session_run(struct km_session *session, struct km_err *err);
+void km_session_close(struct km_session *session);
+
+/* The asked document on stdout. */
+void km_session_print(const struct km_session *session);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The machine a trace was recorded on, read back from its start snapshot. */
+#ifndef REPLAY_START_H
+#define REPLAY_START_H
+
+#include <kmlab/machine.h>
+
+#include "traces/trace.h"
+
+struct km_start_zone {
+	uint64_t free_blocks[KM_NR_ORDERS][KM_NR_MIGRATETYPES]; /* /proc/pagetypeinfo */
+	uint64_t pageblocks[KM_NR_MIGRATETYPES];
+};
+
+struct km_start {
+	unsigned cpus;
+	uint64_t memory_bytes;
+	uint64_t min_free_kbytes; /* 0 unknown */
+	bool thp;
+	unsigned nr_zones;
+	struct km_zone_spec zones[KM_NR_ZONES];
+	struct km_start_zone state[KM_NR_ZONES]; /* by position in zones[] */
+	bool have_free;                          /* free blocks and pageblock types are known */
+	const struct km_profile *profile;
+	char describe[128]; /* for results: what the start state is made of */
+};
+
+/* Missing snapshots leave an empty machine of the recorded size. 0, or -EINVAL with a sentence. */
+int km_start_read(struct km_trace *trace, struct km_start *start, struct km_err *err);
+
+/* Give a fresh machine the recorded free blocks (models without free lists stay as they are). */
+int km_start_seed(const struct km_start *start, struct km_machine *machine);
+
+/* Unusable free space index of order `order` from buddyinfo text, all zones; NAN if unreadable. */
+double km_buddyinfo_unusable(const char *text, unsigned order);
+
+#endif

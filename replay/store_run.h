@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* From measures to a result file and to the JSON document of `kmlab replay`. */
+#ifndef REPLAY_STORE_RUN_H
+#define REPLAY_STORE_RUN_H
+
+#include "replay/fidelity.h"
+#include "replay/measure.h"
+#include "replay/pmu.h"
+#include "results/emit.h"
+#include "results/result.h"
+
+struct km_run {
+	const struct km_model_choice *choice;
+	const char *params; /* JSON object text */
+	uint64_t seed;
+	unsigned rep;
+	const struct km_measures *measures;
+	const struct km_pmu_reading *pmu;
+};
+
+/* Provenance and distributions of the trace. *id is its row. */
+int km_store_trace(struct km_result *result, struct km_trace *trace,
+		   const struct km_program *program, const struct km_fidelity *fidelity,
+		   const char *command, int64_t *id, struct km_err *err);
+/* One run, whole or not at all. */
+int km_store_run(struct km_result *result, int64_t trace, const struct km_run *run,
+		 struct km_err *err);
+/* The run as an object of the "runs" array. */
+void km_emit_run(struct km_json *json, const struct km_run *run);
+
+#endif

@@ -1,0 +1,112 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# kmlab run from the outside: formats, comparison, exit codes, errors, recorded programs.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+count=0 failed=0
+
+ok() { # ok CODE NAME
+	count=$((count + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $count - $2"
+	else
+		failed=1
+		echo "not ok $count - $2"
+		sed 's/^/# /' "$work/out" "$work/err" 2>/dev/null | head -20
+	fi
+}
+run() { # run ARGS…: output in $work/out, $work/err, exit code in $status
+	"$KMLAB" run "$@" >"$work/out" 2>"$work/err"
+	status=$?
+}
+exits() { [ "$status" -eq "$1" ]; ok $? "$2"; }
+has() { grep -q -- "$1" "$work/${3:-out}"; ok $? "$2"; }
+
+cat >"$work/a.kms" <<'KMS'
+machine kernel=6.1 cpus=2 memory=256M
+c = kmem_cache_create(616, 0)
+s = kmem_cache_alloc(c, GFP_KERNEL) @1
+kmem_cache_free(c, s) @1
+p = kmalloc(100, GFP_KERNEL)
+kfree(p)
+kfree(p)
+g = alloc_pages(GFP_KERNEL, 2)
+v = vmalloc(20000) -> 0xffffc90000000000
+w = vmalloc(1)     -> 0xffffc90000006000
+KMS
+
+run "$work/a.kms" --format tsv
+exits 0 'a scenario runs'
+[ "$(head -1 "$work/out")" = "$(printf 'line\tcpu\tcall\tresult\tbytes_alloc\tcache\tnote')" ]
+ok $? 'tsv header'
+[ "$(wc -l <"$work/out")" -eq 10 ]
+ok $? 'a row per executed line'
+[ "$(awk -F'\t' '$1 == 3 {print $2, $3, $5, $6}' "$work/out")" = '1 kmem_cache_alloc 616 c' ]
+ok $? 'line, cpu, call, bytes_alloc, cache'
+[ "$(awk -F'\t' '$1 == 5 {print $5, $6}' "$work/out")" = '128 kmalloc-128' ]
+ok $? 'kmalloc class'
+awk -F'\t' '$1 == 7 {print $7}' "$work/out" | grep -q '^double free'
+ok $? 'the rule broken is named'
+awk -F'\t' '$1 == 8 {print $4}' "$work/out" | grep -q '^pfn 0x[0-9a-f]*$'
+ok $? 'pages as pfn'
+cp "$work/out" "$work/first"
+run "$work/a.kms" --format tsv
+cmp -s "$work/out" "$work/first"
+ok $? 'the same twice'
+"$KMLAB" run - --format tsv <"$work/a.kms" >"$work/out" 2>"$work/err"
+cmp -s "$work/out" "$work/first"
+ok $? 'standard input'
+
+run "$work/a.kms" --format json --state --check
+exits 1 'a broken rule fails --check'
+if command -v python3 >/dev/null; then
+	python3 - "$work/out" 2>"$work/err" <<'PY'
+import json, sys
+d = json.load(open(sys.argv[1]))
+assert d["schema"] == 1 and len(d["rows"]) == 9
+assert d["check"]["vmalloc"] == {"checked": 2, "matched": 2}
+assert any(line.startswith("cache c object_size=616") for line in d["state"])
+PY
+	ok $? 'json is well-formed and complete'
+fi
+run "$work/a.kms" --state
+has '^expect begin' '--state prints an expect block'
+has '^vlazy 0' 'with its lines'
+
+sed '/^kfree/d' "$work/a.kms" >"$work/good.kms"
+run --check "$work/good.kms"
+exits 0 'answers that agree'
+has '^vmalloc *2 of 2 as Linux' 'are counted'
+sed 's/6000$/7000/' "$work/good.kms" >"$work/bad.kms"
+run --check "$work/bad.kms"
+exits 1 'an answer that differs'
+has 'gave 0xffffc90000006000, Linux 0xffffc90000007000' 'is shown'
+
+echo 'p = kmaloc(8, GFP_KERNEL)' >"$work/e.kms"
+run "$work/e.kms"
+exits 2 'a bad scenario'
+has 'e.kms:1: unknown call kmaloc' 'is named with its line' err
+[ ! -s "$work/out" ]
+ok $? 'and prints nothing on stdout'
+run "$work/none.kms"
+exits 2 'a missing file'
+run
+exits 2 'no file'
+run --format xml "$work/a.kms"
+exits 2 'an unknown format'
+printf 'p = \0' >"$work/z.kms"
+run "$work/z.kms"
+exits 2 'binary data'
+
+# Recorded programs, where the tree has them: every answer and every line of the end state.
+for vector in engine/oracle/*.kms.xz; do
+	[ -e "$vector" ] || continue
+	xz -dc "$vector" >"$work/vector.kms"
+	run --check "$work/vector.kms"
+	exits 0 "$vector: all as Linux"
+done
+
+echo "1..$count"
+exit $failed

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Messages, progress and interrupts: everything that goes to stderr. */
+#include "results/term.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+bool km_quiet;
+
+#define SHOW_AFTER_NS 1000000000ull
+#define SHOW_EVERY_NS 100000000ull
+#define BAR_WIDTH 30
+
+static bool stderr_is_terminal(void)
+{
+	static int cached = -1;
+
+	if (cached < 0)
+		cached = isatty(STDERR_FILENO);
+	return cached;
+}
+
+static void clear_line(void)
+{
+	if (stderr_is_terminal())
+		fputs("\r\033[K", stderr);
+}
+
+static void message(const char *mark, const char *format, va_list args)
+{
+	clear_line();
+	fprintf(stderr, "kmlab: %s", mark);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+}
+
+int km_error(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	message("", format, args);
+	va_end(args);
+	return KM_EXIT_ERROR;
+}
+
+void km_warn(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	message("warning: ", format, args);
+	va_end(args);
+}
+
+void km_note(const char *format, ...)
+{
+	va_list args;
+
+	if (km_quiet)
+		return;
+	va_start(args, format);
+	message("", format, args);
+	va_end(args);
+}
+
+static bool may_colour(void)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	if (no_color && *no_color)
+		return false;
+	if (term && strcmp(term, "dumb") == 0)
+		return false;
+	return isatty(STDOUT_FILENO) && stderr_is_terminal();
+}
+
+const char *km_bold(void)
+{
+	return may_colour() ? "\033[1m" : "";
+}
+
+const char *km_plain(void)
+{
+	return may_colour() ? "\033[0m" : "";
+}
+
+uint64_t km_clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+}
+
+void km_progress_start(struct km_progress *progress, const char *what, uint64_t total)
+{
+	*progress = (struct km_progress){
+		.what = what,
+		.total = total,
+		.started_ns = km_clock_ns(),
+		.visible = !km_quiet && stderr_is_terminal(),
+	};
+}
+
+static void draw(const struct km_progress *progress, uint64_t now)
+{
+	double elapsed = (double)(now - progress->started_ns) / 1e9;
+	double share = progress->total ? (double)progress->done / (double)progress->total : 0;
+	char bar[BAR_WIDTH + 1];
+	unsigned filled;
+
+	if (!progress->total) {
+		fprintf(stderr, "\r\033[K%s  %.1f s", progress->what, elapsed);
+		return;
+	}
+	if (share > 1)
+		share = 1;
+	filled = (unsigned)(share * BAR_WIDTH);
+	memset(bar, '-', BAR_WIDTH);
+	memset(bar, '#', filled);
+	bar[BAR_WIDTH] = '\0';
+	fprintf(stderr, "\r\033[K%s  [%s] %3.0f %%  %.0f s left", progress->what, bar, share * 100,
+		share > 0 ? elapsed / share - elapsed : 0);
+}
+
+void km_progress_update(struct km_progress *progress, uint64_t done)
+{
+	uint64_t now;
+
+	progress->done = done;
+	if (!progress->visible)
+		return;
+	now = km_clock_ns();
+	if (now - progress->started_ns < SHOW_AFTER_NS || now - progress->shown_ns < SHOW_EVERY_NS)
+		return;
+	progress->shown_ns = now;
+	draw(progress, now);
+}
+
+void km_progress_end(struct km_progress *progress)
+{
+	if (progress->visible && progress->shown_ns)
+		clear_line();
+	progress->visible = false;
+}
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal_number)
+{
+	if (interrupted) {
+		signal(signal_number, SIG_DFL);
+		raise(signal_number);
+		return;
+	}
+	interrupted = 1;
+}
+
+void km_catch_interrupts(void)
+{
+	struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+bool km_interrupted(void)
+{
+	return interrupted;
+}

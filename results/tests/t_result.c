@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The result file: what is written is read back; foreign, newer and damaged files are refused. */
+#include <fcntl.h>
+#include <math.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/tests/tap.h"
+#include "results/result.h"
+
+static char directory[] = "/tmp/kmlab-result-XXXXXX";
+
+static const char *in_directory(const char *name)
+{
+	static char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	return path;
+}
+
+static int64_t add_run(struct km_result *result, unsigned rep, struct km_err *err)
+{
+	struct km_run_key key = {.model = "slub", .params = "{}", .seed = 1, .rep = rep};
+	int64_t run = 0;
+
+	if (km_result_add_trace(result, "uuid-1", "a.kmt", &key.trace, err) ||
+	    km_result_add_run(result, &key, &run, err))
+		return -1;
+	return run;
+}
+
+static void test_round_trip(void)
+{
+	static struct km_hist hist, read_back;
+	const uint64_t times[] = {0, 10, 20};
+	const double values[] = {1, NAN, 3};
+	struct km_result *result;
+	struct km_err err = {""};
+	double value = 0;
+	int64_t run;
+
+	for (uint64_t v = 1; v < 100000; v = v * 3 / 2 + 1)
+		km_hist_add_many(&hist, v, v % 7);
+	TAP_EQ(km_result_create(in_directory("a.kmr"), &result, &err), 0, "create %s", err.text);
+	run = add_run(result, 0, &err);
+	TAP_OK(run > 0, "a run is added");
+	TAP_EQ(km_result_metric(result, run, "pages.peak", "pages", 42.5, false, &err), 0,
+	       "metric");
+	TAP_EQ(km_result_note(result, run, "method", "three passes", &err), 0, "note");
+	TAP_EQ(km_result_hist(result, run, "latency_ns.alloc", "ns", &hist, &err), 0, "histogram");
+	TAP_EQ(km_result_series(result, run, "pages", "pages", 3, times, values, &err), 0,
+	       "series");
+	TAP_EQ(km_result_path(result, run, "slab_fast", 7, &err), 0, "path");
+	TAP_EQ(km_result_close(result, &err), 0, "close");
+	TAP_OK(access(in_directory("a.kmr-wal"), F_OK) != 0, "one plain file remains");
+	TAP_EQ(km_result_open(in_directory("a.kmr"), &result, &err), 0, "open again");
+	TAP_EQ(km_result_get_metric(result, run, "pages.peak", &value), 0, "the metric is there");
+	TAP_OK(value == 42.5, "with its value");
+	TAP_OK(km_result_get_metric(result, run, "pages.mean", &value) == -2,
+	       "what was not measured is absent, not zero");
+	TAP_OK(strcmp(km_result_get_note(result, run, "method"), "three passes") == 0, "the note");
+	TAP_EQ(km_result_get_hist(result, run, "latency_ns.alloc", &read_back), 0, "the histogram");
+	TAP_OK(memcmp(&hist, &read_back, sizeof(hist)) == 0, "whole, bucket for bucket");
+	km_result_close(result, NULL);
+}
+
+static int count(struct km_result *result, const char *sql)
+{
+	sqlite3_stmt *statement;
+	int value = -1;
+
+	if (sqlite3_prepare_v2(km_result_db(result), sql, -1, &statement, NULL) == SQLITE_OK &&
+	    sqlite3_step(statement) == SQLITE_ROW)
+		value = sqlite3_column_int(statement, 0);
+	sqlite3_finalize(statement);
+	return value;
+}
+
+static void test_replacing(void)
+{
+	struct km_result *result;
+	struct km_err err = {""};
+	int64_t run;
+
+	km_result_create(in_directory("a.kmr"), &result, &err);
+	run = add_run(result, 0, &err);
+	TAP_EQ(count(result, "SELECT count(*) FROM run"), 1, "the same run again replaces the old");
+	TAP_EQ(count(result, "SELECT count(*) FROM series"), 0, "with all that belonged to it");
+	TAP_OK(add_run(result, 1, &err) != run, "another repetition is another run");
+	TAP_EQ(count(result, "SELECT count(*) FROM trace"), 1, "of the same trace");
+	km_result_close(result, NULL);
+}
+
+static void test_transaction(void)
+{
+	struct km_result *result;
+	struct km_err err = {""};
+
+	km_result_create(in_directory("b.kmr"), &result, &err);
+	km_result_begin(result, &err);
+	add_run(result, 0, &err);
+	km_result_rollback(result);
+	TAP_EQ(count(result, "SELECT count(*) FROM run"), 0, "a run is there whole or not at all");
+	km_result_close(result, NULL);
+}
+
+static void set_pragma(const char *name, const char *pragma)
+{
+	sqlite3 *db;
+
+	sqlite3_open(in_directory(name), &db);
+	sqlite3_exec(db, pragma, NULL, NULL, NULL);
+	sqlite3_close(db);
+}
+
+static void expect_refusal(const char *name, const char *part)
+{
+	struct km_result *result = NULL;
+	struct km_err err = {""};
+
+	TAP_OK(km_result_open(in_directory(name), &result, &err) < 0 && strstr(err.text, part),
+	       "%s: %s", name, err.text);
+	TAP_OK(km_result_create(in_directory(name), &result, &err) < 0 && strstr(err.text, part),
+	       "%s is not written to either", name);
+}
+
+static void test_refusals(void)
+{
+	static const char junk[4096] = "this is not a database at all";
+	struct km_result *result = NULL;
+	struct km_err err = {""};
+	int fd = open(in_directory("junk.kmr"), O_WRONLY | O_CREAT, 0600);
+
+	TAP_OK(write(fd, junk, sizeof(junk)) == (ssize_t)sizeof(junk), "junk is written");
+	close(fd);
+	expect_refusal("junk.kmr", "not a readable result file");
+	set_pragma("foreign.kmr", "CREATE TABLE t(x); PRAGMA application_id=7");
+	expect_refusal("foreign.kmr", "is not a kmlab result file");
+	km_result_create(in_directory("newer.kmr"), &result, &err);
+	km_result_close(result, NULL);
+	set_pragma("newer.kmr", "PRAGMA user_version=99");
+	expect_refusal("newer.kmr", "result format 99");
+	km_result_create(in_directory("short.kmr"), &result, &err);
+	km_result_close(result, NULL);
+	TAP_EQ(truncate(in_directory("short.kmr"), 5000), 0, "a file is cut");
+	expect_refusal("short.kmr", "not a readable result file");
+	TAP_OK(km_result_open(in_directory("none.kmr"), &result, &err) == -2, "%s", err.text);
+	TAP_OK(km_result_create("/nonexistent/x.kmr", &result, &err) < 0, "%s", err.text);
+}
+
+static void test_disk_full(void)
+{
+	struct km_result *result;
+	struct km_err err = {""};
+	char *large = malloc(1 << 20);
+	int64_t run;
+	int code = 0;
+
+	memset(large, 'x', 1 << 20);
+	large[(1 << 20) - 1] = '\0';
+	km_result_create(in_directory("full.kmr"), &result, &err);
+	run = add_run(result, 0, &err);
+	sqlite3_exec(km_result_db(result), "PRAGMA max_page_count=100", NULL, NULL, NULL);
+	code = km_result_note(result, run, "method", large, &err);
+	TAP_OK(code < 0 && strstr(err.text, "no space left"), "%s", err.text);
+	TAP_EQ(count(result, "SELECT count(*) FROM run"), 1, "what was stored stays");
+	km_result_close(result, NULL);
+	free(large);
+}
+
+int main(void)
+{
+	char command[64];
+
+	if (!mkdtemp(directory))
+		TAP_SKIP_ALL("no temporary directory");
+	test_round_trip();
+	test_replacing();
+	test_transaction();
+	test_refusals();
+	test_disk_full();
+	snprintf(command, sizeof(command), "rm -rf %s", directory);
+	return system(command) == 0 ? tap_done() : 1;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One chunk of events of one CPU <-> bytes. Lossless for every field of struct km_event but
+ * `reserved`; cpu and seq are the chunk's (seq counts up from first_seq). The layout is described
+ * in traces/codec_format.h.
+ */
+#ifndef KMLAB_TRACES_CODEC_H
+#define KMLAB_TRACES_CODEC_H
+
+#include <kmlab/event.h>
+
+#define KM_CHUNK_EVENTS 65536u
+#define KM_CHUNK_CODEC 1
+
+/* What is known of a chunk beside its bytes: a row of table chunk. */
+struct km_chunk {
+	uint32_t events; /* 1 .. KM_CHUNK_EVENTS */
+	uint32_t first_seq;
+	uint16_t cpu;
+	bool sorted;           /* no time steps back */
+	uint32_t kinds;        /* bit per kind */
+	uint64_t t_min, t_max; /* inclusive */
+	uint64_t xxh64;        /* of the bytes */
+};
+
+/* Sizes of the dictionaries; an event that refers beyond them is refused. */
+struct km_chunk_limits {
+	uint32_t sites, tasks, caches;
+};
+
+/* Work memory for any number of chunks, one at a time. NULL when there is none. */
+struct km_encoder *km_encoder_new(void);
+void km_encoder_delete(struct km_encoder *encoder);
+
+/*
+ * Takes cpu, first_seq and events from *chunk and fills in the rest. *bytes lives until the next
+ * call. 0; -EINVAL: an event of an unknown kind, or beyond the limits; -EIO: zstd failed.
+ */
+int km_chunk_encode(struct km_encoder *encoder, const struct km_event *events,
+		    const struct km_chunk_limits *limits, struct km_chunk *chunk,
+		    const void **bytes, size_t *size);
+
+struct km_decoder *km_decoder_new(void);
+void km_decoder_delete(struct km_decoder *decoder);
+
+/*
+ * Fill events[chunk->events]. The bytes are not trusted: 0; -EBADMSG: not the bytes that were
+ * written (xxh64); -EPROTO: anything else that does not hold together, or not what *chunk says;
+ * -ENOMEM. On failure the contents of events are undefined.
+ */
+int km_chunk_decode(struct km_decoder *decoder, const void *bytes, size_t size,
+		    const struct km_chunk_limits *limits, const struct km_chunk *chunk,
+		    struct km_event *events);
+
+#endif

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Opens a trace: says what is wrong with a file that is none, and reads everything but the events
+ * into memory. A capture that was killed leaves a write-ahead log beside the file; SQLite takes it
+ * in by itself.
+ */
+#include "reader.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define KM_RECORD_ONE "record one with 'kmlab capture -o T.kmt'"
+
+int km_damaged(const struct km_trace *trace, struct km_err *err, const char *what)
+{
+	return km_fail(err, -EPROTO, "%s is damaged: %s; copy it again or " KM_RECORD_ONE,
+		       trace->path, what);
+}
+
+int km_prepare(const struct km_trace *trace, const char *sql, sqlite3_stmt **statement,
+	       struct km_err *err)
+{
+	if (sqlite3_prepare_v2(trace->db, sql, -1, statement, NULL) == SQLITE_OK)
+		return 0;
+	if (km_sql_errno(trace->db) == -EINVAL || km_sql_errno(trace->db) == -EPROTO)
+		return km_damaged(trace, err, sqlite3_errmsg(trace->db));
+	return km_sql_fail(trace->db, trace->path, "read", err);
+}
+
+/* Capacity is the next power of two of n, so that adding one is amortised. */
+int km_grow(void **array, size_t n, size_t size)
+{
+	size_t capacity = n ? 2 * n : 16;
+	void *grown;
+
+	if (n && (n < 16 || (n & (n - 1))))
+		return 0;
+	grown = realloc(*array, capacity * size);
+	if (!grown)
+		return -ENOMEM;
+	*array = grown;
+	return 0;
+}
+
+/* ---- is it a trace ---- */
+
+static bool km_has_log(const char *path)
+{
+	char name[4096];
+
+	return snprintf(name, sizeof(name), "%s-wal", path) < (int)sizeof(name) &&
+	       access(name, F_OK) == 0;
+}
+
+static int km_check_file(const char *path, struct km_err *err)
+{
+	struct km_file_head head;
+	int rc = km_read_head(path, &head);
+
+	if (rc == -ENOENT)
+		return km_fail(err, rc, "%s does not exist; " KM_RECORD_ONE, path);
+	if (rc)
+		return km_fail(err, rc, "cannot read %s: %s", path, strerror(-rc));
+	if (!head.bytes)
+		return km_fail(err, -EPROTO, "%s is not a kmlab trace: it is empty; " KM_RECORD_ONE,
+			       path);
+	if (!head.is_sqlite)
+		return km_fail(err, -EPROTO,
+			       "%s is not a kmlab trace: it is not an SQLite file; " KM_RECORD_ONE,
+			       path);
+	if (head.application_id != KM_TRACE_APPLICATION_ID)
+		return km_fail(err, -EPROTO,
+			       "%s is not a kmlab trace: it is an SQLite file of another "
+			       "application (id 0x%08x); " KM_RECORD_ONE,
+			       path, head.application_id);
+	if (head.bytes < head.pages_bytes && !km_has_log(path))
+		return km_fail(err, -EPROTO,
+			       "%s is truncated: it has %llu of its %llu bytes; copy it again "
+			       "or " KM_RECORD_ONE,
+			       path, (unsigned long long)head.bytes,
+			       (unsigned long long)head.pages_bytes);
+	return 0;
+}
+
+static int km_check_version(struct km_trace *trace, struct km_err *err)
+{
+	sqlite3_stmt *statement;
+	int rc = km_prepare(trace, "PRAGMA user_version", &statement, err), version;
+
+	if (rc)
+		return rc;
+	if (sqlite3_step(statement) != SQLITE_ROW) {
+		rc = km_sql_errno(trace->db) == -EPROTO
+			     ? km_damaged(trace, err, sqlite3_errmsg(trace->db))
+			     : km_sql_fail(trace->db, trace->path, "read", err);
+		sqlite3_finalize(statement);
+		return rc;
+	}
+	version = sqlite3_column_int(statement, 0);
+	sqlite3_finalize(statement);
+	if (version > KM_TRACE_VERSION)
+		return km_fail(err, -ENOTSUP,
+			       "%s was written by a newer kmlab (trace version %d, this one reads "
+			       "up to %d); update kmlab",
+			       trace->path, version, KM_TRACE_VERSION);
+	if (version < 1)
+		return km_damaged(trace, err, "it has no trace version");
+	return 0;
+}
+
+/* ---- open, close ---- */
+
+/* The path as an SQLite URI, or NULL without memory. */
+static char *km_immutable_uri(const char *path)
+{
+	static const char hex[] = "0123456789abcdef";
+	char *uri = malloc(3 * strlen(path) + 32), *to = uri;
+
+	if (!uri)
+		return NULL;
+	to += sprintf(to, "file:");
+	for (; *path; path++) {
+		if (strchr("%?#", *path)) {
+			*to++ = '%';
+			*to++ = hex[(unsigned char)*path >> 4];
+			*to++ = hex[*path & 15];
+		} else {
+			*to++ = *path;
+		}
+	}
+	strcpy(to, "?immutable=1");
+	return uri;
+}
+
+/*
+ * Writable only so that SQLite can take in the log of a killed capture. `immutable`: without any
+ * file beside it.
+ */
+static int km_open_db(struct km_trace *trace, bool immutable, struct km_err *err)
+{
+	char *name = immutable ? km_immutable_uri(trace->path) : strdup(trace->path);
+	int flags = SQLITE_OPEN_NOMUTEX, rc = 0;
+
+	if (!name)
+		return km_fail(err, -ENOMEM, "cannot read %s: not enough memory", trace->path);
+	flags |= immutable ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI : SQLITE_OPEN_READWRITE;
+	if (sqlite3_open_v2(name, &trace->db, flags, NULL) != SQLITE_OK ||
+	    sqlite3_busy_timeout(trace->db, 5000) != SQLITE_OK ||
+	    sqlite3_exec(trace->db, "PRAGMA query_only=1; PRAGMA cell_size_check=1", NULL, NULL,
+			 NULL) != SQLITE_OK)
+		rc = km_sql_fail(trace->db, trace->path, "read", err);
+	free(name);
+	return rc ? rc : km_check_version(trace, err);
+}
+
+/*
+ * A trace that was not finished cannot be read through its log where nothing may be written; if
+ * the log is gone (taken in before), it can be read as it is.
+ */
+static int km_open_anywhere(struct km_trace *trace, struct km_err *err)
+{
+	int rc = km_open_db(trace, false, err);
+
+	if (rc != -EACCES && rc != -EROFS && rc != -ENOENT)
+		return rc;
+	if (km_has_log(trace->path))
+		return km_fail(err, rc,
+			       "%s was not finished and lies where nothing may be written; copy it "
+			       "and %s-wal to a directory of your own",
+			       trace->path, trace->path);
+	sqlite3_close(trace->db);
+	trace->db = NULL;
+	return km_open_db(trace, true, err);
+}
+
+int km_trace_open(const char *path, struct km_trace **out, struct km_err *err)
+{
+	struct km_trace *trace;
+	int rc = km_check_file(path, err);
+
+	if (rc)
+		return rc;
+	trace = calloc(1, sizeof(*trace));
+	if (!trace)
+		return km_fail(err, -ENOMEM, "cannot read %s: not enough memory", path);
+	trace->path = strdup(path);
+	if (!trace->path) {
+		rc = km_fail(err, -ENOMEM, "cannot read %s: not enough memory", path);
+		goto fail;
+	}
+	rc = km_open_anywhere(trace, err);
+	if (rc)
+		goto fail;
+	/* One moment of a file that may still be written. */
+	if (sqlite3_exec(trace->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK) {
+		rc = km_sql_fail(trace->db, path, "read", err);
+		goto fail;
+	}
+	if ((rc = km_load_tables(trace, err)) || (rc = km_load_chunks(trace, err)))
+		goto fail;
+	sqlite3_exec(trace->db, "COMMIT", NULL, NULL, NULL);
+	*out = trace;
+	return 0;
+fail:
+	km_trace_close(trace);
+	return rc;
+}
+
+void km_trace_close(struct km_trace *trace)
+{
+	if (!trace)
+		return;
+	sqlite3_close_v2(trace->db);
+	for (size_t i = 0; i < trace->nr_meta; i++) {
+		free(trace->meta[i].key);
+		free(trace->meta[i].value);
+	}
+	for (size_t i = 0; i < trace->nr_texts; i++) {
+		free(trace->texts[i].phase);
+		free(trace->texts[i].source);
+		free(trace->texts[i].text);
+	}
+	free(trace->meta);
+	free(trace->texts);
+	free(trace->caches);
+	free(trace->sites);
+	free(trace->tasks);
+	free(trace->gaps);
+	free(trace->chunks);
+	free(trace->path);
+	free(trace);
+}
+
+/* ---- what it says ---- */
+
+const char *km_trace_path(const struct km_trace *trace)
+{
+	return trace->path;
+}
+
+struct sqlite3 *km_trace_db(struct km_trace *trace)
+{
+	return trace->db;
+}
+
+const char *km_trace_meta(const struct km_trace *trace, const char *key)
+{
+	for (size_t i = 0; i < trace->nr_meta; i++)
+		if (!strcmp(trace->meta[i].key, key))
+			return trace->meta[i].value;
+	return NULL;
+}
+
+uint64_t km_trace_duration_ns(const struct km_trace *trace)
+{
+	const char *text = km_trace_meta(trace, "duration_ns");
+	uint64_t last = 0;
+
+	if (text)
+		return strtoull(text, NULL, 10);
+	for (size_t i = 0; i < trace->nr_chunks; i++) /* killed: until its last event */
+		if (trace->chunks[i].chunk.t_max > last)
+			last = trace->chunks[i].chunk.t_max;
+	return last;
+}
+
+unsigned km_trace_cpus(const struct km_trace *trace)
+{
+	const char *text = km_trace_meta(trace, "cpus");
+	unsigned long cpus = text ? strtoul(text, NULL, 10) : 0;
+
+	for (size_t i = 0; i < trace->nr_chunks; i++)
+		if (trace->chunks[i].chunk.cpu >= cpus)
+			cpus = trace->chunks[i].chunk.cpu + 1ul;
+	return cpus <= UINT16_MAX + 1ul ? (unsigned)cpus : UINT16_MAX + 1u;
+}
+
+bool km_trace_complete(const struct km_trace *trace)
+{
+	const char *text = km_trace_meta(trace, "complete");
+
+	return text && !strcmp(text, "1");
+}
+
+uint64_t km_trace_events(const struct km_trace *trace)
+{
+	return trace->events;
+}
+
+const struct km_trace_cache *km_trace_caches(const struct km_trace *trace, uint32_t *count)
+{
+	*count = trace->limits.caches;
+	return trace->caches;
+}
+
+const struct km_trace_site *km_trace_site_table(const struct km_trace *trace, uint32_t *count)
+{
+	*count = trace->limits.sites;
+	return trace->sites;
+}
+
+const struct km_trace_task *km_trace_tasks(const struct km_trace *trace, uint32_t *count)
+{
+	*count = trace->limits.tasks;
+	return trace->tasks;
+}
+
+const struct km_trace_gap *km_trace_gaps(const struct km_trace *trace, size_t *count)
+{
+	*count = trace->nr_gaps;
+	return trace->gaps;
+}
+
+int km_trace_counts(const struct km_trace *trace, struct km_trace_counts *counts)
+{
+	*counts = trace->counts;
+	return 0;
+}

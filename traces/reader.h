@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* An open trace (private to reader.c, reader_tables.c, cursor.c and vtab.c). */
+#ifndef KMLAB_TRACES_READER_H
+#define KMLAB_TRACES_READER_H
+
+#include "store.h"
+
+/* A row of table chunk without its bytes. */
+struct km_chunk_row {
+	int64_t id;
+	struct km_chunk chunk;
+};
+
+struct km_trace {
+	sqlite3 *db;
+	char *path;
+	struct km_meta {
+		char *key, *value;
+	} * meta;
+	size_t nr_meta;
+	struct km_text {
+		char *phase, *source, *text;
+	} * texts; /* snapshots handed out */
+	size_t nr_texts;
+	struct km_trace_cache *caches;
+	struct km_trace_site *sites;
+	struct km_trace_task *tasks;
+	struct km_chunk_limits limits; /* their counts */
+	struct km_trace_gap *gaps;
+	size_t nr_gaps;
+	struct km_trace_counts counts;
+	struct km_chunk_row *chunks; /* by cpu, then in order of recording */
+	size_t nr_chunks;
+	uint64_t events;
+	bool ordered; /* each CPU's events are in order of time: merging sorts */
+};
+
+/* All but the chunk index; the tables are untrusted. */
+int km_load_tables(struct km_trace *trace, struct km_err *err);
+int km_load_chunks(struct km_trace *trace, struct km_err *err);
+/* "<path> is damaged: <what>", -EPROTO. */
+int km_damaged(const struct km_trace *trace, struct km_err *err, const char *what);
+int km_prepare(const struct km_trace *trace, const char *sql, sqlite3_stmt **statement,
+	       struct km_err *err);
+/* Make room for one more element of `size` bytes in a growing array of n elements. */
+int km_grow(void **array, size_t n, size_t size);
+
+#endif

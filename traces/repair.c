@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * From events to lifetimes, by the rules of what the kernel's tracepoints leave out (5.15 - 7.2):
+ * kfree() frees objects of any cache and is traced for NULL too; large kmallocs of 6.12+ are traced
+ * twice; bulk and RCU frees are not traced, so that an address may be handed out again while it
+ * still seems live; a block of pages may be split and freed in parts.
+ *
+ * Slab objects and vmalloc areas are looked up by address in a hash table each; pages in a map of
+ * one entry per page, so that a free of any part of a block finds it.
+ */
+#include "repair.h"
+#include "addr_table.h"
+#include "page_map.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KM_NULL_MAX 16         /* kfree() of ZERO_SIZE_PTR (16) or below frees nothing */
+#define KM_LARGE_BYTES 8192    /* larger kmallocs are pages */
+#define KM_REPAIR_MAX_ORDER 13 /* the largest of any architecture (arm64 with 64 KiB pages) */
+
+/* The last large kmalloc of a CPU, as long as its task has done nothing else there. */
+struct km_large {
+	bool valid;
+	uint8_t context;
+	uint32_t task, slot;
+};
+
+struct km_repair {
+	struct km_object *objects;
+	uint32_t *pages_left; /* by slot: pages of a block not yet freed */
+	uint32_t nr_objects, capacity;
+	uint32_t *free_slots, nr_free;
+	uint32_t *ended, nr_ended; /* gone unseen, not yet reported; see km_take_slot() */
+	struct km_addr_table tables[KM_NR_SPACES]; /* but pages */
+	struct km_page_map pages;
+	struct km_large *large; /* by cpu */
+	uint32_t nr_large;
+	uint64_t direct_map;
+	struct km_repair_counts counts;
+};
+
+int km_repair_new(struct km_repair **out)
+{
+	struct km_repair *repair = calloc(1, sizeof(*repair));
+
+	if (!repair)
+		return -ENOMEM;
+	repair->direct_map = KM_DIRECT_MAP_BASE;
+	*out = repair;
+	return 0;
+}
+
+void km_repair_delete(struct km_repair *repair)
+{
+	if (!repair)
+		return;
+	for (int space = 0; space < KM_NR_SPACES; space++)
+		km_addr_table_free(&repair->tables[space]);
+	km_page_map_free(&repair->pages);
+	free(repair->objects);
+	free(repair->pages_left);
+	free(repair->free_slots);
+	free(repair->ended);
+	free(repair->large);
+	free(repair);
+}
+
+void km_repair_set_direct_map(struct km_repair *repair, uint64_t base)
+{
+	repair->direct_map = base;
+}
+
+/* ---- slots ---- */
+
+static int km_grow_slots(struct km_repair *repair)
+{
+	uint32_t capacity = repair->capacity ? 2 * repair->capacity : 1024;
+	struct {
+		void **array;
+		size_t size;
+	} arrays[] = {
+		{(void **)&repair->objects, sizeof(*repair->objects)},
+		{(void **)&repair->pages_left, sizeof(*repair->pages_left)},
+		{(void **)&repair->free_slots, sizeof(*repair->free_slots)},
+		{(void **)&repair->ended, sizeof(*repair->ended)},
+	};
+
+	if (capacity <= repair->capacity)
+		return -ENOMEM;
+	for (size_t i = 0; i < sizeof(arrays) / sizeof(*arrays); i++) {
+		void *grown = realloc(*arrays[i].array, capacity * arrays[i].size);
+
+		if (!grown)
+			return -ENOMEM;
+		*arrays[i].array = grown;
+	}
+	repair->capacity = capacity;
+	return 0;
+}
+
+/* So that the steps after it cannot fail. */
+static int km_reserve_slot(struct km_repair *repair)
+{
+	if (repair->nr_free || repair->nr_ended || repair->nr_objects < repair->capacity)
+		return 0;
+	return km_grow_slots(repair);
+}
+
+/*
+ * A slot for a new object. One event can end several objects unseen but report only one: the
+ * others wait here and are reported as the implied frees of later allocations.
+ */
+static void km_take_slot(struct km_repair *repair, struct km_repair_step *step)
+{
+	step->action = KM_REPAIR_ALLOC;
+	if (repair->nr_ended) {
+		step->slot = repair->ended[--repair->nr_ended];
+		step->action = KM_REPAIR_REALLOC;
+		step->gone = repair->objects[step->slot];
+	} else if (repair->nr_free) {
+		step->slot = repair->free_slots[--repair->nr_free];
+	} else {
+		step->slot = repair->nr_objects++;
+	}
+}
+
+static void km_fill_slot(struct km_repair *repair, uint32_t slot, const struct km_event *event,
+			 enum km_object_space space)
+{
+	repair->objects[slot] = (struct km_object){.ptr = event->ptr,
+						   .alloc_ns = event->time_ns,
+						   .bytes_req = event->bytes_req,
+						   .bytes_alloc = event->bytes_alloc,
+						   .gfp = event->gfp,
+						   .site = event->site,
+						   .task = event->task,
+						   .cache = event->cache,
+						   .cpu = event->cpu,
+						   .kind = event->kind,
+						   .order = event->order,
+						   .space = (uint8_t)space};
+	repair->counts.open++;
+	repair->counts.open_bytes += event->bytes_alloc;
+}
+
+/* The object is not live any more; its slot stays taken. */
+static void km_end_object(struct km_repair *repair, uint32_t slot)
+{
+	repair->counts.open--;
+	repair->counts.open_bytes -= repair->objects[slot].bytes_alloc;
+}
+
+static void km_free_slot(struct km_repair *repair, uint32_t slot, struct km_repair_step *step)
+{
+	step->action = KM_REPAIR_FREE;
+	step->slot = slot;
+	step->gone = repair->objects[slot];
+	repair->counts.matched_frees++;
+	km_end_object(repair, slot);
+	repair->objects[slot].kind = KM_NR_EVENT_KINDS;
+	repair->free_slots[repair->nr_free++] = slot;
+}
+
+/* ---- slab objects and vmalloc areas ---- */
+
+static int km_large_of(struct km_repair *repair, unsigned cpu, struct km_large **large)
+{
+	if (cpu >= repair->nr_large) {
+		struct km_large *grown = realloc(repair->large, (cpu + 1) * sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		memset(grown + repair->nr_large, 0, (cpu + 1 - repair->nr_large) * sizeof(*grown));
+		repair->large = grown;
+		repair->nr_large = cpu + 1;
+	}
+	*large = &repair->large[cpu];
+	return 0;
+}
+
+static inline bool km_same_actor(const struct km_large *large, const struct km_event *event)
+{
+	return large->task == event->task && large->context == event->context;
+}
+
+/*
+ * A large kmalloc traced by the inner function and again by its caller: same CPU and task, nothing
+ * of that task between, same pointer and sizes, and the object still live.
+ */
+static bool km_is_double(const struct km_repair *repair, const struct km_large *large,
+			 const struct km_event *event, uint32_t live)
+{
+	const struct km_object *object = &repair->objects[large->slot];
+
+	return event->kind == KM_EV_KMALLOC && large->valid && km_same_actor(large, event) &&
+	       live == large->slot && object->task == event->task && object->cpu == event->cpu &&
+	       object->bytes_req == event->bytes_req && object->bytes_alloc == event->bytes_alloc;
+}
+
+/* `slot` holds what the event allocated. */
+static void km_note_large(struct km_large *large, const struct km_event *event, uint32_t slot)
+{
+	if (event->kind == KM_EV_KMALLOC && event->bytes_alloc > KM_LARGE_BYTES)
+		*large = (struct km_large){true, event->context, event->task, slot};
+	else if (km_same_actor(large, event))
+		large->valid = false;
+}
+
+static void km_mark_backing(struct km_repair *repair, uint64_t addr)
+{
+	uint32_t slot =
+		km_page_map_get(&repair->pages, (addr - repair->direct_map) >> KM_PAGE_SHIFT);
+
+	if (slot != KM_NO_SLOT)
+		repair->objects[slot].backing = 1;
+}
+
+static int km_feed_alloc(struct km_repair *repair, const struct km_event *event,
+			 enum km_object_space space, struct km_repair_step *step)
+{
+	struct km_addr_table *table = &repair->tables[space];
+	struct km_large *large;
+	uint32_t live;
+
+	if (!event->ptr) {
+		repair->counts.failed_allocs++;
+		return 0;
+	}
+	if (km_large_of(repair, event->cpu, &large) || km_reserve_slot(repair) ||
+	    km_addr_table_reserve(table))
+		return -ENOMEM;
+	live = km_addr_table_find(table, event->ptr);
+	if (km_is_double(repair, large, event, live)) {
+		repair->counts.double_large++;
+		repair->objects[live].site = event->site;
+		large->valid = false;
+		step->slot = live;
+		return 0;
+	}
+	if (live != KM_NO_SLOT) {
+		step->action = KM_REPAIR_REALLOC;
+		step->slot = live;
+		step->gone = repair->objects[live];
+		km_end_object(repair, live);
+		repair->counts.implied_frees++;
+	} else {
+		km_take_slot(repair, step);
+		km_addr_table_put(table, event->ptr, step->slot);
+	}
+	km_fill_slot(repair, step->slot, event, space);
+	if (space == KM_SPACE_SLAB)
+		km_mark_backing(repair, event->ptr);
+	km_note_large(large, event, step->slot);
+	return 0;
+}
+
+static void km_feed_free(struct km_repair *repair, const struct km_event *event,
+			 enum km_object_space space, struct km_repair_step *step)
+{
+	struct km_addr_table *table = &repair->tables[space];
+	uint32_t slot;
+
+	if (event->ptr <= KM_NULL_MAX) {
+		repair->counts.null_frees++;
+		return;
+	}
+	slot = km_addr_table_find(table, event->ptr);
+	if (slot == KM_NO_SLOT) {
+		step->action = KM_REPAIR_FREE_OLD;
+		repair->counts.preexisting_frees++;
+		return;
+	}
+	km_addr_table_remove(table, event->ptr);
+	km_free_slot(repair, slot, step);
+	step->cross_api = (step->gone.kind == KM_EV_KMALLOC && event->kind == KM_EV_CACHE_FREE) ||
+			  (step->gone.kind == KM_EV_CACHE_ALLOC && event->kind == KM_EV_KFREE);
+	repair->counts.cross_api_frees += step->cross_api;
+}
+
+/* ---- pages ---- */
+
+/* Take one page, *entry of the map, from the block that holds it. True if that was its last. */
+static bool km_drop_page(struct km_repair *repair, uint32_t *entry)
+{
+	uint32_t slot = *entry - 1;
+
+	*entry = 0;
+	return !--repair->pages_left[slot];
+}
+
+/* The block ended and the event's step cannot say so. */
+static void km_end_unseen(struct km_repair *repair, uint32_t slot)
+{
+	km_end_object(repair, slot);
+	repair->counts.implied_frees++;
+	repair->ended[repair->nr_ended++] = slot;
+}
+
+static int km_feed_page_alloc(struct km_repair *repair, const struct km_event *event,
+			      struct km_repair_step *step)
+{
+	uint64_t pfn = event->ptr, end = pfn + ((uint64_t)1 << event->order);
+	uint32_t last = KM_NO_SLOT;
+
+	if (pfn == UINT64_MAX) {
+		repair->counts.failed_allocs++;
+		return 0;
+	}
+	if (end < pfn) {
+		step->action = KM_REPAIR_NOTE;
+		return 0;
+	}
+	if (km_reserve_slot(repair) || km_page_map_reserve(&repair->pages, pfn, end))
+		return -ENOMEM;
+	for (uint64_t page = pfn; page < end; page++) {
+		uint32_t *entry = km_page_map_entry(&repair->pages, page), slot = *entry - 1;
+
+		if (slot == KM_NO_SLOT)
+			continue;
+		if (km_drop_page(repair, entry))
+			km_end_unseen(repair, slot);
+		else if (slot != last)
+			repair->counts.page_splits++; /* a part was freed unseen */
+		last = slot;
+	}
+	km_take_slot(repair, step);
+	km_fill_slot(repair, step->slot, event, KM_SPACE_PAGE);
+	repair->pages_left[step->slot] = 1u << event->order;
+	for (uint64_t page = pfn; page < end; page++)
+		*km_page_map_entry(&repair->pages, page) = step->slot + 1;
+	return 0;
+}
+
+/*
+ * Any part of a block may be freed. The block ends with its last page; until then its parts are
+ * counted and noted. A free over several blocks reports the first that ends.
+ */
+static void km_feed_page_free(struct km_repair *repair, const struct km_event *event,
+			      struct km_repair_step *step)
+{
+	uint64_t pfn = event->ptr, end = pfn + ((uint64_t)1 << event->order);
+	bool found = false, part = false;
+
+	step->action = KM_REPAIR_NOTE;
+	if (pfn == UINT64_MAX || end < pfn)
+		return;
+	for (uint64_t page = pfn; page < end; page++) {
+		uint32_t *entry = km_page_map_entry(&repair->pages, page), slot;
+
+		if (!entry || !*entry)
+			continue;
+		slot = *entry - 1;
+		found = true;
+		part |= repair->objects[slot].order > event->order;
+		if (!km_drop_page(repair, entry))
+			continue;
+		if (step->action == KM_REPAIR_FREE)
+			km_end_unseen(repair, slot);
+		else
+			km_free_slot(repair, slot, step);
+	}
+	repair->counts.page_splits += part;
+	if (!found) {
+		step->action = KM_REPAIR_FREE_OLD;
+		repair->counts.preexisting_frees++;
+	}
+}
+
+/* ---- the interface ---- */
+
+int km_repair_feed(struct km_repair *repair, const struct km_event *event,
+		   struct km_repair_step *step)
+{
+	step->action = KM_REPAIR_DROP;
+	step->slot = 0;
+	step->cross_api = false;
+	if (event->cpu < repair->nr_large && !(event->kind == KM_EV_KMALLOC && event->ptr) &&
+	    km_same_actor(&repair->large[event->cpu], event))
+		repair->large[event->cpu].valid = false;
+	switch (event->kind) {
+	case KM_EV_KMALLOC:
+	case KM_EV_CACHE_ALLOC:
+		return km_feed_alloc(repair, event, KM_SPACE_SLAB, step);
+	case KM_EV_KFREE:
+	case KM_EV_CACHE_FREE:
+		km_feed_free(repair, event, KM_SPACE_SLAB, step);
+		return 0;
+	case KM_EV_VMAP_ALLOC:
+		return km_feed_alloc(repair, event, KM_SPACE_VMAP, step);
+	case KM_EV_VMAP_FREE:
+		km_feed_free(repair, event, KM_SPACE_VMAP, step);
+		return 0;
+	case KM_EV_PAGE_ALLOC:
+	case KM_EV_PAGE_FREE:
+		if (event->order > KM_REPAIR_MAX_ORDER)
+			break;
+		if (event->kind == KM_EV_PAGE_ALLOC)
+			return km_feed_page_alloc(repair, event, step);
+		km_feed_page_free(repair, event, step);
+		return 0;
+	default:
+		break;
+	}
+	step->action = KM_REPAIR_NOTE;
+	return 0;
+}
+
+const struct km_object *km_repair_objects(const struct km_repair *repair, uint32_t *count)
+{
+	*count = repair->nr_objects;
+	return repair->objects;
+}
+
+const struct km_object *km_repair_block_at(const struct km_repair *repair, uint64_t addr)
+{
+	uint32_t slot =
+		km_page_map_get(&repair->pages, (addr - repair->direct_map) >> KM_PAGE_SHIFT);
+
+	return slot == KM_NO_SLOT ? NULL : &repair->objects[slot];
+}
+
+void km_repair_counts(const struct km_repair *repair, struct km_repair_counts *counts)
+{
+	*counts = repair->counts;
+}

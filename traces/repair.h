@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * From events to lifetimes. The tracepoints are not a complete log: this module alone decides what
+ * each event means for the set of live objects, and counts every decision (design: "repair").
+ *
+ * Feed events in merged order; each answer says what to do with the event. Slots are dense object
+ * ids: a slot is reused after its object is gone, so tables indexed by slot are bounded by live
+ * objects, not by trace length.
+ */
+#ifndef KMLAB_REPAIR_H
+#define KMLAB_REPAIR_H
+
+#include <kmlab/err.h>
+#include <kmlab/event.h>
+
+enum km_repair_action {
+	KM_REPAIR_DROP,    /* means nothing for live objects (NULL free, failed or double event) */
+	KM_REPAIR_ALLOC,   /* a new object in `slot` */
+	KM_REPAIR_REALLOC, /* the object in `slot` was freed unseen (implied); a new one is there */
+	KM_REPAIR_FREE,    /* the object in `slot` is freed */
+	KM_REPAIR_FREE_OLD, /* frees an object older than the trace */
+	KM_REPAIR_NOTE,     /* not an alloc or free (zone_locked, purge ...) */
+};
+
+enum km_object_space { KM_SPACE_SLAB, KM_SPACE_PAGE, KM_SPACE_VMAP, KM_NR_SPACES };
+
+struct km_object {
+	uint64_t ptr; /* address, or pfn for pages */
+	uint64_t alloc_ns;
+	uint64_t bytes_req, bytes_alloc;
+	uint32_t gfp, site, task;
+	uint16_t cache, cpu;
+	uint8_t kind; /* the allocating event's */
+	uint8_t order;
+	uint8_t space;
+	uint8_t backing; /* pages: a slab or large-kmalloc block (set when an object in it is seen)
+			  */
+};
+
+struct km_repair_step {
+	enum km_repair_action action;
+	uint32_t slot;         /* ALLOC, REALLOC, FREE */
+	struct km_object gone; /* FREE, REALLOC: the object that ended */
+	bool cross_api;        /* FREE: by another API than it was allocated with */
+};
+
+struct km_repair_counts {
+	uint64_t null_frees, failed_allocs, double_large;
+	uint64_t implied_frees, cross_api_frees, preexisting_frees, matched_frees;
+	uint64_t open; /* live at the end (after km_repair_finish) */
+	uint64_t open_bytes;
+	uint64_t page_splits; /* frees of a part of a traced block */
+};
+
+struct km_repair;
+
+int km_repair_new(struct km_repair **repair);
+void km_repair_delete(struct km_repair *repair);
+/* Where the recording kernel mapped all memory; KM_DIRECT_MAP_BASE until told otherwise. */
+void km_repair_set_direct_map(struct km_repair *repair, uint64_t base);
+/* 0, or -ENOMEM. */
+int km_repair_feed(struct km_repair *repair, const struct km_event *event,
+		   struct km_repair_step *step);
+/* Objects by slot; the count is the highest slot used + 1. kind KM_NR_EVENT_KINDS = slot empty. */
+const struct km_object *km_repair_objects(const struct km_repair *repair, uint32_t *count);
+/* Live page block that covers the direct-map address, or NULL. */
+const struct km_object *km_repair_block_at(const struct km_repair *repair, uint64_t addr);
+void km_repair_counts(const struct km_repair *repair, struct km_repair_counts *counts);
+
+#endif

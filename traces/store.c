@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the writer and the reader of trace files share. */
+#include "store.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+const char *const km_loss_cause_names[KM_NR_LOSS_CAUSES] = {
+	[KM_LOSS_RING_FULL] = "ring_full",
+	[KM_LOSS_CONTENDED] = "contended",
+	[KM_LOSS_RECURSION] = "recursion",
+};
+
+int km_sql_errno(sqlite3 *db)
+{
+	switch (sqlite3_errcode(db)) {
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return -EBUSY;
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+	case SQLITE_AUTH:
+		return -EACCES;
+	case SQLITE_CANTOPEN:
+	case SQLITE_IOERR:
+		return sqlite3_system_errno(db) ? -sqlite3_system_errno(db) : -EIO;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return -EPROTO;
+	default:
+		return -EINVAL;
+	}
+}
+
+int km_sql_fail(sqlite3 *db, const char *path, const char *what, struct km_err *err)
+{
+	int rc = km_sql_errno(db);
+
+	if (rc == -ENOSPC)
+		return km_fail(err, rc,
+			       "cannot %s %s: the disk is full; make room or choose another place "
+			       "with -o",
+			       what, path);
+	return km_fail(err, rc, "cannot %s %s: %s", what, path,
+		       db && sqlite3_system_errno(db) ? strerror(sqlite3_system_errno(db))
+						      : sqlite3_errmsg(db));
+}
+
+static uint32_t km_big_endian32(const uint8_t *at)
+{
+	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+/* Offsets: https://sqlite.org/fileformat2.html, section 1.3. */
+int km_read_head(const char *path, struct km_file_head *head)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc = 0;
+	uint8_t bytes[100];
+	struct stat st;
+	ssize_t got;
+
+	if (fd < 0)
+		return -errno;
+	memset(head, 0, sizeof(*head));
+	if (fstat(fd, &st)) {
+		rc = -errno;
+		goto close;
+	}
+	if (S_ISDIR(st.st_mode)) {
+		rc = -EISDIR;
+		goto close;
+	}
+	head->bytes = (uint64_t)st.st_size;
+	got = S_ISREG(st.st_mode) ? pread(fd, bytes, sizeof(bytes), 0) : 0;
+	if (got < 0) {
+		rc = -errno;
+		goto close;
+	}
+	if (got == sizeof(bytes) && !memcmp(bytes, "SQLite format 3", 16)) {
+		uint32_t page = (uint32_t)bytes[16] << 8 | bytes[17];
+
+		head->is_sqlite = true;
+		head->application_id = km_big_endian32(bytes + 68);
+		/* The page count is valid only if "version valid for" is the change counter. */
+		if (!memcmp(bytes + 24, bytes + 92, 4))
+			head->pages_bytes =
+				(uint64_t)(page == 1 ? 65536 : page) * km_big_endian32(bytes + 28);
+	}
+close:
+	close(fd);
+	return rc;
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Files that are no traces, or no good ones: one clear sentence each, and never a crash. */
+#include "engine/tests/tap.h"
+#include "traces/tests/events.h"
+#include <errno.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+static struct km_err err;
+static const char *directory;
+static char path[128];
+
+#define RECORD "record one with 'kmlab capture -o T.kmt'"
+
+static void make_trace(unsigned events)
+{
+	struct km_trace_writer *writer;
+	uint64_t time = 0;
+
+	if (km_trace_create(path, &writer, &err) || test_define(writer))
+		exit(2);
+	for (unsigned i = 0; i < events; i++) {
+		struct km_event event = test_event(&time);
+
+		km_trace_append(writer, i % 2, &event, 1, &err);
+	}
+	if (km_trace_finish(writer, time, &err))
+		exit(2);
+}
+
+static void change(const char *sql)
+{
+	char *message = NULL;
+	sqlite3 *db;
+
+	if (sqlite3_open(path, &db) != SQLITE_OK ||
+	    sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK) {
+		printf("# %s: %s\n", sql, message);
+		exit(2);
+	}
+	sqlite3_close(db);
+}
+
+static void put(const void *bytes, size_t size)
+{
+	FILE *file = fopen(path, "wb");
+
+	if (!file || fwrite(bytes, 1, size, file) != size || fclose(file))
+		exit(2);
+}
+
+/* Opening fails with the code, and the sentence is the path with this behind it. */
+static void refuses(int code, const char *behind)
+{
+	struct km_trace *trace;
+	int rc = km_trace_open(path, &trace, &err);
+	size_t prefix = strlen(path);
+
+	if (!rc)
+		km_trace_close(trace);
+	TAP_OK(rc == code && !strncmp(err.text, path, prefix) && !strcmp(err.text + prefix, behind),
+	       "%d: %s", rc, err.text);
+}
+
+static void test_foreign(void)
+{
+	char many[300];
+
+	unlink(path);
+	refuses(-ENOENT, " does not exist; " RECORD);
+	put("", 0);
+	refuses(-EPROTO, " is not a kmlab trace: it is empty; " RECORD);
+	put("hello", 5);
+	refuses(-EPROTO, " is not a kmlab trace: it is not an SQLite file; " RECORD);
+	memset(many, 'x', sizeof(many));
+	put(many, sizeof(many));
+	refuses(-EPROTO, " is not a kmlab trace: it is not an SQLite file; " RECORD);
+	unlink(path);
+	change("PRAGMA application_id=0x6b6d6c72; CREATE TABLE t(a)");
+	refuses(-EPROTO, " is not a kmlab trace: it is an SQLite file of another application (id "
+			 "0x6b6d6c72); " RECORD);
+}
+
+static void test_version(void)
+{
+	make_trace(10);
+	change("PRAGMA user_version=2");
+	refuses(-ENOTSUP, " was written by a newer kmlab (trace version 2, this one reads up to "
+			  "1); update kmlab");
+	change("PRAGMA user_version=0");
+	refuses(-EPROTO, " is damaged: it has no trace version; copy it again or " RECORD);
+}
+
+static void test_tables(void)
+{
+	static const char *const tables[] = {"meta",   "chunk", "cache",    "site",
+					     "task",   "stack", "snapshot", "gap",
+					     "counts", "lost",  "filtered", "repair"};
+	char sql[128], behind[256];
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
+		make_trace(10);
+		snprintf(sql, sizeof(sql), "DROP TABLE %s", tables[i]);
+		change(sql);
+		snprintf(behind, sizeof(behind),
+			 " is damaged: no such table: %s; copy it again or " RECORD, tables[i]);
+		refuses(-EPROTO, behind);
+	}
+}
+
+static void test_rows(void)
+{
+	static const struct {
+		const char *sql, *table;
+	} damages[] = {
+		{"UPDATE site SET id=100000 WHERE id=5", "site"},
+		{"UPDATE task SET id=100000 WHERE id=5", "task"},
+		{"UPDATE cache SET id=60000 WHERE id=5", "cache"},
+		{"UPDATE chunk SET first_seq=3 WHERE cpu=0", "chunk"},
+		{"PRAGMA ignore_check_constraints=1; UPDATE chunk SET events=70000", "chunk"},
+		{"PRAGMA ignore_check_constraints=1; UPDATE chunk SET codec=2", "chunk"},
+		{"PRAGMA ignore_check_constraints=1; UPDATE chunk SET cpu=-1", "chunk"},
+		{"UPDATE counts SET kind='x' WHERE kind='kfree'", "counts"},
+		{"INSERT INTO lost VALUES('x', 1)", "lost"},
+	};
+	char behind[256];
+
+	for (size_t i = 0; i < sizeof(damages) / sizeof(*damages); i++) {
+		make_trace(10);
+		change(damages[i].sql);
+		snprintf(behind, sizeof(behind),
+			 " is damaged: table %s has a row that cannot be; copy it again or " RECORD,
+			 damages[i].table);
+		refuses(-EPROTO, behind);
+	}
+	make_trace(10);
+	change("DELETE FROM task");
+	refuses(-EPROTO, " is damaged: a dictionary is empty; copy it again or " RECORD);
+}
+
+/* Read all; 0, or the error of the first failure. */
+static int read_all(uint64_t *events)
+{
+	struct km_trace_cursor *cursor = NULL;
+	struct km_trace *trace;
+	struct km_event batch[256];
+	size_t got;
+	int rc = km_trace_open(path, &trace, &err);
+
+	*events = 0;
+	if (rc)
+		return rc;
+	rc = km_trace_cursor_open(trace, NULL, &cursor, &err);
+	while (!rc && !(rc = km_trace_next(cursor, batch, 256, &got, &err)) && got)
+		*events += got;
+	km_trace_snapshot_text(trace, "start", "/proc/a");
+	km_trace_cursor_close(cursor);
+	km_trace_close(trace);
+	return rc;
+}
+
+static void test_chunks(void)
+{
+	static const struct {
+		const char *sql, *what;
+	} damages[] = {
+		{"UPDATE chunk SET payload=zeroblob(length(payload)) WHERE id=2",
+		 " is damaged: chunk 2 fails its checksum; copy it again or " RECORD},
+		{"UPDATE chunk SET xxh64=xxh64+1 WHERE id=1",
+		 " is damaged: chunk 1 fails its checksum; copy it again or " RECORD},
+		{"UPDATE chunk SET t_max=t_max+1 WHERE id=1",
+		 " is damaged: chunk 1 cannot be decoded; copy it again or " RECORD},
+		{"UPDATE chunk SET payload=x'' WHERE id=1",
+		 " is damaged: chunk 1 cannot be decoded; copy it again or " RECORD},
+		{"DELETE FROM site WHERE id > 3",
+		 " is damaged: chunk 1 cannot be decoded; copy it again or " RECORD},
+	};
+	uint64_t events;
+
+	for (size_t i = 0; i < sizeof(damages) / sizeof(*damages); i++) {
+		int rc;
+
+		make_trace(5000);
+		change(damages[i].sql);
+		rc = read_all(&events);
+		TAP_OK(rc == -EPROTO && !strcmp(err.text + strlen(path), damages[i].what), "%d: %s",
+		       rc, err.text);
+	}
+}
+
+static void test_truncated(void)
+{
+	char behind[256];
+	struct stat st;
+	unsigned wrong = 0;
+	off_t cut;
+
+	make_trace(20000);
+	stat(path, &st);
+	if (truncate(path, st.st_size - 1000))
+		exit(2);
+	snprintf(behind, sizeof(behind),
+		 " is truncated: it has %lld of its %lld bytes; copy it again or " RECORD,
+		 (long long)st.st_size - 1000, (long long)st.st_size);
+	refuses(-EPROTO, behind);
+	for (cut = st.st_size - 65536; cut > 0; cut -= 61111) {
+		uint64_t events;
+
+		if (truncate(path, cut))
+			exit(2);
+		wrong += read_all(&events) != -EPROTO;
+	}
+	TAP_EQ(wrong, 0, "truncated anywhere it is refused");
+}
+
+/* Damage of the SQLite structure itself. What is still readable may be read. */
+static void test_flipped_bytes(void)
+{
+	unsigned other = 0, seen = 0, rounds = 300;
+	char *good, *bad;
+	struct stat st;
+	FILE *file;
+
+	make_trace(20000);
+	stat(path, &st);
+	good = malloc((size_t)st.st_size);
+	bad = malloc((size_t)st.st_size);
+	file = fopen(path, "rb");
+	if (!good || !bad || !file ||
+	    fread(good, 1, (size_t)st.st_size, file) != (size_t)st.st_size)
+		exit(2);
+	fclose(file);
+	for (unsigned i = 0; i < rounds; i++) {
+		uint64_t events;
+		int rc;
+
+		memcpy(bad, good, (size_t)st.st_size);
+		for (int j = 0; j < 8; j++) {
+			uint64_t at = test_random() % (uint64_t)st.st_size;
+
+			if (j < 4) /* where the structure is: starts and ends of pages */
+				at = at / 65536 * 65536 + test_random() % 4096 * (j % 2 ? 1 : 15);
+			if (at < (uint64_t)st.st_size)
+				bad[at] = (char)test_random();
+		}
+		put(bad, (size_t)st.st_size);
+		err.text[0] = 0;
+		rc = read_all(&events);
+		seen += rc != 0;
+		other += rc ? !err.text[0] || strchr(err.text, '\n') : events != 20000;
+	}
+	TAP_EQ(other, 0, "damaged anywhere: all events, or one sentence (%u of %u)", seen, rounds);
+	free(good);
+	free(bad);
+}
+
+int main(void)
+{
+	directory = test_directory();
+	snprintf(path, sizeof(path), "%s/T.kmt", directory);
+	test_foreign();
+	unlink(path);
+	test_version();
+	test_tables();
+	test_rows();
+	test_chunks();
+	test_truncated();
+	unlink(path);
+	test_flipped_bytes();
+	test_remove_directory(directory);
+	return tap_done();
+}

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What is written to a trace is what is read from it, in one order of time. */
+#include "engine/tests/tap.h"
+#include "traces/codec.h"
+#include "traces/tests/events.h"
+#include <errno.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+enum { CPUS = 3, EVENTS = 250000 };
+
+static struct km_err err;
+static char path[128];
+static struct km_event *written[CPUS];
+static uint32_t nr_written[CPUS];
+
+static int by_order(const void *a, const void *b)
+{
+	const struct km_event *x = a, *y = b;
+
+	if (x->time_ns != y->time_ns)
+		return x->time_ns < y->time_ns ? -1 : 1;
+	if (x->cpu != y->cpu)
+		return x->cpu < y->cpu ? -1 : 1;
+	return x->seq < y->seq ? -1 : x->seq > y->seq;
+}
+
+/* CPU 0 gets half of the events, in batches; some times step back, some are equal. */
+static void write_events(struct km_trace_writer *writer)
+{
+	struct km_event batch[100];
+	uint64_t time[CPUS] = {0};
+	unsigned failed = 0;
+
+	for (unsigned cpu = 0; cpu < CPUS; cpu++)
+		written[cpu] = calloc(EVENTS, sizeof(struct km_event));
+	for (unsigned total = 0; total < EVENTS;) {
+		unsigned cpu = test_random() % 2 ? 0 : (unsigned)(test_random() % CPUS);
+		unsigned n = 1 + test_random() % 100;
+
+		for (unsigned i = 0; i < n; i++) {
+			batch[i] = test_event(&time[cpu]);
+			if (test_random() % 8 == 0)
+				batch[i].time_ns -= batch[i].time_ns % 4096; /* back, or equal */
+			batch[i].cpu = (uint16_t)cpu;
+			written[cpu][nr_written[cpu] + i] = batch[i];
+		}
+		failed += km_trace_append(writer, cpu, batch, n, &err) != 0;
+		nr_written[cpu] += n;
+		total += n;
+	}
+	TAP_EQ(failed, 0, "every append succeeds %s", err.text);
+}
+
+/* All of them in the order promised: of each CPU by time (stable), numbered; then merged. */
+static struct km_event *expected(size_t *count)
+{
+	struct km_event *all = calloc(2 * EVENTS, sizeof(*all));
+	size_t n = 0;
+
+	for (unsigned cpu = 0; cpu < CPUS; cpu++) {
+		struct km_event *lane = written[cpu];
+
+		for (uint32_t i = 0; i < nr_written[cpu]; i++)
+			lane[i].seq = i;
+		qsort(lane, nr_written[cpu], sizeof(*lane), by_order);
+		for (uint32_t i = 0; i < nr_written[cpu]; i++)
+			lane[i].seq = i;
+		memcpy(all + n, lane, nr_written[cpu] * sizeof(*lane));
+		n += nr_written[cpu];
+	}
+	qsort(all, n, sizeof(*all), by_order);
+	*count = n;
+	return all;
+}
+
+static bool passes(const struct km_event *event, const struct km_trace_filter *filter)
+{
+	return event->time_ns >= filter->from_ns &&
+	       (!filter->to_ns || event->time_ns < filter->to_ns) &&
+	       (!filter->kinds || filter->kinds >> event->kind & 1) &&
+	       (filter->cpu < 0 || event->cpu == filter->cpu);
+}
+
+static void check_filter(struct km_trace *trace, const struct km_event *all, size_t n,
+			 struct km_trace_filter filter, size_t batch, const char *what)
+{
+	struct km_event *events = calloc(batch, sizeof(*events));
+	struct km_trace_cursor *cursor;
+	size_t at = 0, got, wrong = 0, seen = 0;
+
+	TAP_EQ(km_trace_cursor_open(trace, &filter, &cursor, &err), 0, "%s: open", what);
+	do {
+		if (km_trace_next(cursor, events, batch, &got, &err)) {
+			wrong++;
+			break;
+		}
+		for (size_t i = 0; i < got; i++) {
+			while (at < n && !passes(&all[at], &filter))
+				at++;
+			wrong += at == n || !test_same_event(&all[at++], &events[i]);
+		}
+		seen += got;
+	} while (got);
+	while (at < n && !passes(&all[at], &filter))
+		at++;
+	TAP_OK(!wrong && at == n, "%s: %zu events, as selected by hand", what, seen);
+	km_trace_cursor_close(cursor);
+	free(events);
+}
+
+static void check_events(struct km_trace *trace)
+{
+	uint64_t middle, late;
+	struct km_event *all;
+	size_t n;
+
+	all = expected(&n);
+	middle = all[n / 2].time_ns;
+	late = all[n - n / 50].time_ns;
+	TAP_EQ(km_trace_events(trace), n, "the index counts all events");
+	check_filter(trace, all, n, (struct km_trace_filter){.cpu = -1}, 256, "all");
+	check_filter(trace, all, n, (struct km_trace_filter){.cpu = -1}, 1, "all, one by one");
+	check_filter(trace, all, n, (struct km_trace_filter){.cpu = 1}, 999, "one cpu");
+	check_filter(trace, all, n, (struct km_trace_filter){.cpu = CPUS}, 9, "no such cpu");
+	check_filter(trace, all, n, (struct km_trace_filter){.kinds = 5, .cpu = -1}, 256,
+		     "two kinds");
+	check_filter(trace, all, n,
+		     (struct km_trace_filter){.from_ns = middle, .to_ns = late, .cpu = -1}, 256,
+		     "an interval");
+	check_filter(trace, all, n,
+		     (struct km_trace_filter){
+			     .from_ns = middle, .to_ns = middle + 1, .kinds = 2, .cpu = 0},
+		     256, "one instant, kind and cpu");
+	check_filter(trace, all, n, (struct km_trace_filter){.from_ns = INT64_MAX, .cpu = -1}, 256,
+		     "after the end");
+	free(all);
+}
+
+/* ---- small tables ---- */
+
+static void write_tables(struct km_trace_writer *writer)
+{
+	char *big = malloc(100001);
+	struct km_trace_cache cache = {.id = 3,
+				       .name = "dentry",
+				       .object_size = 192,
+				       .size = 192,
+				       .align = 8,
+				       .flags = 0x80000000,
+				       .order = 1,
+				       .objects_per_slab = 42,
+				       .min_partial = 5,
+				       .cpu_partial = 120,
+				       .sheaf_capacity = 28,
+				       .has_geometry = 1,
+				       .reclaim_account = 1,
+				       .account = 1};
+	struct km_trace_cache beyond = {.id = 1000};
+	struct km_trace_task task = {.id = 2, .tid = 77, .tgid = 70, .comm = "123456789012345"};
+	struct km_trace_site site = {.id = 5,
+				     .address = 0xffffffff81000050ull,
+				     .symbol = "do_sys_open",
+				     .offset = 16,
+				     .module = "ext4"};
+	struct km_trace_gap gap = {.cpu = 2,
+				   .cause = KM_LOSS_CONTENDED,
+				   .after_ns = 10,
+				   .before_ns = 20,
+				   .events = 30};
+	struct km_trace_counts counts = {
+		.lost = {1, 2, 3}, .filtered_null = 4, .filtered_self = 5, .filtered_sampled = 6};
+	uint32_t count;
+
+	memset(big, 'x', 100000);
+	big[100000] = 0;
+	counts.fired[KM_EV_KMALLOC] = 1000000;
+	TAP_EQ(km_trace_set_meta(writer, "kernel", "6.1.0-test", &err), 0, "set_meta");
+	TAP_EQ(km_trace_set_meta(writer, "kernel", "6.1.0", &err), 0, "set_meta again");
+	TAP_EQ(km_trace_snapshot(writer, "start", 1, "/proc/a", "one\n", 4, &err), 0, "snapshot");
+	TAP_EQ(km_trace_snapshot(writer, "sample", 2, "/proc/a", "old", 3, &err), 0, "sample");
+	TAP_EQ(km_trace_snapshot(writer, "sample", 3, "/proc/a", "new", 3, &err), 0, "sample 2");
+	TAP_EQ(km_trace_snapshot(writer, "end", 3, "/proc/b", big, 100000, &err), 0, "a large one");
+	TAP_EQ(km_trace_snapshot(writer, "end", 3, "/proc/c", "", 0, &err), 0, "an empty one");
+	TAP_EQ(km_trace_define_cache(writer, &cache), 0, "a cache is redefined");
+	TAP_EQ(km_trace_define_cache(writer, &beyond), -EINVAL, "a cache id of its own is refused");
+	TAP_EQ(km_trace_define_task(writer, &task), 0, "a task is redefined");
+	TAP_EQ(km_trace_define_site(writer, &site), 0, "a site is resolved");
+	TAP_EQ(km_trace_site_id(writer, site.address), 5, "and keeps its id");
+	TAP_EQ(km_trace_site_id(writer, 0), 0, "address 0 is unknown");
+	TAP_OK(km_trace_sites(writer, &count)[5] == site.address && count == TEST_SITES,
+	       "sites are listed");
+	TAP_EQ(km_trace_add_gap(writer, &gap, &err), 0, "a gap");
+	TAP_EQ(km_trace_set_counts(writer, &counts, &err), 0, "counts");
+	free(big);
+}
+
+static void check_dictionaries(struct km_trace *trace)
+{
+	const struct km_trace_cache *caches;
+	const struct km_trace_site *sites;
+	const struct km_trace_task *tasks;
+	uint32_t count;
+
+	caches = km_trace_caches(trace, &count);
+	TAP_EQ(count, TEST_CACHES, "all caches");
+	TAP_OK(!strcmp(caches[3].name, "dentry") && caches[3].flags == 0x80000000 &&
+		       caches[3].objects_per_slab == 42 && caches[3].sheaf_capacity == 28 &&
+		       caches[3].cpu_partial == 120 && caches[3].has_geometry &&
+		       caches[3].account && !caches[3].cache_dma && caches[3].order == 1,
+	       "a cache has all its fields");
+	TAP_OK(!caches[0].name[0] && !strcmp(caches[4].name, "cache_4"), "the others too");
+	sites = km_trace_site_table(trace, &count);
+	TAP_EQ(count, TEST_SITES, "all sites");
+	TAP_OK(!strcmp(sites[5].symbol, "do_sys_open") && sites[5].offset == 16 &&
+		       !strcmp(sites[5].module, "ext4") &&
+		       sites[5].address == 0xffffffff81000050ull,
+	       "a site has all its fields");
+	tasks = km_trace_tasks(trace, &count);
+	TAP_EQ(count, TEST_TASKS, "all tasks");
+	TAP_OK(tasks[2].tid == 77 && tasks[2].tgid == 70 &&
+		       !strcmp(tasks[2].comm, "123456789012345"),
+	       "a task has all its fields");
+}
+
+static void check_tables(struct km_trace *trace)
+{
+	const char *text, *same;
+	const struct km_trace_gap *gaps;
+	struct km_trace_counts counts;
+	size_t nr_gaps;
+
+	TAP_OK(!strcmp(km_trace_meta(trace, "kernel"), "6.1.0"), "meta: the last value");
+	TAP_OK(!km_trace_meta(trace, "nothing"), "meta: none");
+	text = km_trace_snapshot_text(trace, "start", "/proc/a");
+	TAP_OK(text && !strcmp(text, "one\n"), "snapshot");
+	text = km_trace_snapshot_text(trace, "sample", "/proc/a");
+	TAP_OK(text && !strcmp(text, "new"), "snapshot: the last of its phase");
+	text = km_trace_snapshot_text(trace, "end", "/proc/b");
+	same = km_trace_snapshot_text(trace, "end", "/proc/b");
+	TAP_OK(text && strlen(text) == 100000 && strspn(text, "x") == 100000 && same == text,
+	       "snapshot: a large one, kept");
+	text = km_trace_snapshot_text(trace, "end", "/proc/c");
+	TAP_OK(text && !*text, "snapshot: an empty one");
+	TAP_OK(!km_trace_snapshot_text(trace, "end", "/proc/a"), "snapshot: none");
+	gaps = km_trace_gaps(trace, &nr_gaps);
+	TAP_OK(nr_gaps == 1 && gaps[0].cpu == 2 && gaps[0].cause == KM_LOSS_CONTENDED &&
+		       gaps[0].after_ns == 10 && gaps[0].before_ns == 20 && gaps[0].events == 30,
+	       "gap");
+	TAP_EQ(km_trace_counts(trace, &counts), 0, "counts");
+	TAP_OK(counts.lost[0] == 1 && counts.lost[1] == 2 && counts.lost[2] == 3 &&
+		       counts.filtered_null == 4 && counts.filtered_self == 5 &&
+		       counts.filtered_sampled == 6 && counts.fired[KM_EV_KMALLOC] == 1000000,
+	       "the ledger");
+	for (unsigned kind = 0; kind < KM_NR_EVENT_KINDS; kind++) {
+		uint64_t n = 0;
+
+		for (unsigned cpu = 0; cpu < CPUS; cpu++)
+			for (uint32_t i = 0; i < nr_written[cpu]; i++)
+				n += written[cpu][i].kind == kind;
+		TAP_EQ(counts.recorded[kind], n, "recorded %s", km_event_name(kind));
+	}
+}
+
+static void check_file(void)
+{
+	char name[160], head[100];
+	FILE *file = fopen(path, "rb");
+
+	TAP_OK(file && fread(head, 1, sizeof(head), file) == sizeof(head) &&
+		       !memcmp(head + 68, "kmlt", 4) && head[63] == KM_TRACE_VERSION &&
+		       head[18] == 1 && head[16] == 0 && head[17] == 1,
+	       "the file has kmlab's id and version, 64 KiB pages, and no log");
+	if (file)
+		fclose(file);
+	snprintf(name, sizeof(name), "%s-wal", path);
+	TAP_OK(access(name, F_OK), "no -wal beside it");
+	snprintf(name, sizeof(name), "%s-shm", path);
+	TAP_OK(access(name, F_OK), "no -shm beside it");
+}
+
+static void check_repair(struct km_trace *trace)
+{
+	sqlite3_stmt *statement;
+
+	sqlite3_prepare_v2(km_trace_db(trace),
+			   "SELECT count(*), sum(count) FROM repair WHERE name IN "
+			   "('null_frees','failed_allocs','double_large','implied_frees',"
+			   "'cross_api_frees','preexisting_frees','matched_frees','open',"
+			   "'open_bytes','page_splits')",
+			   -1, &statement, NULL);
+	TAP_OK(sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_int(statement, 0) == 10 &&
+		       sqlite3_column_int64(statement, 1) > 0,
+	       "the repair counts are stored");
+	sqlite3_finalize(statement);
+}
+
+/* ---- create ---- */
+
+static void test_create(const char *directory)
+{
+	char other[128], want[256];
+	struct km_trace_writer *writer, *second;
+	FILE *file;
+
+	snprintf(other, sizeof(other), "%s/other", directory);
+	file = fopen(other, "w");
+	fputs("precious", file);
+	fclose(file);
+	snprintf(want, sizeof(want),
+		 "%s exists and is not a kmlab trace; choose another name with -o", other);
+	TAP_EQ(km_trace_create(other, &writer, &err), -EEXIST, "another file is not overwritten");
+	TAP_OK(!strcmp(err.text, want), "%s", err.text);
+	TAP_EQ(km_trace_create(directory, &writer, &err), -EISDIR, "nor a directory");
+	snprintf(other, sizeof(other), "%s/none/T.kmt", directory);
+	TAP_EQ(km_trace_create(other, &writer, &err), -ENOENT, "%s", err.text);
+	snprintf(other, sizeof(other), "%s/busy.kmt", directory);
+	TAP_EQ(km_trace_create(other, &writer, &err), 0, "a new file");
+	TAP_EQ(km_trace_create(other, &second, &err), -EBUSY, "%s", err.text);
+	km_trace_abandon(writer);
+	TAP_EQ(km_trace_create(other, &writer, &err), 0, "a trace is replaced");
+	TAP_EQ(km_trace_finish(writer, 0, &err), 0, "a trace without events");
+}
+
+static void test_bad_events(const char *directory)
+{
+	struct km_event event = {.kind = KM_NR_EVENT_KINDS};
+	struct km_trace_writer *writer;
+	char name[128];
+
+	snprintf(name, sizeof(name), "%s/bad.kmt", directory);
+	TAP_EQ(km_trace_create(name, &writer, &err), 0, "create");
+	TAP_EQ(km_trace_append(writer, 70000, &event, 1, &err), -EINVAL, "%s", err.text);
+	TAP_EQ(km_trace_append(writer, 0, &event, 1, &err), 0, "not looked at yet");
+	TAP_EQ(km_trace_flush(writer, &err), -EINVAL, "%s", err.text);
+	TAP_EQ(km_trace_append(writer, 0, &event, 1, &err), -EINVAL, "the writer stays failed");
+	TAP_EQ(km_trace_finish(writer, 1, &err), -EINVAL, "and says so at the end");
+}
+
+int main(void)
+{
+	const char *directory = test_directory();
+	struct km_trace_writer *writer;
+	struct km_trace *trace;
+
+	snprintf(path, sizeof(path), "%s/T.kmt", directory);
+	TAP_EQ(km_trace_create(path, &writer, &err), 0, "create");
+	TAP_EQ(test_define(writer), 0, "define");
+	write_events(writer);
+	write_tables(writer);
+	TAP_EQ(km_trace_finish(writer, 123456789, &err), 0, "finish %s", err.text);
+	check_file();
+	TAP_EQ(km_trace_open(path, &trace, &err), 0, "open %s", err.text);
+	TAP_OK(km_trace_complete(trace), "complete");
+	TAP_EQ(km_trace_duration_ns(trace), 123456789, "duration");
+	TAP_EQ(km_trace_cpus(trace), CPUS, "cpus");
+	TAP_OK(!strcmp(km_trace_path(trace), path), "path");
+	check_events(trace);
+	check_dictionaries(trace);
+	check_tables(trace);
+	check_repair(trace);
+	km_trace_close(trace);
+	test_create(directory);
+	test_bad_events(directory);
+	for (unsigned cpu = 0; cpu < CPUS; cpu++)
+		free(written[cpu]);
+	test_remove_directory(directory);
+	return tap_done();
+}

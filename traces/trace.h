@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The trace file (.kmt): one capture in SQLite. Events lie in column-oriented chunks per CPU
+ * (traces/codec.h), everything small in plain STRICT tables (traces/schema.sql documents every
+ * column). Writing is WAL, so a file is valid at any kill; km_trace_finish() leaves one plain file.
+ *
+ * Functions return 0 or -errno with one sentence in *err. -EPROTO: not a trace or damaged;
+ * -ENOTSUP: written by a newer kmlab.
+ */
+#ifndef KMLAB_TRACE_H
+#define KMLAB_TRACE_H
+
+#include <kmlab/err.h>
+#include <kmlab/event.h>
+
+struct sqlite3;
+
+#define KM_TRACE_APPLICATION_ID 0x6b6d6c74 /* 'kmlt' */
+#define KM_TRACE_VERSION 1
+
+/* ---- dictionaries: id 0 is always "unknown" ---- */
+
+struct km_trace_cache {
+	uint32_t id;
+	char name[64];
+	uint32_t object_size, size, align, flags; /* as seen in the kernel's struct; 0 unknown */
+	uint32_t order, objects_per_slab, min_partial, cpu_partial; /* sysfs; 0 unknown */
+	uint32_t sheaf_capacity;
+	uint8_t has_geometry; /* the sysfs columns were read */
+	uint8_t has_ctor, typesafe_by_rcu, reclaim_account, account, cache_dma, hwcache_align;
+};
+
+struct km_trace_site {
+	uint32_t id;
+	uint64_t address;
+	char symbol[128]; /* "" when it could not be resolved */
+	uint32_t offset;  /* address - start of symbol */
+	char module[64];  /* "" for the kernel image */
+};
+
+struct km_trace_task {
+	uint32_t id;
+	uint32_t tid, tgid;
+	char comm[16];
+};
+
+/* ---- the loss ledger ---- */
+
+enum km_loss_cause { KM_LOSS_RING_FULL, KM_LOSS_CONTENDED, KM_LOSS_RECURSION, KM_NR_LOSS_CAUSES };
+extern const char *const km_loss_cause_names[KM_NR_LOSS_CAUSES]; /* ring_full contended recursion */
+
+/* A gap: `events` were lost on `cpu` between two recorded events (or the trace's ends). */
+struct km_trace_gap {
+	uint16_t cpu;
+	enum km_loss_cause cause;
+	uint64_t after_ns, before_ns;
+	uint64_t events;
+};
+
+/* fired = recorded + lost + filtered, per kind of event. */
+struct km_trace_counts {
+	uint64_t fired[KM_NR_EVENT_KINDS];
+	uint64_t recorded[KM_NR_EVENT_KINDS];
+	uint64_t lost[KM_NR_LOSS_CAUSES];
+	uint64_t filtered_null, filtered_self, filtered_sampled;
+};
+
+/* ---- writing ---- */
+
+struct km_trace_writer;
+
+/* Refuses to overwrite a file that is not a trace; replaces one that is. */
+int km_trace_create(const char *path, struct km_trace_writer **writer, struct km_err *err);
+
+/* Provenance and machine facts: key -> text ("kernel", "cpus", "command", "profile" ...). */
+int km_trace_set_meta(struct km_trace_writer *writer, const char *key, const char *value,
+		      struct km_err *err);
+/* A text file as it stood ("start" | "end" | "sample"), e.g. source "/proc/zoneinfo". */
+int km_trace_snapshot(struct km_trace_writer *writer, const char *phase, uint64_t time_ns,
+		      const char *source, const char *text, size_t bytes, struct km_err *err);
+
+/* Dictionary ids; new entries get the next id. A cache or task may be redefined (same id). */
+uint32_t km_trace_site_id(struct km_trace_writer *writer, uint64_t address);
+int km_trace_define_site(struct km_trace_writer *writer, const struct km_trace_site *site);
+/* Addresses of all sites so far, index = id; for resolving symbols at the end. */
+const uint64_t *km_trace_sites(const struct km_trace_writer *writer, uint32_t *count);
+/* cache->id / task->id 0: allocate one and store it there. */
+int km_trace_define_cache(struct km_trace_writer *writer, struct km_trace_cache *cache);
+int km_trace_define_task(struct km_trace_writer *writer, struct km_trace_task *task);
+
+/*
+ * Append n events of one CPU, in the order they were recorded (times of one CPU may step back by
+ * a little when an interrupt recorded first: an event is put right among the 64 before it). cpu and
+ * seq of the events are not looked at: seq counts what was appended, in order of time. Full chunks
+ * are written and committed as they fill; memory stays bounded. Events are checked (kind, ids,
+ * time) when their chunk is written: -EINVAL. After any failure the writer only repeats it.
+ */
+int km_trace_append(struct km_trace_writer *writer, unsigned cpu, const struct km_event *events,
+		    size_t n, struct km_err *err);
+/* Write all partly filled chunks and commit. */
+int km_trace_flush(struct km_trace_writer *writer, struct km_err *err);
+int km_trace_add_gap(struct km_trace_writer *writer, const struct km_trace_gap *gap,
+		     struct km_err *err);
+/* `recorded` is not looked at: the store counts what it was given. */
+int km_trace_set_counts(struct km_trace_writer *writer, const struct km_trace_counts *counts,
+			struct km_err *err);
+/* Flush, run the repair pass, store its counts, leave WAL mode, close. Frees the writer always. */
+int km_trace_finish(struct km_trace_writer *writer, uint64_t duration_ns, struct km_err *err);
+/* Close without finishing: what was committed stays readable. */
+void km_trace_abandon(struct km_trace_writer *writer);
+
+/* ---- reading ---- */
+
+struct km_trace;
+
+int km_trace_open(const char *path, struct km_trace **trace, struct km_err *err);
+void km_trace_close(struct km_trace *trace);
+const char *km_trace_path(const struct km_trace *trace);
+struct sqlite3 *km_trace_db(struct km_trace *trace);
+
+/* Text of a meta key, or NULL. Lives as long as the trace. */
+const char *km_trace_meta(const struct km_trace *trace, const char *key);
+/* Text of a snapshot, or NULL; the last of that phase. Lives as long as the trace. */
+const char *km_trace_snapshot_text(struct km_trace *trace, const char *phase, const char *source);
+/*
+ * Every snapshot of that phase and source in order of time; `text` lives for the call. Stops at the
+ * first nonzero return and returns it; -EPROTO or -ENOMEM when a text cannot be read.
+ */
+int km_trace_each_snapshot(struct km_trace *trace, const char *phase, const char *source,
+			   int (*visit)(void *context, uint64_t time_ns, const char *text),
+			   void *context);
+uint64_t km_trace_duration_ns(const struct km_trace *trace);
+unsigned km_trace_cpus(const struct km_trace *trace);
+bool km_trace_complete(const struct km_trace *trace);   /* km_trace_finish() was reached */
+uint64_t km_trace_events(const struct km_trace *trace); /* recorded, by the chunk index */
+
+/* Whole dictionaries, index = id (entry 0 is "unknown"). */
+const struct km_trace_cache *km_trace_caches(const struct km_trace *trace, uint32_t *count);
+const struct km_trace_site *km_trace_site_table(const struct km_trace *trace, uint32_t *count);
+const struct km_trace_task *km_trace_tasks(const struct km_trace *trace, uint32_t *count);
+const struct km_trace_gap *km_trace_gaps(const struct km_trace *trace, size_t *count);
+int km_trace_counts(const struct km_trace *trace, struct km_trace_counts *counts);
+
+/* Events of all CPUs merged to one order (time, cpu, seq). */
+struct km_trace_filter {
+	uint64_t from_ns, to_ns; /* [from, to); to 0 = end */
+	uint32_t kinds;          /* bit per kind; 0 = all */
+	int cpu;                 /* -1 = all */
+};
+
+struct km_trace_cursor;
+int km_trace_cursor_open(struct km_trace *trace, const struct km_trace_filter *filter,
+			 struct km_trace_cursor **cursor, struct km_err *err);
+/* Up to n events; *got 0 at the end. A damaged chunk: -EPROTO, its number in the sentence. */
+int km_trace_next(struct km_trace_cursor *cursor, struct km_event *events, size_t n, size_t *got,
+		  struct km_err *err);
+void km_trace_cursor_close(struct km_trace_cursor *cursor);
+
+/* Register the virtual table `event` on the trace's connection (traces/vtab.c). */
+int km_trace_register_sql(struct km_trace *trace, struct km_err *err);
+
+#endif

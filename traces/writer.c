@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Writes a trace: events into chunks, chunks into SQLite. There is always a transaction open;
+ * rows of the small tables go into it as they come, and it is committed with every full chunk. So
+ * whatever is committed holds together: a chunk with the dictionary rows it refers to and the
+ * running counts, at any kill.
+ */
+#include "writer.h"
+#include "repair.h"
+#include "schema_traces.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const km_write_sql[KM_NR_WRITE_STATEMENTS] = {
+	[KM_WRITE_CHUNK] =
+		"INSERT INTO "
+		"chunk(cpu,first_seq,events,t_min,t_max,kinds,sorted,codec,xxh64,payload) "
+		"VALUES(?,?,?,?,?,?,?,?,?,?)",
+	[KM_WRITE_COUNT] = "INSERT OR REPLACE INTO counts VALUES(?,?,?)",
+	[KM_WRITE_META] = "INSERT OR REPLACE INTO meta VALUES(?,?)",
+	[KM_WRITE_SNAPSHOT] =
+		"INSERT INTO snapshot(phase,time_ns,source,bytes,text) VALUES(?,?,?,?,?)",
+	[KM_WRITE_CACHE] =
+		"INSERT OR REPLACE INTO cache VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[KM_WRITE_SITE] = "INSERT OR REPLACE INTO site VALUES(?,?,?,?,?)",
+	[KM_WRITE_TASK] = "INSERT OR REPLACE INTO task VALUES(?,?,?,?)",
+	[KM_WRITE_GAP] = "INSERT INTO gap(cpu,cause,after_ns,before_ns,events) VALUES(?,?,?,?,?)",
+	[KM_WRITE_LOST] = "INSERT OR REPLACE INTO lost VALUES(?,?)",
+	[KM_WRITE_FILTERED] = "INSERT OR REPLACE INTO filtered VALUES(?,?)",
+	[KM_WRITE_REPAIR] = "INSERT OR REPLACE INTO repair VALUES(?,?)",
+};
+
+int km_write_usable(const struct km_trace_writer *writer, struct km_err *err)
+{
+	if (writer->failed && err)
+		*err = writer->failure;
+	return writer->failed;
+}
+
+static int km_write_failed(struct km_trace_writer *writer, int rc, struct km_err *err)
+{
+	if (!writer->failed) {
+		writer->failed = rc;
+		if (err)
+			writer->failure = *err;
+	}
+	return rc;
+}
+
+static int km_write_sql_failed(struct km_trace_writer *writer, struct km_err *err)
+{
+	struct km_err here;
+	int rc = km_sql_fail(writer->db, writer->path, "write", &here);
+
+	if (err)
+		*err = here;
+	return km_write_failed(writer, rc, &here);
+}
+
+sqlite3_stmt *km_write_bind(struct km_trace_writer *writer, enum km_write_statement which,
+			    const char *types, ...)
+{
+	sqlite3_stmt *statement = writer->statement[which];
+	va_list args;
+
+	sqlite3_reset(statement);
+	va_start(args, types);
+	for (int i = 1; *types; types++, i++) {
+		switch (*types) {
+		case 't':
+			sqlite3_bind_text(statement, i, va_arg(args, const char *), -1,
+					  SQLITE_TRANSIENT);
+			break;
+		case 'n':
+			sqlite3_bind_int(statement, i, va_arg(args, int));
+			break;
+		default:
+			sqlite3_bind_int64(statement, i, va_arg(args, int64_t));
+		}
+	}
+	va_end(args);
+	return statement;
+}
+
+int km_write_step(struct km_trace_writer *writer, sqlite3_stmt *statement, struct km_err *err)
+{
+	int rc = sqlite3_step(statement) == SQLITE_DONE ? 0 : km_write_sql_failed(writer, err);
+
+	sqlite3_reset(statement);
+	return rc;
+}
+
+int km_write_commit(struct km_trace_writer *writer, struct km_err *err)
+{
+	if (sqlite3_exec(writer->db, "COMMIT; BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+		return km_write_sql_failed(writer, err);
+	return 0;
+}
+
+/* ---- create ---- */
+
+/* Another process that writes a trace holds its write lock. */
+static bool km_is_being_written(const char *path)
+{
+	sqlite3 *db = NULL;
+	bool busy = false;
+
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK)
+		busy = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_BUSY;
+	sqlite3_close(db);
+	return busy;
+}
+
+static int km_make_way(const char *path, struct km_err *err)
+{
+	static const char *const beside[] = {"", "-wal", "-shm", "-journal"};
+	struct km_file_head head;
+	char name[4096];
+	int rc = km_read_head(path, &head);
+
+	if (rc && rc != -ENOENT)
+		return km_fail(err, rc, "cannot write %s: %s", path, strerror(-rc));
+	if (!rc && head.bytes &&
+	    !(head.is_sqlite && head.application_id == KM_TRACE_APPLICATION_ID))
+		return km_fail(err, -EEXIST,
+			       "%s exists and is not a kmlab trace; choose another name with -o",
+			       path);
+	if (!rc && head.bytes && km_is_being_written(path))
+		return km_fail(
+			err, -EBUSY,
+			"%s is being written by another process; choose another name with -o",
+			path);
+	for (size_t i = 0; i < sizeof(beside) / sizeof(*beside); i++) {
+		if (snprintf(name, sizeof(name), "%s%s", path, beside[i]) >= (int)sizeof(name))
+			return km_fail(err, -ENAMETOOLONG,
+				       "cannot write %.64s...: the name is too long", path);
+		if (unlink(name) && errno != ENOENT)
+			return km_fail(err, -errno, "cannot replace %s: %s", name, strerror(errno));
+	}
+	return 0;
+}
+
+static int km_create_tables(struct km_trace_writer *writer, struct km_err *err)
+{
+	char start[256];
+
+	/* The schema is in the file, whole, before the write-ahead log begins. */
+	snprintf(start, sizeof(start),
+		 "PRAGMA page_size=65536; PRAGMA journal_mode=DELETE; BEGIN IMMEDIATE; "
+		 "PRAGMA application_id=%d; PRAGMA user_version=%d;",
+		 KM_TRACE_APPLICATION_ID, KM_TRACE_VERSION);
+	if (sqlite3_exec(writer->db, start, NULL, NULL, NULL) != SQLITE_OK ||
+	    sqlite3_exec(writer->db, km_traces_schema, NULL, NULL, NULL) != SQLITE_OK ||
+	    sqlite3_exec(writer->db,
+			 "COMMIT; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
+			 "BEGIN IMMEDIATE",
+			 NULL, NULL, NULL) != SQLITE_OK)
+		return km_sql_fail(writer->db, writer->path, "write", err);
+	for (int i = 0; i < KM_NR_WRITE_STATEMENTS; i++)
+		if (sqlite3_prepare_v3(writer->db, km_write_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+				       &writer->statement[i], NULL) != SQLITE_OK)
+			return km_sql_fail(writer->db, writer->path, "write", err);
+	return 0;
+}
+
+static void km_writer_free(struct km_trace_writer *writer)
+{
+	for (int i = 0; i < KM_NR_WRITE_STATEMENTS; i++)
+		sqlite3_finalize(writer->statement[i]);
+	sqlite3_close(writer->db);
+	for (uint32_t cpu = 0; cpu < writer->nr_lanes; cpu++)
+		free(writer->lanes[cpu].events);
+	free(writer->lanes);
+	free(writer->sites);
+	free(writer->site_slot);
+	km_encoder_delete(writer->encoder);
+	free(writer->path);
+	free(writer);
+}
+
+int km_trace_create(const char *path, struct km_trace_writer **out, struct km_err *err)
+{
+	struct km_trace_writer *writer;
+	int rc = km_make_way(path, err);
+
+	if (rc)
+		return rc;
+	writer = calloc(1, sizeof(*writer));
+	if (!writer)
+		return km_fail(err, -ENOMEM, "cannot write %s: not enough memory", path);
+	writer->path = strdup(path);
+	writer->encoder = km_encoder_new();
+	if (!writer->path || !writer->encoder) {
+		rc = km_fail(err, -ENOMEM, "cannot write %s: not enough memory", path);
+		goto fail;
+	}
+	if (sqlite3_open_v2(path, &writer->db,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+			    NULL) != SQLITE_OK) {
+		rc = km_sql_fail(writer->db, path, "write", err);
+		goto fail;
+	}
+	if ((rc = km_create_tables(writer, err)) || (rc = km_write_unknowns(writer, err)) ||
+	    (rc = km_write_counts(writer, err)) || (rc = km_write_commit(writer, err)))
+		goto fail;
+	*out = writer;
+	return 0;
+fail:
+	km_writer_free(writer);
+	return rc;
+}
+
+/* ---- events ---- */
+
+static int km_find_lane(struct km_trace_writer *writer, unsigned cpu, struct km_lane **out)
+{
+	if (cpu >= writer->nr_lanes) {
+		uint32_t n = cpu + 1;
+		struct km_lane *lanes;
+
+		if (cpu > UINT16_MAX)
+			return -EINVAL;
+		lanes = realloc(writer->lanes, n * sizeof(*lanes));
+		if (!lanes)
+			return -ENOMEM;
+		memset(lanes + writer->nr_lanes, 0, (n - writer->nr_lanes) * sizeof(*lanes));
+		writer->lanes = lanes;
+		writer->nr_lanes = n;
+	}
+	*out = &writer->lanes[cpu];
+	if (!(*out)->events)
+		(*out)->events = malloc(KM_LANE_EVENTS * sizeof(*(*out)->events));
+	return (*out)->events ? 0 : -ENOMEM;
+}
+
+/* Write the lane's first n events as a chunk, not yet committed. */
+static int km_write_chunk_row(struct km_trace_writer *writer, unsigned cpu, uint32_t n,
+			      struct km_err *err)
+{
+	struct km_lane *lane = &writer->lanes[cpu];
+	struct km_chunk chunk = {.events = n, .cpu = (uint16_t)cpu, .first_seq = lane->first_seq};
+	sqlite3_stmt *statement;
+	const void *bytes;
+	size_t size;
+	int rc;
+
+	rc = km_chunk_encode(writer->encoder, lane->events, &writer->next, &chunk, &bytes, &size);
+	if (!rc && chunk.t_max > INT64_MAX)
+		rc = -EINVAL;
+	if (rc) {
+		struct km_err here;
+
+		km_fail(&here, rc, "cannot write %s: %s", writer->path,
+			rc == -EINVAL ? "an event is out of range (kind, time, or an undefined "
+					"cache, site or task)"
+				      : strerror(-rc));
+		if (err)
+			*err = here;
+		return km_write_failed(writer, rc, &here);
+	}
+	statement = km_write_bind(writer, KM_WRITE_CHUNK, "niniinni", (int)cpu,
+				  (int64_t)chunk.first_seq, (int)n, (int64_t)chunk.t_min,
+				  (int64_t)chunk.t_max, (int)chunk.kinds, (int)chunk.sorted,
+				  (int64_t)KM_CHUNK_CODEC);
+	sqlite3_bind_int64(statement, 9, (int64_t)chunk.xxh64);
+	sqlite3_bind_blob64(statement, 10, bytes, size, SQLITE_STATIC);
+	rc = km_write_step(writer, statement, err);
+	if (rc)
+		return rc;
+	for (uint32_t i = 0; i < n; i++)
+		writer->recorded[lane->events[i].kind]++;
+	lane->first_seq += n;
+	lane->n -= n;
+	memmove(lane->events, lane->events + n, lane->n * sizeof(*lane->events));
+	return 0;
+}
+
+static inline void km_lane_add(struct km_lane *lane, const struct km_event *event)
+{
+	uint32_t at = lane->n++, stop = at > KM_REORDER_EVENTS ? at - KM_REORDER_EVENTS : 0;
+
+	for (; at > stop && lane->events[at - 1].time_ns > event->time_ns; at--)
+		lane->events[at] = lane->events[at - 1];
+	lane->events[at] = *event;
+}
+
+int km_trace_append(struct km_trace_writer *writer, unsigned cpu, const struct km_event *events,
+		    size_t n, struct km_err *err)
+{
+	struct km_lane *lane;
+	int rc = km_write_usable(writer, err);
+
+	if (rc || !n)
+		return rc;
+	rc = km_find_lane(writer, cpu, &lane);
+	if (rc)
+		return km_fail(err, rc, "cannot record events of CPU %u: %s", cpu, strerror(-rc));
+	for (size_t i = 0; i < n; i++) {
+		if (lane->n == KM_LANE_EVENTS) {
+			if ((rc = km_write_chunk_row(writer, cpu, KM_CHUNK_EVENTS, err)) ||
+			    (rc = km_write_counts(writer, err)) ||
+			    (rc = km_write_commit(writer, err)))
+				return rc;
+		}
+		km_lane_add(lane, &events[i]);
+	}
+	return 0;
+}
+
+int km_trace_flush(struct km_trace_writer *writer, struct km_err *err)
+{
+	int rc = km_write_usable(writer, err);
+
+	for (uint32_t cpu = 0; !rc && cpu < writer->nr_lanes; cpu++) {
+		struct km_lane *lane = &writer->lanes[cpu];
+
+		while (!rc && lane->n)
+			rc = km_write_chunk_row(
+				writer, cpu, lane->n < KM_CHUNK_EVENTS ? lane->n : KM_CHUNK_EVENTS,
+				err);
+	}
+	if (rc || (rc = km_write_counts(writer, err)))
+		return rc;
+	return km_write_commit(writer, err);
+}
+
+/* ---- the end ---- */
+
+/* Read everything back, as every later user will, and decide what it means. */
+static int km_write_repair(struct km_trace_writer *writer, struct km_err *err)
+{
+	struct km_trace_cursor *cursor = NULL;
+	struct km_trace *trace = NULL;
+	struct km_repair *repair = NULL;
+	struct km_repair_counts counts;
+	struct km_repair_step step;
+	struct km_event events[256];
+	size_t got = 0;
+	int rc;
+
+	if (km_repair_new(&repair))
+		return km_fail(err, -ENOMEM, "cannot finish %s: not enough memory", writer->path);
+	if ((rc = km_trace_open(writer->path, &trace, err)) ||
+	    (rc = km_trace_cursor_open(trace, NULL, &cursor, err)))
+		goto out;
+	do {
+		rc = km_trace_next(cursor, events, sizeof(events) / sizeof(*events), &got, err);
+		for (size_t i = 0; !rc && i < got; i++)
+			if (km_repair_feed(repair, &events[i], &step))
+				rc = km_fail(err, -ENOMEM, "cannot finish %s: not enough memory",
+					     writer->path);
+	} while (!rc && got);
+	if (rc)
+		goto out;
+	km_repair_counts(repair, &counts);
+#define KM_STORE(name)                                                                             \
+	if (!rc)                                                                                   \
+		rc = km_write_step(                                                                \
+			writer,                                                                    \
+			km_write_bind(writer, KM_WRITE_REPAIR, "ti", #name, (int64_t)counts.name), \
+			err);
+	KM_STORE(null_frees)
+	KM_STORE(failed_allocs)
+	KM_STORE(double_large)
+	KM_STORE(implied_frees)
+	KM_STORE(cross_api_frees)
+	KM_STORE(preexisting_frees)
+	KM_STORE(matched_frees)
+	KM_STORE(open)
+	KM_STORE(open_bytes)
+	KM_STORE(page_splits)
+#undef KM_STORE
+out:
+	km_trace_cursor_close(cursor);
+	km_trace_close(trace);
+	km_repair_delete(repair);
+	return rc;
+}
+
+/* Fold the write-ahead log into the file: one plain file is left. */
+static int km_settle(struct km_trace_writer *writer, struct km_err *err)
+{
+	for (int i = 0; i < KM_NR_WRITE_STATEMENTS; i++) {
+		sqlite3_finalize(writer->statement[i]);
+		writer->statement[i] = NULL;
+	}
+	if (sqlite3_exec(writer->db, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE",
+			 NULL, NULL, NULL) != SQLITE_OK)
+		return km_sql_fail(writer->db, writer->path, "finish", err);
+	return 0;
+}
+
+int km_trace_finish(struct km_trace_writer *writer, uint64_t duration_ns, struct km_err *err)
+{
+	char text[32];
+	int rc;
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)duration_ns);
+	if ((rc = km_trace_flush(writer, err)) || (rc = km_write_repair(writer, err)) ||
+	    (rc = km_trace_set_meta(writer, "duration_ns", text, err)) ||
+	    (rc = km_trace_set_meta(writer, "complete", "1", err))) {
+		km_trace_abandon(writer);
+		return rc;
+	}
+	if (sqlite3_exec(writer->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+		rc = km_sql_fail(writer->db, writer->path, "finish", err);
+	if (!rc)
+		rc = km_settle(writer, err);
+	km_writer_free(writer);
+	return rc;
+}
+
+void km_trace_abandon(struct km_trace_writer *writer)
+{
+	if (!writer)
+		return;
+	/* After a full disk SQLite may have rolled back by itself, and the log may have to stay. */
+	sqlite3_exec(writer->db, "ROLLBACK", NULL, NULL, NULL);
+	km_settle(writer, NULL);
+	km_writer_free(writer);
+}

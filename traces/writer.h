@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The writer of a trace (private to writer.c and writer_tables.c). */
+#ifndef KMLAB_TRACES_WRITER_H
+#define KMLAB_TRACES_WRITER_H
+
+#include "store.h"
+
+/*
+ * Times of one CPU may step back by a little: an interrupt between taking the time and taking the
+ * place in the ring. An event is put right among this many before it, and so many are held back
+ * when a chunk is written.
+ */
+#define KM_REORDER_EVENTS 64
+
+/* Events of one CPU not yet in a chunk. */
+struct km_lane {
+	struct km_event *events; /* KM_LANE_EVENTS, allocated with the first */
+	uint32_t n;
+	uint32_t first_seq; /* of events[0] */
+};
+
+#define KM_LANE_EVENTS (KM_CHUNK_EVENTS + KM_REORDER_EVENTS)
+
+enum km_write_statement {
+	KM_WRITE_CHUNK,
+	KM_WRITE_COUNT,
+	KM_WRITE_META,
+	KM_WRITE_SNAPSHOT,
+	KM_WRITE_CACHE,
+	KM_WRITE_SITE,
+	KM_WRITE_TASK,
+	KM_WRITE_GAP,
+	KM_WRITE_LOST,
+	KM_WRITE_FILTERED,
+	KM_WRITE_REPAIR,
+	KM_NR_WRITE_STATEMENTS
+};
+
+struct km_trace_writer {
+	sqlite3 *db; /* always in a transaction: rows wait for the next commit */
+	char *path;
+	sqlite3_stmt *statement[KM_NR_WRITE_STATEMENTS];
+	struct km_encoder *encoder;
+	struct km_lane *lanes; /* by cpu */
+	uint32_t nr_lanes;
+	struct km_chunk_limits next; /* the next id of each dictionary */
+	uint64_t *sites;             /* addresses by id */
+	uint32_t *site_slot;         /* hash of addresses: id, 0 = free */
+	uint32_t site_capacity;      /* of sites; the hash has twice as many slots */
+	uint64_t recorded[KM_NR_EVENT_KINDS], fired[KM_NR_EVENT_KINDS];
+	int failed; /* the first failure; nothing is written after it */
+	struct km_err failure;
+};
+
+/*
+ * Reset a statement and bind its parameters from 1 on: i int64_t, u uint64_t, n int (32 bits),
+ * t text (copied).
+ */
+sqlite3_stmt *km_write_bind(struct km_trace_writer *writer, enum km_write_statement which,
+			    const char *types, ...);
+/* Run it to its end; "cannot write <path>". From a failure on, the writer is failed. */
+int km_write_step(struct km_trace_writer *writer, sqlite3_stmt *statement, struct km_err *err);
+/* Commit and begin anew. */
+int km_write_commit(struct km_trace_writer *writer, struct km_err *err);
+/* -errno and the sentence if the writer has failed, else 0. */
+int km_write_usable(const struct km_trace_writer *writer, struct km_err *err);
+/* Row 0 of the dictionaries. */
+int km_write_unknowns(struct km_trace_writer *writer, struct km_err *err);
+int km_write_counts(struct km_trace_writer *writer, struct km_err *err);
+
+#endif
