@@ -32,7 +32,7 @@ WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla 
 OPT    := -O2 -g
 ifneq ($(SAN),)
 OPT    := -O1 -g -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
-BUILD  := $(BUILD)/$(subst $(comma),-,$(SAN))
+override BUILD := $(BUILD)/$(subst $(comma),-,$(SAN))
 endif
 CPPFLAGS += -D_GNU_SOURCE -DKMLAB_VERSION='"$(VERSION)"' -DKMLAB_LIBEXECDIR='"$(libexecdir)"' \
             -DKMLAB_DATADIR='"$(datadir)"' -Iengine/include -I.

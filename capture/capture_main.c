@@ -199,6 +199,8 @@ static int set_meta(struct capture *capture, struct km_err *err)
 	ret = km_trace_set_meta(capture->writer, "possible_cpus", number, err);
 	if (!ret)
 		ret = km_trace_set_meta(capture->writer, "command", text ? text : "", err);
+	if (!ret)
+		ret = km_trace_set_meta(capture->writer, "version", KMLAB_VERSION, err);
 	if (!ret && capture->arguments->shrink)
 		ret = km_trace_set_meta(capture->writer, "start", "shrunk", err);
 	if (!ret)

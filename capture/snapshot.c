@@ -124,6 +124,21 @@ static uint64_t vmalloc_start(void)
 	return lowest == UINT64_MAX ? 0 : lowest & ~((1ull << 30) - 1);
 }
 
+/* A random name for the trace, so that results can tell which one they are of. */
+static int store_uuid(struct km_trace_writer *writer, struct km_err *err)
+{
+	size_t bytes;
+	char *uuid = read_at(AT_FDCWD, "/proc/sys/kernel/random/uuid", &bytes);
+	int ret = 0;
+
+	if (uuid) {
+		uuid[strcspn(uuid, "\n")] = '\0';
+		ret = km_trace_set_meta(writer, "uuid", uuid, err);
+	}
+	free(uuid);
+	return ret;
+}
+
 static int store_identity(struct km_trace_writer *writer, const struct km_layout *layout,
 			  struct km_err *err)
 {
@@ -215,6 +230,8 @@ int km_snapshot_provenance(struct km_trace_writer *writer, const struct btf *btf
 					    "/sys/kernel/mm/transparent_hugepage/defrag"};
 	int ret = store_identity(writer, layout, err);
 
+	if (!ret)
+		ret = store_uuid(writer, err);
 	for (size_t i = 0; !ret && i < sizeof(files) / sizeof(files[0]); i++)
 		ret = store_file(writer, "start", 0, files[i], err);
 	if (!ret)

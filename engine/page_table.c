@@ -67,7 +67,7 @@ static km_pfn pfn_in(uint64_t entry)
 	return (km_pfn){(entry & ENTRY_FRAME) >> KM_PAGE_SHIFT};
 }
 
-int page_table_create(struct km_machine *machine, struct page_table **out)
+int km_page_table_create(struct km_machine *machine, struct page_table **out)
 {
 	struct page_table *table = km_env_alloc(machine->env, sizeof(*table));
 
@@ -85,7 +85,7 @@ static void destroy_giga(struct km_env *env, struct giga_table *giga)
 	km_env_release(env, giga, sizeof(*giga));
 }
 
-void page_table_destroy(struct page_table *table)
+void km_page_table_destroy(struct page_table *table)
 {
 	struct km_env *env;
 
@@ -183,8 +183,8 @@ static struct slot_table *get_slot(struct page_table *table, unsigned cpu, struc
 
 /* ---- map ---- */
 
-int page_table_map(struct page_table *table, unsigned cpu, uint64_t addr, const km_pfn *pfns,
-		   uint64_t count)
+int km_page_table_map(struct page_table *table, unsigned cpu, uint64_t addr, const km_pfn *pfns,
+		      uint64_t count)
 {
 	while (count) {
 		unsigned first = index_at(addr, KM_PAGE_SHIFT);
@@ -208,7 +208,7 @@ int page_table_map(struct page_table *table, unsigned cpu, uint64_t addr, const 
 	return 0;
 }
 
-int page_table_map_huge(struct page_table *table, unsigned cpu, uint64_t addr, km_pfn pfn)
+int km_page_table_map_huge(struct page_table *table, unsigned cpu, uint64_t addr, km_pfn pfn)
 {
 	struct giga_table *giga = get_giga(table, cpu, addr);
 	struct km_env *env = table->machine->env;
@@ -255,7 +255,7 @@ static uint64_t unmap_slot(struct page_table *table, struct slot_table *slot, un
 	return cleared;
 }
 
-uint64_t page_table_unmap(struct page_table *table, uint64_t addr, uint64_t count, km_pfn *pfns)
+uint64_t km_page_table_unmap(struct page_table *table, uint64_t addr, uint64_t count, km_pfn *pfns)
 {
 	uint64_t cleared = 0;
 
@@ -286,7 +286,7 @@ uint64_t page_table_unmap(struct page_table *table, uint64_t addr, uint64_t coun
 
 /* ---- looking ---- */
 
-km_pfn page_table_lookup(const struct page_table *table, uint64_t addr, bool *huge)
+km_pfn km_page_table_lookup(const struct page_table *table, uint64_t addr, bool *huge)
 {
 	const struct giga_table *giga = find_giga(table, addr);
 	unsigned index = index_at(addr, SLOT_SHIFT), page = index_at(addr, KM_PAGE_SHIFT);
@@ -301,12 +301,12 @@ km_pfn page_table_lookup(const struct page_table *table, uint64_t addr, bool *hu
 	return entry & ENTRY_PRESENT ? pfn_in(entry) : KM_PFN_NONE;
 }
 
-uint64_t page_table_pages(const struct page_table *table)
+uint64_t km_page_table_pages(const struct page_table *table)
 {
 	return table->pages;
 }
 
-void page_table_leaves(const struct page_table *table, uint64_t *leaf_4k, uint64_t *leaf_2m)
+void km_page_table_leaves(const struct page_table *table, uint64_t *leaf_4k, uint64_t *leaf_2m)
 {
 	*leaf_4k = table->leaf_4k;
 	*leaf_2m = table->leaf_2m;
@@ -321,7 +321,7 @@ static void count_giga(const struct giga_table *giga, uint64_t *leaf_4k, uint64_
 	}
 }
 
-void page_table_count(const struct page_table *table, uint64_t *leaf_4k, uint64_t *leaf_2m)
+void km_page_table_count(const struct page_table *table, uint64_t *leaf_4k, uint64_t *leaf_2m)
 {
 	*leaf_4k = *leaf_2m = 0;
 	for (unsigned t = 0; t < TOP_TABLES; t++)

@@ -16,7 +16,7 @@ static unsigned pool_index(uint64_t bytes)
 	return (unsigned)((bytes - 1) >> KM_PAGE_SHIFT);
 }
 
-bool vm_pool_put(struct vm_node *node, struct vm_area *area)
+bool km_vm_pool_put(struct vm_node *node, struct vm_area *area)
 {
 	unsigned index = pool_index(area->end - area->start);
 	struct vm_pool_list *list;
@@ -65,8 +65,8 @@ static void give_back(struct vm_layer *vm, unsigned cpu, struct vm_area *area)
 {
 	struct vm_area *unused;
 
-	vm_space_merge(&vm->free, area, &unused);
-	vm_record_put(vm, cpu, unused);
+	km_vm_space_merge(&vm->free, area, &unused);
+	km_vm_record_put(vm, cpu, unused);
 }
 
 /* How many leave a list of `count`: a quarter; up to 6.18 a list of one to three goes whole. */
@@ -101,17 +101,17 @@ static void pool_decay(struct vm_layer *vm, unsigned cpu, struct vm_node *node, 
 
 static void purge_node(struct vm_layer *vm, unsigned cpu, struct vm_node *node, bool everything)
 {
-	struct vm_area *area = vm_space_drain(&node->parked), *next;
+	struct vm_area *area = km_vm_space_drain(&node->parked), *next;
 
 	for (; area; area = next) {
 		next = area->next;
 		vm->machine->env->count.vm_purge++;
-		if (everything || !area->tag || !vm_pool_put(node, area))
+		if (everything || !area->tag || !km_vm_pool_put(node, area))
 			give_back(vm, cpu, area);
 	}
 }
 
-bool vm_purge(struct vm_layer *vm, unsigned cpu, bool everything)
+bool km_vm_purge(struct vm_layer *vm, unsigned cpu, bool everything)
 {
 	bool any = false;
 
@@ -130,23 +130,23 @@ bool vm_purge(struct vm_layer *vm, unsigned cpu, bool everything)
 	return true;
 }
 
-void vm_range_park(struct vm_layer *vm, unsigned cpu, struct vm_area *area)
+void km_vm_range_park(struct vm_layer *vm, unsigned cpu, struct vm_area *area)
 {
 	struct vm_node *owner = vm_node_of(vm, area->start);
 	struct vm_node *node = area->tag ? &vm->nodes[area->tag - 1] : owner;
 	struct vm_area *unused;
 
-	vm_space_remove(&owner->busy, area);
+	km_vm_space_remove(&owner->busy, area);
 	vm->lazy_pages += (area->end - area->start) >> KM_PAGE_SHIFT;
 	/* Pools want areas of the size they had; before there were any, waiting areas merged. */
 	if (vm->machine->spec.profile.vmap_nodes) {
-		vm_space_insert(&node->parked, area);
+		km_vm_space_insert(&node->parked, area);
 	} else {
-		vm_space_merge(&node->parked, area, &unused);
-		vm_record_put(vm, cpu, unused);
+		km_vm_space_merge(&node->parked, area, &unused);
+		km_vm_record_put(vm, cpu, unused);
 	}
 	if (vm->lazy_pages > vm->lazy_max && !vm->held)
-		vm_purge(vm, cpu, false);
+		km_vm_purge(vm, cpu, false);
 }
 
 /* ---- allocation ---- */
@@ -159,20 +159,20 @@ static bool cut_lowest(struct vm_layer *vm, unsigned cpu, uint64_t bytes, uint64
 	uint64_t addr;
 
 	vm->machine->env->count.vm_search++;
-	hole = vm_space_search(&vm->free, bytes, align, KM_VMALLOC_START, KM_VMALLOC_END, &addr);
+	hole = km_vm_space_search(&vm->free, bytes, align, KM_VMALLOC_START, KM_VMALLOC_END, &addr);
 	if (!hole)
 		return false;
 	if (vm_cut_splits(hole, addr, bytes)) {
-		spare = vm_record_get(vm);
+		spare = km_vm_record_get(vm);
 		if (!spare)
 			return false;
 		spare->object = vm->preload[cpu];
 		vm->preload[cpu] = 0;
 	}
-	emptied = vm_space_cut(&vm->free, hole, addr, bytes, &spare);
+	emptied = km_vm_space_cut(&vm->free, hole, addr, bytes, &spare);
 	if (emptied)
 		emptied->next = NULL;
-	vm_record_put(vm, cpu, emptied);
+	km_vm_record_put(vm, cpu, emptied);
 	area->start = addr;
 	area->end = addr + bytes;
 	return true;
@@ -181,34 +181,34 @@ static bool cut_lowest(struct vm_layer *vm, unsigned cpu, uint64_t bytes, uint64
 static struct vm_area *range_from_tree(struct vm_layer *vm, unsigned cpu, uint64_t bytes,
 				       uint64_t align, uint32_t gfp)
 {
-	uint64_t object = vm_object_get(vm, cpu, gfp);
+	uint64_t object = km_vm_object_get(vm, cpu, gfp);
 	struct vm_area *area;
 	bool purged = false;
 
 	if (!object)
 		return NULL;
-	area = vm_record_get(vm);
+	area = km_vm_record_get(vm);
 	if (!area) {
-		vm_object_put(vm, cpu, object);
+		km_vm_object_put(vm, cpu, object);
 		return NULL;
 	}
 	area->object = object;
 	do {
 		if (!vm->preload[cpu])
-			vm->preload[cpu] = vm_object_get(vm, cpu, gfp);
+			vm->preload[cpu] = km_vm_object_get(vm, cpu, gfp);
 		if (cut_lowest(vm, cpu, bytes, align, area))
 			return area;
 		/* Flags that may not sleep cannot wait for a purge. */
 		if (purged || !(gfp & KM_GFP_DIRECT_RECLAIM))
 			break;
-		purged = vm_purge(vm, cpu, true);
+		purged = km_vm_purge(vm, cpu, true);
 	} while (purged);
-	vm_record_put(vm, cpu, area);
+	km_vm_record_put(vm, cpu, area);
 	return NULL;
 }
 
-struct vm_area *vm_range_get(struct vm_layer *vm, unsigned cpu, uint64_t bytes, uint64_t align,
-			     uint32_t gfp)
+struct vm_area *km_vm_range_get(struct vm_layer *vm, unsigned cpu, uint64_t bytes, uint64_t align,
+				uint32_t gfp)
 {
 	unsigned node = cpu % vm->nr_nodes;
 	struct vm_area *area = pool_get(&vm->nodes[node], bytes, align);
@@ -220,6 +220,6 @@ struct vm_area *vm_range_get(struct vm_layer *vm, unsigned cpu, uint64_t bytes, 
 	if (!area)
 		return NULL;
 	area->tag = (uint16_t)(vm->nr_nodes > 1 ? node + 1 : 0);
-	vm_space_insert(&vm_node_of(vm, area->start)->busy, area);
+	km_vm_space_insert(&vm_node_of(vm, area->start)->busy, area);
 	return area;
 }

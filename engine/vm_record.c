@@ -12,7 +12,7 @@ struct vm_chunk {
 	struct vm_area records[CHUNK_RECORDS];
 };
 
-struct vm_area *vm_record_get(struct vm_layer *vm)
+struct vm_area *km_vm_record_get(struct vm_layer *vm)
 {
 	struct vm_area *record = vm->records;
 	struct vm_chunk *chunk;
@@ -33,19 +33,19 @@ struct vm_area *vm_record_get(struct vm_layer *vm)
 	return record;
 }
 
-void vm_record_put(struct vm_layer *vm, unsigned cpu, struct vm_area *chain)
+void km_vm_record_put(struct vm_layer *vm, unsigned cpu, struct vm_area *chain)
 {
 	while (chain) {
 		struct vm_area *next = chain->next;
 
-		vm_object_put(vm, cpu, chain->object);
+		km_vm_object_put(vm, cpu, chain->object);
 		chain->next = vm->records;
 		vm->records = chain;
 		chain = next;
 	}
 }
 
-void vm_record_destroy(struct vm_layer *vm)
+void km_vm_record_destroy(struct vm_layer *vm)
 {
 	while (vm->chunks) {
 		struct vm_chunk *next = vm->chunks->next;
@@ -55,12 +55,12 @@ void vm_record_destroy(struct vm_layer *vm)
 	}
 }
 
-uint64_t vm_object_get(struct vm_layer *vm, unsigned cpu, uint32_t gfp)
+uint64_t km_vm_object_get(struct vm_layer *vm, unsigned cpu, uint32_t gfp)
 {
 	return vm->machine->model->slab->alloc(vm->machine->slab, vm->area_cache, cpu, gfp, -1);
 }
 
-void vm_object_put(struct vm_layer *vm, unsigned cpu, uint64_t object)
+void km_vm_object_put(struct vm_layer *vm, unsigned cpu, uint64_t object)
 {
 	if (object)
 		vm->machine->model->slab->free(vm->machine->slab, cpu, object);

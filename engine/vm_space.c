@@ -160,8 +160,8 @@ static struct vm_area *lowest(struct vm_area *node, const struct query *query, u
 	}
 }
 
-struct vm_area *vm_space_search(const struct vm_space *space, uint64_t bytes, uint64_t align,
-				uint64_t from, uint64_t limit, uint64_t *addr)
+struct vm_area *km_vm_space_search(const struct vm_space *space, uint64_t bytes, uint64_t align,
+				   uint64_t from, uint64_t limit, uint64_t *addr)
 {
 	struct query query = {bytes, bytes, align ? align : 1, from, limit};
 
@@ -170,7 +170,7 @@ struct vm_area *vm_space_search(const struct vm_space *space, uint64_t bytes, ui
 	return space->root ? lowest(space->root, &query, addr) : NULL;
 }
 
-struct vm_area *vm_space_find(const struct vm_space *space, uint64_t start)
+struct vm_area *km_vm_space_find(const struct vm_space *space, uint64_t start)
 {
 	struct vm_area *node = space->root;
 
@@ -207,19 +207,19 @@ static void put(struct vm_space *space, struct vm_area *area)
 	space->count++;
 }
 
-void vm_space_remove(struct vm_space *space, struct vm_area *area)
+void km_vm_space_remove(struct vm_space *space, struct vm_area *area)
 {
 	space->root = remove_below(space->root, area);
 	space->count--;
 }
 
-struct vm_area *vm_space_cut(struct vm_space *space, struct vm_area *area, uint64_t addr,
-			     uint64_t bytes, struct vm_area **spare)
+struct vm_area *km_vm_space_cut(struct vm_space *space, struct vm_area *area, uint64_t addr,
+				uint64_t bytes, struct vm_area **spare)
 {
 	uint64_t end = addr + bytes;
 
 	if (addr == area->start && end == area->end) {
-		vm_space_remove(space, area);
+		km_vm_space_remove(space, area);
 		return area;
 	}
 	if (addr > area->start && end < area->end) {
@@ -241,7 +241,7 @@ struct vm_area *vm_space_cut(struct vm_space *space, struct vm_area *area, uint6
 	return NULL;
 }
 
-bool vm_space_insert(struct vm_space *space, struct vm_area *area)
+bool km_vm_space_insert(struct vm_space *space, struct vm_area *area)
 {
 	struct vm_area *below, *above;
 
@@ -252,7 +252,7 @@ bool vm_space_insert(struct vm_space *space, struct vm_area *area)
 	return true;
 }
 
-bool vm_space_merge(struct vm_space *space, struct vm_area *area, struct vm_area **unused)
+bool km_vm_space_merge(struct vm_space *space, struct vm_area *area, struct vm_area **unused)
 {
 	struct vm_area *below, *above;
 
@@ -268,7 +268,7 @@ bool vm_space_merge(struct vm_space *space, struct vm_area *area, struct vm_area
 		*unused = area;
 		if (!below || below->end != above->start)
 			return true;
-		vm_space_remove(space, above);
+		km_vm_space_remove(space, above);
 		above->next = NULL;
 		area->next = above;
 		area = above;
@@ -298,7 +298,7 @@ static struct vm_area *chain(struct vm_area *node, struct vm_area *rest)
 	return rest;
 }
 
-struct vm_area *vm_space_drain(struct vm_space *space)
+struct vm_area *km_vm_space_drain(struct vm_space *space)
 {
 	struct vm_area *list = chain(space->root, NULL);
 
@@ -314,8 +314,8 @@ static void each(struct vm_area *node, void (*visit)(void *, struct vm_area *), 
 	}
 }
 
-void vm_space_each(const struct vm_space *space, void (*visit)(void *, struct vm_area *),
-		   void *context)
+void km_vm_space_each(const struct vm_space *space, void (*visit)(void *, struct vm_area *),
+		      void *context)
 {
 	each(space->root, visit, context);
 }
@@ -340,10 +340,10 @@ static void audit_area(void *context, struct vm_area *area)
 	audit->count++;
 }
 
-int vm_space_validate(const struct vm_space *space)
+int km_vm_space_validate(const struct vm_space *space)
 {
 	struct audit audit = {0};
 
-	vm_space_each(space, audit_area, &audit);
+	km_vm_space_each(space, audit_area, &audit);
 	return audit.broken || audit.count != space->count ? -EINVAL : 0;
 }

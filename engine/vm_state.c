@@ -9,7 +9,7 @@
 
 static struct vm_area *record_of(struct vm_layer *vm, const struct km_vm_range *range)
 {
-	struct vm_area *area = vm_record_get(vm);
+	struct vm_area *area = km_vm_record_get(vm);
 
 	if (area) {
 		area->start = range->start;
@@ -36,25 +36,25 @@ static int check_ranges(struct vm_layer *vm, const struct km_vm_state *state)
 			area = code ? NULL : record_of(vm, range);
 			if (!code && !area)
 				code = -ENOMEM;
-			if (area && !vm_space_insert(&all, area)) {
-				vm_record_put(vm, 0, area);
+			if (area && !km_vm_space_insert(&all, area)) {
+				km_vm_record_put(vm, 0, area);
 				code = -EINVAL;
 			}
 		}
 	}
-	vm_record_put(vm, 0, vm_space_drain(&all));
+	km_vm_record_put(vm, 0, km_vm_space_drain(&all));
 	return code;
 }
 
 static void empty(struct vm_layer *vm)
 {
-	vm_record_put(vm, 0, vm_space_drain(&vm->free));
+	km_vm_record_put(vm, 0, km_vm_space_drain(&vm->free));
 	for (unsigned i = 0; i < vm->nr_nodes; i++) {
 		struct vm_node *node = &vm->nodes[i];
 
-		vm_record_put(vm, 0, vm_space_drain(&node->parked));
+		km_vm_record_put(vm, 0, km_vm_space_drain(&node->parked));
 		for (unsigned list = 0; node->pool && list < VM_POOL_LISTS; list++) {
-			vm_record_put(vm, 0, node->pool[list].head);
+			km_vm_record_put(vm, 0, node->pool[list].head);
 			node->pool[list] = (struct vm_pool_list){0};
 		}
 	}
@@ -65,13 +65,13 @@ static void empty(struct vm_layer *vm)
 static void fill(struct vm_layer *vm, const struct km_vm_state *state)
 {
 	for (size_t i = 0; i < state->nr_free; i++)
-		vm_space_insert(&vm->free, record_of(vm, &state->free[i]));
+		km_vm_space_insert(&vm->free, record_of(vm, &state->free[i]));
 	for (size_t i = 0; i < state->nr_parked; i++) {
 		const struct km_vm_range *range = &state->parked[i];
 		struct vm_area *area = record_of(vm, range);
 
 		area->tag = (uint16_t)(vm->nr_nodes > 1 ? range->node + 1 : 0);
-		vm_space_insert(&vm->nodes[range->node].parked, area);
+		km_vm_space_insert(&vm->nodes[range->node].parked, area);
 		vm->lazy_pages += (range->end - range->start) >> KM_PAGE_SHIFT;
 	}
 	for (size_t i = state->nr_pooled; i-- > 0;) {
@@ -79,8 +79,8 @@ static void fill(struct vm_layer *vm, const struct km_vm_state *state)
 		struct vm_area *area = record_of(vm, range);
 
 		/* Pushed at the head: from the last to the first. */
-		if (!vm_pool_put(&vm->nodes[range->node], area))
-			vm_space_insert(&vm->free, area);
+		if (!km_vm_pool_put(&vm->nodes[range->node], area))
+			km_vm_space_insert(&vm->free, area);
 	}
 	if (state->lazy_pages > vm->lazy_pages)
 		vm->lazy_pages = state->lazy_pages;
@@ -150,10 +150,10 @@ int km_vmalloc_save_state(void *self, struct km_vm_state *out)
 		km_vmalloc_release_state(self, &state);
 		return -ENOMEM;
 	}
-	vm_space_each(&vm->free, save_area, &free);
+	km_vm_space_each(&vm->free, save_area, &free);
 	for (unsigned i = 0; i < vm->nr_nodes; i++) {
 		parked.node = pooled.node = i;
-		vm_space_each(&vm->nodes[i].parked, save_area, &parked);
+		km_vm_space_each(&vm->nodes[i].parked, save_area, &parked);
 		save_pool(&vm->nodes[i], &pooled);
 	}
 	*out = state;
@@ -186,5 +186,5 @@ bool km_vmalloc_purge_due(void *self)
 
 void km_vmalloc_purge(void *self, unsigned cpu)
 {
-	vm_purge(self, cpu, false);
+	km_vm_purge(self, cpu, false);
 }

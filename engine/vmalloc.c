@@ -212,11 +212,11 @@ static void release_area(struct vm_layer *vm, unsigned cpu, struct vm_area *area
 	uint64_t mapped = 0;
 
 	if (area->mapped) {
-		mapped = page_table_unmap(vm->table, area->start, pages, vm->pfns);
+		mapped = km_page_table_unmap(vm->table, area->start, pages, vm->pfns);
 		vm->usage.mapped_pages -= pages;
 	}
 	vm->usage.areas--;
-	vm_range_park(vm, cpu, area);
+	km_vm_range_park(vm, cpu, area);
 	give_pages(vm, cpu, mapped > loose ? mapped : loose);
 	array_put(vm, cpu, array, pages);
 	descriptor_put(vm, cpu, descriptor);
@@ -233,7 +233,7 @@ static struct vm_area *reserve_area(struct vm_layer *vm, unsigned cpu, uint64_t 
 	if (!descriptor)
 		return NULL;
 	vm->usage.metadata_bytes += km_kmalloc_bytes_alloc(descriptor_bytes(vm));
-	area = vm_range_get(vm, cpu, bytes + guard, align, gfp);
+	area = km_vm_range_get(vm, cpu, bytes + guard, align, gfp);
 	if (!area) {
 		descriptor_put(vm, cpu, descriptor);
 		return NULL;
@@ -252,10 +252,10 @@ static int map_area(struct vm_layer *vm, unsigned cpu, struct vm_area *area, boo
 	int code = 0;
 
 	if (!huge)
-		return page_table_map(vm->table, cpu, area->start, vm->pfns, area->pages);
+		return km_page_table_map(vm->table, cpu, area->start, vm->pfns, area->pages);
 	for (uint64_t i = 0; i < area->pages && !code; i += VM_HUGE_PAGES)
-		code = page_table_map_huge(vm->table, cpu, area->start + (i << KM_PAGE_SHIFT),
-					   vm->pfns[i]);
+		code = km_page_table_map_huge(vm->table, cpu, area->start + (i << KM_PAGE_SHIFT),
+					      vm->pfns[i]);
 	return code;
 }
 
@@ -282,7 +282,7 @@ static uint64_t build_area(struct vm_layer *vm, unsigned cpu, uint64_t bytes, ui
 		goto fail;
 	if (map_area(vm, cpu, area, huge)) {
 		/* Some entries may be written: clear them, but free from the list we have. */
-		page_table_unmap(vm->table, area->start, area->pages, NULL);
+		km_page_table_unmap(vm->table, area->start, area->pages, NULL);
 		goto fail;
 	}
 	area->mapped = true;
@@ -331,7 +331,7 @@ static uint64_t vm_alloc(void *self, unsigned cpu, uint64_t bytes, uint64_t alig
 
 static struct vm_area *find_area(struct vm_layer *vm, uint64_t addr)
 {
-	return vm_space_find(&vm_node_of(vm, addr)->busy, addr);
+	return km_vm_space_find(&vm_node_of(vm, addr)->busy, addr);
 }
 
 static int vm_free(void *self, unsigned cpu, uint64_t addr)
@@ -358,8 +358,8 @@ static void vm_usage(void *self, struct km_vm_usage *usage)
 
 	*usage = vm->usage;
 	usage->lazy_pages = vm->lazy_pages;
-	usage->page_table_pages = page_table_pages(vm->table);
-	page_table_leaves(vm->table, &usage->leaf_4k, &usage->leaf_2m);
+	usage->page_table_pages = km_page_table_pages(vm->table);
+	km_page_table_leaves(vm->table, &usage->leaf_4k, &usage->leaf_2m);
 }
 
 static void vm_destroy(void *self)
@@ -375,8 +375,8 @@ static void vm_destroy(void *self)
 	km_env_release(env, vm->nodes, vm->nr_nodes * sizeof(*vm->nodes));
 	km_env_release(env, vm->preload, vm->machine->spec.cpus * sizeof(*vm->preload));
 	km_env_release(env, vm->pfns, vm->pfns_room * sizeof(*vm->pfns));
-	page_table_destroy(vm->table);
-	vm_record_destroy(vm);
+	km_page_table_destroy(vm->table);
+	km_vm_record_destroy(vm);
 	km_env_release(env, vm, sizeof(*vm));
 }
 
@@ -413,8 +413,8 @@ static int vm_create(struct km_machine *machine, void **self)
 	vm->machine = machine;
 	vm->lazy_max = (uint64_t)km_fls(machine->spec.cpus) * LAZY_PAGES_PER_BIT;
 	vm->preload = km_env_alloc(machine->env, machine->spec.cpus * sizeof(*vm->preload));
-	all = vm_record_get(vm);
-	if (!vm->preload || !all || make_nodes(vm) || page_table_create(machine, &vm->table))
+	all = km_vm_record_get(vm);
+	if (!vm->preload || !all || make_nodes(vm) || km_page_table_create(machine, &vm->table))
 		goto fail;
 	vm->area_cache = machine->model->slab->cache_create(machine->slab, &spec);
 	if (!vm->area_cache)
@@ -422,7 +422,7 @@ static int vm_create(struct km_machine *machine, void **self)
 	/* Linux keeps the whole kernel half and what lies below free; searches stay in range. */
 	all->start = 1;
 	all->end = UINT64_MAX;
-	vm_space_insert(&vm->free, all);
+	km_vm_space_insert(&vm->free, all);
 	*self = vm;
 	return 0;
 
@@ -448,11 +448,11 @@ static void audit_busy(void *context, struct vm_area *area)
 	audit->areas++;
 	audit->pages += pages;
 	for (uint64_t i = 0; i < pages; i++)
-		if (!km_pfn_valid(page_table_lookup(audit->vm->table,
-						    area->start + (i << KM_PAGE_SHIFT), &huge)))
+		if (!km_pfn_valid(km_page_table_lookup(audit->vm->table,
+						       area->start + (i << KM_PAGE_SHIFT), &huge)))
 			audit->code = -EINVAL;
 	if (area->mapped && area->end - area->start > pages << KM_PAGE_SHIFT &&
-	    km_pfn_valid(page_table_lookup(audit->vm->table, area->end - KM_PAGE_SIZE, &huge)))
+	    km_pfn_valid(km_page_table_lookup(audit->vm->table, area->end - KM_PAGE_SIZE, &huge)))
 		audit->code = -EINVAL; /* a mapped guard page guards nothing */
 }
 
@@ -467,17 +467,17 @@ static int vm_validate(void *self)
 	struct vm_audit audit = {.vm = vm};
 	uint64_t leaf_4k, leaf_2m, kept_4k, kept_2m;
 
-	if (vm_space_validate(&vm->free))
+	if (km_vm_space_validate(&vm->free))
 		return -EINVAL;
 	for (unsigned i = 0; i < vm->nr_nodes; i++) {
-		if (vm_space_validate(&vm->nodes[i].busy) ||
-		    vm_space_validate(&vm->nodes[i].parked))
+		if (km_vm_space_validate(&vm->nodes[i].busy) ||
+		    km_vm_space_validate(&vm->nodes[i].parked))
 			return -EINVAL;
-		vm_space_each(&vm->nodes[i].busy, audit_busy, &audit);
-		vm_space_each(&vm->nodes[i].parked, audit_parked, &audit);
+		km_vm_space_each(&vm->nodes[i].busy, audit_busy, &audit);
+		km_vm_space_each(&vm->nodes[i].parked, audit_parked, &audit);
 	}
-	page_table_count(vm->table, &leaf_4k, &leaf_2m);
-	page_table_leaves(vm->table, &kept_4k, &kept_2m);
+	km_page_table_count(vm->table, &leaf_4k, &leaf_2m);
+	km_page_table_leaves(vm->table, &kept_4k, &kept_2m);
 	if (audit.code || leaf_4k != kept_4k || leaf_2m != kept_2m ||
 	    audit.pages != leaf_4k + leaf_2m * VM_HUGE_PAGES ||
 	    audit.pages != vm->usage.mapped_pages || audit.areas != vm->usage.areas ||

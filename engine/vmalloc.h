@@ -37,35 +37,35 @@ struct vm_space {
  * `limit`; the area it lies in. NULL if there is none. With an alignment above a page only areas
  * that hold bytes + align - 1 are searched for, as Linux does.
  */
-struct vm_area *vm_space_search(const struct vm_space *space, uint64_t bytes, uint64_t align,
-				uint64_t from, uint64_t limit, uint64_t *addr);
+struct vm_area *km_vm_space_search(const struct vm_space *space, uint64_t bytes, uint64_t align,
+				   uint64_t from, uint64_t limit, uint64_t *addr);
 /*
  * Cut [addr, addr + bytes) out of `area`. A cut from the middle needs a second node and takes
  * *spare (set to NULL then). Returns the area's record if nothing of it is left, else NULL.
  */
-struct vm_area *vm_space_cut(struct vm_space *space, struct vm_area *area, uint64_t addr,
-			     uint64_t bytes, struct vm_area **spare);
+struct vm_area *km_vm_space_cut(struct vm_space *space, struct vm_area *area, uint64_t addr,
+				uint64_t bytes, struct vm_area **spare);
 /* Where a cut would leave free space on both sides. */
 static inline bool vm_cut_splits(const struct vm_area *area, uint64_t addr, uint64_t bytes)
 {
 	return addr > area->start && addr + bytes < area->end;
 }
 /* No merging. False if it overlaps another range. */
-bool vm_space_insert(struct vm_space *space, struct vm_area *area);
+bool km_vm_space_insert(struct vm_space *space, struct vm_area *area);
 /*
  * Insert and merge with both neighbours. Records no longer needed (0, 1 or 2) come back as a chain
  * by `next`. False if it overlaps.
  */
-bool vm_space_merge(struct vm_space *space, struct vm_area *area, struct vm_area **unused);
-void vm_space_remove(struct vm_space *space, struct vm_area *area);
+bool km_vm_space_merge(struct vm_space *space, struct vm_area *area, struct vm_area **unused);
+void km_vm_space_remove(struct vm_space *space, struct vm_area *area);
 /* The area that starts at `start`, or NULL. */
-struct vm_area *vm_space_find(const struct vm_space *space, uint64_t start);
+struct vm_area *km_vm_space_find(const struct vm_space *space, uint64_t start);
 /* All areas ascending as a list by `next`; the space is empty afterwards. */
-struct vm_area *vm_space_drain(struct vm_space *space);
-void vm_space_each(const struct vm_space *space, void (*visit)(void *, struct vm_area *),
-		   void *context);
+struct vm_area *km_vm_space_drain(struct vm_space *space);
+void km_vm_space_each(const struct vm_space *space, void (*visit)(void *, struct vm_area *),
+		      void *context);
 /* 0, or -EINVAL when order, balance or a maximum is wrong. */
-int vm_space_validate(const struct vm_space *space);
+int km_vm_space_validate(const struct vm_space *space);
 
 /* ---- page tables (page_table.c) ---- */
 
@@ -74,25 +74,25 @@ int vm_space_validate(const struct vm_space *space);
 
 struct page_table;
 
-int page_table_create(struct km_machine *machine, struct page_table **table);
-void page_table_destroy(struct page_table *table);
+int km_page_table_create(struct km_machine *machine, struct page_table **table);
+void km_page_table_destroy(struct page_table *table);
 /* Map `count` pages from addr on. 0 or -ENOMEM; what was mapped by then stays mapped. */
-int page_table_map(struct page_table *table, unsigned cpu, uint64_t addr, const km_pfn *pfns,
-		   uint64_t count);
+int km_page_table_map(struct page_table *table, unsigned cpu, uint64_t addr, const km_pfn *pfns,
+		      uint64_t count);
 /* One 2 MiB leaf; a page of 4 KiB entries that lay there is given back. */
-int page_table_map_huge(struct page_table *table, unsigned cpu, uint64_t addr, km_pfn pfn);
+int km_page_table_map_huge(struct page_table *table, unsigned cpu, uint64_t addr, km_pfn pfn);
 /*
  * Clear what is mapped in `count` pages from addr on; tables stay. How many pages were mapped;
  * which, into pfns unless it is NULL.
  */
-uint64_t page_table_unmap(struct page_table *table, uint64_t addr, uint64_t count, km_pfn *pfns);
+uint64_t km_page_table_unmap(struct page_table *table, uint64_t addr, uint64_t count, km_pfn *pfns);
 /* Page behind addr, KM_PFN_NONE if none. */
-km_pfn page_table_lookup(const struct page_table *table, uint64_t addr, bool *huge);
-uint64_t page_table_pages(const struct page_table *table);
+km_pfn km_page_table_lookup(const struct page_table *table, uint64_t addr, bool *huge);
+uint64_t km_page_table_pages(const struct page_table *table);
 /* Leaves of the whole table by counting its entries. */
-void page_table_count(const struct page_table *table, uint64_t *leaf_4k, uint64_t *leaf_2m);
+void km_page_table_count(const struct page_table *table, uint64_t *leaf_4k, uint64_t *leaf_2m);
 /* Leaves as kept up to date by map and unmap. */
-void page_table_leaves(const struct page_table *table, uint64_t *leaf_4k, uint64_t *leaf_2m);
+void km_page_table_leaves(const struct page_table *table, uint64_t *leaf_4k, uint64_t *leaf_2m);
 
 /* ---- the layer ---- */
 
@@ -132,22 +132,22 @@ static inline struct vm_node *vm_node_of(struct vm_layer *vm, uint64_t addr)
 }
 
 /* vm_record.c: host records, with the vmap_area that stands for each on the machine. */
-struct vm_area *vm_record_get(struct vm_layer *vm);
+struct vm_area *km_vm_record_get(struct vm_layer *vm);
 /* Free the chain of records and their objects. */
-void vm_record_put(struct vm_layer *vm, unsigned cpu, struct vm_area *chain);
-uint64_t vm_object_get(struct vm_layer *vm, unsigned cpu, uint32_t gfp);
-void vm_object_put(struct vm_layer *vm, unsigned cpu, uint64_t object);
-void vm_record_destroy(struct vm_layer *vm);
+void km_vm_record_put(struct vm_layer *vm, unsigned cpu, struct vm_area *chain);
+uint64_t km_vm_object_get(struct vm_layer *vm, unsigned cpu, uint32_t gfp);
+void km_vm_object_put(struct vm_layer *vm, unsigned cpu, uint64_t object);
+void km_vm_record_destroy(struct vm_layer *vm);
 
 /* vm_lazy.c: parking, purge, pools. */
 /* Address space for bytes (guard included); purges and retries once. NULL when there is none. */
-struct vm_area *vm_range_get(struct vm_layer *vm, unsigned cpu, uint64_t bytes, uint64_t align,
-			     uint32_t gfp);
+struct vm_area *km_vm_range_get(struct vm_layer *vm, unsigned cpu, uint64_t bytes, uint64_t align,
+				uint32_t gfp);
 /* The area leaves the busy tree and waits; over the limit everything that waits is purged. */
-void vm_range_park(struct vm_layer *vm, unsigned cpu, struct vm_area *area);
+void km_vm_range_park(struct vm_layer *vm, unsigned cpu, struct vm_area *area);
 /* Newest first on its size's list. False when the node has no pool or the area is too large. */
-bool vm_pool_put(struct vm_node *node, struct vm_area *area);
+bool km_vm_pool_put(struct vm_node *node, struct vm_area *area);
 /* everything: pools are emptied too. False when nothing was waiting. */
-bool vm_purge(struct vm_layer *vm, unsigned cpu, bool everything);
+bool km_vm_purge(struct vm_layer *vm, unsigned cpu, bool everything);
 
 #endif

@@ -32,8 +32,8 @@ struct metrics_pass {
 	struct km_replayer *replayer;
 	struct km_measures *measures;
 	struct km_live *live;
-	uint64_t free_at_start; /* pages, after boot and caches */
-	uint64_t direct_pages;  /* held by page and vmap operations: same for every model */
+	uint64_t free_at_start;             /* pages, after boot and caches */
+	uint64_t direct_pages;              /* held by page and vmap operations */
 	uint64_t bytes_asked, bytes_placed; /* event-weighted */
 	double peak;
 };
@@ -71,18 +71,21 @@ static void sample(struct metrics_pass *pass, uint64_t time_ns)
 	km_live_read(pass->live, &live);
 	series->time_ns[i] = time_ns;
 	series->live_req[i] = live.asked;
-	series->live_alloc[i] = live.placed;
-	series->internal[i] = live.placed > 0 ? 1 - live.asked / live.placed : NAN;
 	if (!pass->measures->places_objects) {
 		series->pages[i] = series->pages_all[i] = series->utilisation[i] = NAN;
 		series->unusable[i] = series->unmovable[i] = series->page_table[i] = NAN;
 		series->tlb_4k[i] = series->tlb_2m[i] = NAN;
+		series->live_alloc[i] = series->internal[i] = NAN;
 		return;
 	}
+	series->live_alloc[i] = live.placed;
+	series->internal[i] = live.placed > 0 ? 1 - live.asked / live.placed : NAN;
 	series->pages_all[i] = (double)pages_held(pass);
 	series->pages[i] = (double)object_pages(pass);
 	series->utilisation[i] =
-		slab_pages ? (double)slab_bytes / (double)(slab_pages << KM_PAGE_SHIFT) : NAN;
+		slab_pages && pass->measures->fills_slabs
+			? (double)slab_bytes / (double)(slab_pages << KM_PAGE_SHIFT)
+			: NAN;
 	series->unusable[i] = NAN;
 	if (pages.pageblocks) { /* the model keeps free lists */
 		uint64_t suitable = 0, total = 0;
@@ -106,51 +109,47 @@ static void sample(struct metrics_pass *pass, uint64_t time_ns)
 		pass->peak = series->pages[i];
 }
 
-static void account(struct metrics_pass *pass, const struct km_op *op)
+static void begin_object(struct metrics_pass *pass, const struct km_op *op)
 {
-	struct km_replayer *replayer = pass->replayer;
-	uint64_t addr = replayer->addr[op->slot], placed, pages;
+	uint64_t placed = km_replayer_placed_bytes(pass->replayer, op);
 
-	switch (op->kind) {
-	case KM_OP_OBJECT_ALLOC:
-	case KM_OP_OBJECT_FREE:
-		if (!addr)
-			return;
-		placed = km_replayer_placed_bytes(replayer, op);
-		if (op->kind == KM_OP_OBJECT_FREE) {
-			km_live_remove(pass->live, addr, op->size, placed);
-			return;
-		}
-		pass->bytes_asked += op->size;
-		pass->bytes_placed += placed;
-		km_live_add(pass->live, addr, op->size, placed);
+	km_replay_op(pass->replayer, op);
+	if (!pass->replayer->addr[op->slot])
 		return;
-	case KM_OP_PAGE_ALLOC:
-	case KM_OP_PAGE_FREE:
-		pages = km_pfn_valid((km_pfn){addr}) ? 1ull << op->size : 0;
-		break;
-	default:
-		pages = addr ? op->size : 0;
-		break;
-	}
-	if (op->kind == KM_OP_PAGE_ALLOC || op->kind == KM_OP_VMAP_ALLOC)
-		pass->direct_pages += pages;
-	else
-		pass->direct_pages -= pages;
+	pass->bytes_asked += op->size;
+	pass->bytes_placed += placed;
+	km_live_add(pass->live, pass->replayer->addr[op->slot], op->size, placed);
+}
+
+static void end_object(struct metrics_pass *pass, const struct km_op *op)
+{
+	uint64_t addr = pass->replayer->addr[op->slot];
+
+	km_replay_op(pass->replayer, op);
+	if (addr)
+		km_live_remove(pass->live, addr, op->size,
+			       km_replayer_placed_bytes(pass->replayer, op));
+}
+
+/* What the page layer gave or took back counts, not what was asked: bump takes nothing back. */
+static void direct_operation(struct metrics_pass *pass, const struct km_op *op)
+{
+	uint64_t before = pages_held(pass);
+
+	km_replay_op(pass->replayer, op);
+	pass->direct_pages += pages_held(pass) - before;
 }
 
 static void metrics_step(struct metrics_pass *pass, const struct km_op *op)
 {
 	km_live_advance(pass->live, op->time_ns);
 	pass->replayer->env.time_ns = op->time_ns;
-	if (op->kind == KM_OP_OBJECT_FREE || op->kind == KM_OP_PAGE_FREE ||
-	    op->kind == KM_OP_VMAP_FREE) {
-		account(pass, op); /* before the address is gone */
-		km_replay_op(pass->replayer, op);
-	} else {
-		km_replay_op(pass->replayer, op);
-		account(pass, op);
-	}
+	if (op->kind == KM_OP_OBJECT_ALLOC)
+		begin_object(pass, op);
+	else if (op->kind == KM_OP_OBJECT_FREE)
+		end_object(pass, op);
+	else
+		direct_operation(pass, op);
 }
 
 static int metrics_loop(struct metrics_pass *pass)
@@ -309,6 +308,9 @@ int km_measure(const struct km_program *program, struct km_trace *trace,
 	if (!measures)
 		return km_fail(err, -ENOMEM, "no memory for the results of a run");
 	measures->places_objects = strcmp(choice->model->name, "null") != 0;
+	measures->fills_slabs = choice->model->slab == km_model_find("slub")->slab &&
+				(choice->model->route == KM_ROUTE_SLAB ||
+				 choice->model->route == KM_ROUTE_KVMALLOC);
 	measures->coverage = km_coverage(trace, program);
 	snprintf(measures->start_state, sizeof(measures->start_state), "%s",
 		 measures->places_objects ? start->describe : "none");

@@ -51,6 +51,7 @@ struct km_latency { /* in nanoseconds, timer cost included */
 struct km_measures {
 	bool offline_only;   /* the kernel itself: nothing was executed, so nothing was timed */
 	bool places_objects; /* false for null: footprint means nothing */
+	bool fills_slabs;    /* objects lie in slabs: their utilisation is the model's */
 	uint64_t ops, failed;
 	uint64_t wall_ns;
 	double pages_peak, pages_mean, pages_end;

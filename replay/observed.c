@@ -224,6 +224,7 @@ int km_measure_kernel(const struct km_program *program, struct km_trace *trace,
 	}
 	measures->offline_only = true;
 	measures->places_objects = true;
+	measures->fills_slabs = true;
 	measures->ops = program->nr_ops;
 	measures->coverage = km_coverage(trace, program);
 	read_classes(&observer, start);

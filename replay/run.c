@@ -124,7 +124,7 @@ static int end_state(struct executor *run)
 	code = print_state(run, out);
 	if (fclose(out))
 		code = -ENOMEM;
-	return !code && compare ? check_end(run, run->run->state) : code;
+	return !code && compare ? km_check_end(run, run->run->state) : code;
 }
 
 /* ---- the run ---- */
@@ -155,7 +155,7 @@ static int execute(struct executor *run, bool trial, struct km_err *err)
 
 		if (run->nr_late && is_vmalloc(run->machine))
 			steer_purges(run);
-		code = run_call(run, &scenario->calls[run->at], row);
+		code = km_run_call(run, &scenario->calls[run->at], row);
 		run->run->nr_rows++;
 		run->run->broken += row->note != NULL;
 		if (run->env.count.vm_purge != purged && run->first_mismatch == SIZE_MAX)
@@ -173,8 +173,8 @@ static int execute(struct executor *run, bool trial, struct km_err *err)
 	return 0;
 }
 
-int run_once(const struct km_scenario *scenario, const struct km_run_options *options,
-	     struct run_trial *trial, struct km_run *run, struct km_err *err)
+int km_run_once(const struct km_scenario *scenario, const struct km_run_options *options,
+		struct run_trial *trial, struct km_run *run, struct km_err *err)
 {
 	struct executor executor = {.scenario = scenario,
 				    .options = options,
@@ -220,15 +220,15 @@ int km_run_scenario(const struct km_scenario *scenario, const struct km_run_opti
 {
 	struct late_purge late[MAX_LATE_PURGES];
 	struct run_trial trial = {.late = late};
-	int code = run_once(scenario, options, &trial, run, err);
+	int code = km_run_once(scenario, options, &trial, run, err);
 
 	if (code || !options->check || trial.first_mismatch == SIZE_MAX ||
 	    trial.last_purge == SIZE_MAX || !purge_may_be_late(scenario))
 		return code;
-	code = find_late_purges(scenario, options, late, &trial.nr_late, err);
+	code = km_find_late_purges(scenario, options, late, &trial.nr_late, err);
 	km_run_free(run);
 	if (!code)
-		code = run_once(scenario, options, &trial, run, err);
+		code = km_run_once(scenario, options, &trial, run, err);
 	if (!code)
 		run->check.late_purges = (unsigned)trial.nr_late;
 	return code;

@@ -12,7 +12,7 @@
 
 #define ZERO_SIZE_PTR 16ull
 
-void run_note(struct km_run_row *row, const char *format, ...)
+void km_run_note(struct km_run_row *row, const char *format, ...)
 {
 	va_list args;
 
@@ -74,7 +74,7 @@ static int remove_live(struct executor *run, struct live *object, unsigned line)
 {
 	uint64_t addr = object->addr;
 
-	check_free(run, object);
+	km_check_free(run, object);
 	km_addr_map_remove(&run->by_addr, addr);
 	object->next_unused = run->unused;
 	run->unused = (uint32_t)(object - run->live);
@@ -92,9 +92,9 @@ static struct live *must_be_live(struct executor *run, const struct km_scenario_
 	if (object)
 		return object;
 	if (km_addr_map_get(&run->freed, addr, &line))
-		run_note(row, "double free: line %" PRIu64 " freed %s", line, name);
+		km_run_note(row, "double free: line %" PRIu64 " freed %s", line, name);
 	else
-		run_note(row, "not allocated here: %s is 0x%" PRIx64, name, addr);
+		km_run_note(row, "not allocated here: %s is 0x%" PRIx64, name, addr);
 	return NULL;
 }
 
@@ -121,13 +121,13 @@ static int finish_alloc(struct executor *run, const struct km_scenario_call *cal
 	if (!object->addr) {
 		row->kind = KM_RESULT_NULL;
 		row->cache = object->cache_name;
-		return check_result(run, call, row, NULL);
+		return km_check_result(run, call, row, NULL);
 	}
 	row->kind = KM_RESULT_ADDRESS;
 	row->result = object->addr;
 	if (object->addr <= ZERO_SIZE_PTR) {
 		row->bytes_alloc = 0;
-		return check_result(run, call, row, NULL);
+		return km_check_result(run, call, row, NULL);
 	}
 	object->line = call->line;
 	row->bytes_alloc = object->bytes;
@@ -137,15 +137,15 @@ static int finish_alloc(struct executor *run, const struct km_scenario_call *cal
 		row->result = km_addr_to_pfn(object->addr).value;
 	}
 	live = add_live(run, object);
-	return live ? check_result(run, call, row, live) : -ENOMEM;
+	return live ? km_check_result(run, call, row, live) : -ENOMEM;
 }
 
 static void check_context(const struct executor *run, const struct km_scenario_call *call,
 			  struct km_run_row *row, uint32_t gfp)
 {
 	if (run->atomic && (gfp & KM_GFP_DIRECT_RECLAIM))
-		run_note(row, "sleeping flag in atomic context: %s may sleep with these flags",
-			 km_call_name(call->call));
+		km_run_note(row, "sleeping flag in atomic context: %s may sleep with these flags",
+			    km_call_name(call->call));
 }
 
 /* ---- pages ---- */
@@ -164,7 +164,7 @@ static int call_alloc_pages(struct executor *run, const struct km_scenario_call 
 	if ((call->call == KM_CALL_GET_FREE_PAGES || call->call == KM_CALL_GET_FREE_PAGE))
 		gfp &= ~KM_GFP_HIGHMEM; /* an address must exist */
 	if (order > KM_MAX_ORDER)
-		run_note(row, "order %" PRIu64 " is above the largest, %d", order, KM_MAX_ORDER);
+		km_run_note(row, "order %" PRIu64 " is above the largest, %d", order, KM_MAX_ORDER);
 	else
 		pfn = km_alloc_pages(run->machine, call->cpu, gfp, (unsigned)order);
 	if (km_pfn_valid(pfn)) {
@@ -186,13 +186,13 @@ static int call_free_pages(struct executor *run, const struct km_scenario_call *
 	if (!object)
 		return 0;
 	if (object->kind != LIVE_PAGES) {
-		run_note(row, "%s frees pages, this is %s of line %u", km_call_name(call->call),
-			 kind_names[object->kind], object->line);
+		km_run_note(row, "%s frees pages, this is %s of line %u", km_call_name(call->call),
+			    kind_names[object->kind], object->line);
 		return 0;
 	}
 	if (order != object->order) {
-		run_note(row, "wrong order %" PRIu64 ": line %u allocated order %u", order,
-			 object->line, object->order);
+		km_run_note(row, "wrong order %" PRIu64 ": line %u allocated order %u", order,
+			    object->line, object->order);
 		return 0;
 	}
 	km_free_pages(run->machine, call->cpu, km_addr_to_pfn(object->addr), object->order);
@@ -211,9 +211,9 @@ static int call_cache_create(struct executor *run, const struct km_scenario_call
 	row->cache = run->scenario->names[call->target];
 	spec.name = call->label ? call->label : row->cache;
 	if (!size || size > KM_KMALLOC_MAX_SIZE) {
-		run_note(row, "object size %" PRIu64 " is outside 1..4M", size);
+		km_run_note(row, "object size %" PRIu64 " is outside 1..4M", size);
 	} else if ((align & (align - 1)) || align > KM_KMALLOC_MAX_SIZE) {
-		run_note(row, "alignment %" PRIu64 " is not a power of two up to 4M", align);
+		km_run_note(row, "alignment %" PRIu64 " is not a power of two up to 4M", align);
 	} else {
 		spec.object_size = (uint32_t)size;
 		spec.align = (uint32_t)align;
@@ -236,7 +236,7 @@ static struct variable *cache_argument(struct executor *run, const struct km_sce
 	row->cache = run->scenario->names[call->args[0].variable];
 	if (variable->cache)
 		return variable;
-	run_note(row, "%s is not a cache", row->cache);
+	km_run_note(row, "%s is not a cache", row->cache);
 	row->cache = NULL;
 	return NULL;
 }
@@ -251,7 +251,7 @@ static int call_cache_alloc(struct executor *run, const struct km_scenario_call 
 	struct live object = {.kind = LIVE_OBJECT};
 
 	if (cache && node > 0)
-		run_note(row, "node %d does not exist", node);
+		km_run_note(row, "node %d does not exist", node);
 	if (!cache || node > 0)
 		return finish_alloc(run, call, row, &object);
 	check_context(run, call, row, gfp);
@@ -278,20 +278,20 @@ static int call_cache_free(struct executor *run, const struct km_scenario_call *
 	if (!cache)
 		return 0;
 	if (!argument(run, call, 1)) {
-		run_note(row, "kmem_cache_free of NULL");
+		km_run_note(row, "kmem_cache_free of NULL");
 		return 0;
 	}
 	object = must_be_live(run, call, 1, row);
 	if (!object)
 		return 0;
 	if (object->kind != LIVE_OBJECT || object->cache != cache->cache) {
-		run_note(row, "wrong cache: line %u allocated %s%s%s", object->line,
-			 kind_names[object->kind], object->cache_name ? " of " : "",
-			 object->cache_name ? object->cache_name : "");
+		km_run_note(row, "wrong cache: line %u allocated %s%s%s", object->line,
+			    kind_names[object->kind], object->cache_name ? " of " : "",
+			    object->cache_name ? object->cache_name : "");
 		return 0;
 	}
 	if (km_kfree(run->machine, call->cpu, object->addr))
-		run_note(row, "the model does not know this object");
+		km_run_note(row, "the model does not know this object");
 	return remove_live(run, object, call->line);
 }
 
@@ -347,11 +347,11 @@ static int call_kmalloc(struct executor *run, const struct km_scenario_call *cal
 	struct live object = {.kind = LIVE_OBJECT};
 
 	if (array && __builtin_mul_overflow(bytes, argument(run, call, 1), &bytes)) {
-		run_note(row, "n * size overflows");
+		km_run_note(row, "n * size overflows");
 		return finish_alloc(run, call, row, &object);
 	}
 	if (node > 0) {
-		run_note(row, "node %d does not exist", node);
+		km_run_note(row, "node %d does not exist", node);
 		return finish_alloc(run, call, row, &object);
 	}
 	check_context(run, call, row, gfp);
@@ -382,13 +382,13 @@ static int call_free(struct executor *run, const struct km_scenario_call *call,
 	while (accepts[i].call != call->call)
 		i++;
 	if (!(accepts[i].kinds & 1u << object->kind)) {
-		run_note(row, "%s cannot free %s (line %u)", km_call_name(call->call),
-			 kind_names[object->kind], object->line);
+		km_run_note(row, "%s cannot free %s (line %u)", km_call_name(call->call),
+			    kind_names[object->kind], object->line);
 		return 0;
 	}
 	row->cache = object->cache_name;
 	if (km_kfree(run->machine, call->cpu, object->addr))
-		run_note(row, "the model does not know this object");
+		km_run_note(row, "the model does not know this object");
 	return remove_live(run, object, call->line);
 }
 
@@ -404,8 +404,8 @@ static int call_krealloc(struct executor *run, const struct km_scenario_call *ca
 		if (!old)
 			return 0;
 		if (old->kind != LIVE_OBJECT && old->kind != LIVE_LARGE) {
-			run_note(row, "krealloc cannot take %s (line %u)", kind_names[old->kind],
-				 old->line);
+			km_run_note(row, "krealloc cannot take %s (line %u)", kind_names[old->kind],
+				    old->line);
 			return 0;
 		}
 	}
@@ -446,7 +446,7 @@ static int call_ksize(struct executor *run, const struct km_scenario_call *call,
 		row->cache = object->cache_name;
 	}
 	set_target(run, call, row->bytes_alloc);
-	return check_result(run, call, row, NULL);
+	return km_check_result(run, call, row, NULL);
 }
 
 /* ---- vmalloc ---- */
@@ -509,7 +509,7 @@ static int call_kvmalloc(struct executor *run, const struct km_scenario_call *ca
 	if (object.addr || !may_fall_back)
 		return finish_alloc(run, call, row, &object);
 	if (bytes > INT_MAX)
-		run_note(row, "kvmalloc of more than INT_MAX bytes");
+		km_run_note(row, "kvmalloc of more than INT_MAX bytes");
 	else
 		vmalloc_object(run, call->cpu, bytes, gfp, KM_VM_ALLOW_HUGE, &object);
 	return finish_alloc(run, call, row, &object);
@@ -525,7 +525,7 @@ static int call_context(struct executor *run, const struct km_scenario_call *cal
 	return 0;
 }
 
-int run_call(struct executor *run, const struct km_scenario_call *call, struct km_run_row *row)
+int km_run_call(struct executor *run, const struct km_scenario_call *call, struct km_run_row *row)
 {
 	static int (*const functions[KM_NR_CALLS])(
 		struct executor *, const struct km_scenario_call *, struct km_run_row *) = {

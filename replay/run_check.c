@@ -87,7 +87,7 @@ static int check_slab(struct executor *run, const struct km_scenario_call *call,
 	return 0;
 }
 
-void check_free(struct executor *run, const struct live *live)
+void km_check_free(struct executor *run, const struct live *live)
 {
 	if (!live->paired)
 		return;
@@ -127,8 +127,8 @@ static void describe(char *text, size_t room, bool null, bool pfn, uint64_t valu
 		snprintf(text, room, "%s0x%" PRIx64, pfn ? "pfn " : "", value);
 }
 
-int check_result(struct executor *run, const struct km_scenario_call *call,
-		 const struct km_run_row *row, struct live *live)
+int km_check_result(struct executor *run, const struct km_scenario_call *call,
+		    const struct km_run_row *row, struct live *live)
 {
 	bool want_null = call->want == KM_WANT_NULL, want_pfn = call->want == KM_WANT_PFN;
 	bool null = row->kind == KM_RESULT_NULL, pfn = row->kind == KM_RESULT_PFN, matched;
@@ -356,7 +356,7 @@ static void check_surplus(struct executor *run, const struct state_line *line)
 		      "end state has \"%.100s\", Linux's has not", line->text);
 }
 
-int check_end(struct executor *run, const char *state)
+int km_check_end(struct executor *run, const char *state)
 {
 	const struct km_scenario_block *block = &run->scenario->expect;
 	char *text = strdup(state), *save = NULL;

@@ -13,7 +13,7 @@ static int try_late(const struct km_scenario *scenario, const struct km_run_opti
 		    struct run_trial *trial, struct km_err *err)
 {
 	struct km_run run;
-	int code = run_once(scenario, options, trial, &run, err);
+	int code = km_run_once(scenario, options, trial, &run, err);
 
 	if (!code)
 		km_run_free(&run);
@@ -49,8 +49,9 @@ static int place_purge(const struct km_scenario *scenario, const struct km_run_o
 	return 0;
 }
 
-int find_late_purges(const struct km_scenario *scenario, const struct km_run_options *options,
-		     struct late_purge late[MAX_LATE_PURGES], size_t *nr_late, struct km_err *err)
+int km_find_late_purges(const struct km_scenario *scenario, const struct km_run_options *options,
+			struct late_purge late[MAX_LATE_PURGES], size_t *nr_late,
+			struct km_err *err)
 {
 	*nr_late = 0;
 	while (*nr_late < MAX_LATE_PURGES) {

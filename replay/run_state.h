@@ -55,12 +55,12 @@ struct executor {
 };
 
 /* Add a note to a row (the first one stays). */
-__attribute__((format(printf, 2, 3))) void run_note(struct km_run_row *row, const char *format,
-						    ...);
+__attribute__((format(printf, 2, 3))) void km_run_note(struct km_run_row *row, const char *format,
+						       ...);
 
 /* run_calls.c: execute one call into its row. 0 or -ENOMEM. */
-int run_call(struct executor *executor, const struct km_scenario_call *call,
-	     struct km_run_row *row);
+int km_run_call(struct executor *executor, const struct km_scenario_call *call,
+		struct km_run_row *row);
 
 /*
  * run.c: one run with these purges late. With `trial` it ends at the first area whose address
@@ -73,19 +73,20 @@ struct run_trial {
 	bool trial;
 	size_t first_mismatch, last_purge;
 };
-int run_once(const struct km_scenario *scenario, const struct km_run_options *options,
-	     struct run_trial *trial, struct km_run *run, struct km_err *err);
+int km_run_once(const struct km_scenario *scenario, const struct km_run_options *options,
+		struct run_trial *trial, struct km_run *run, struct km_err *err);
 
 /* run_purges.c: which purges Linux's worker ran late, so that the answers agree. 0 or -errno. */
 #define MAX_LATE_PURGES 64
-int find_late_purges(const struct km_scenario *scenario, const struct km_run_options *options,
-		     struct late_purge late[MAX_LATE_PURGES], size_t *nr_late, struct km_err *err);
+int km_find_late_purges(const struct km_scenario *scenario, const struct km_run_options *options,
+			struct late_purge late[MAX_LATE_PURGES], size_t *nr_late,
+			struct km_err *err);
 
 /* run_check.c */
-int check_result(struct executor *executor, const struct km_scenario_call *call,
-		 const struct km_run_row *row, struct live *live);
-void check_free(struct executor *executor, const struct live *live);
+int km_check_result(struct executor *executor, const struct km_scenario_call *call,
+		    const struct km_run_row *row, struct live *live);
+void km_check_free(struct executor *executor, const struct live *live);
 /* Compare the end state (lines) with the expect block. */
-int check_end(struct executor *executor, const char *state);
+int km_check_end(struct executor *executor, const char *state);
 
 #endif

@@ -1,46 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The .kms parser: one pass over the lines, one recursive-free descent per line. Nothing is
+ * The .kms parser: one pass over the lines. Nothing is
  * executed here; unknown words, wrong argument counts and variables used before they are set are
  * errors with the line they stand on.
  */
 #include "replay/scenario.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "replay/addr_map.h"
-#include "replay/scenario_machine.h"
-
-struct parser {
-	struct km_scenario *scenario;
-	struct km_addr_map variables; /* hash of the name -> index + 1 */
-	struct km_err *err;
-	const char *path;
-	unsigned line;
-	bool seen_call;
-	const char *at; /* rest of the current line */
-	size_t calls_room, names_room;
-};
-
-static const struct {
-	const char *name, *arguments;
-	char returns;
-} call_table[] = {
-#define X(constant, name, arguments, returns) [constant] = {name, arguments, returns},
-	KM_SCENARIO_CALLS(X)
-#undef X
-};
-
-const char *km_call_name(enum km_call call)
-{
-	return call_table[call].name;
-}
-
-#define FAIL(parser, ...)                                                                          \
-	km_scenario_fail((parser)->err, (parser)->path, (parser)->line, __VA_ARGS__)
+#include "replay/scenario_parser.h"
 
 int km_scenario_fail(struct km_err *err, const char *path, unsigned line, const char *format, ...)
 {
@@ -51,431 +21,6 @@ int km_scenario_fail(struct km_err *err, const char *path, unsigned line, const 
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	return km_fail(err, -EINVAL, "%s:%u: %s", path, line, text);
-}
-
-/* ---- words ---- */
-
-static void skip_space(struct parser *parser)
-{
-	while (isspace((unsigned char)*parser->at))
-		parser->at++;
-}
-
-static bool is_word_char(char c)
-{
-	return isalnum((unsigned char)c) || c == '_';
-}
-
-static bool take_char(struct parser *parser, char c)
-{
-	skip_space(parser);
-	if (*parser->at != c)
-		return false;
-	parser->at++;
-	return true;
-}
-
-#define WORD_BYTES 64
-
-/* Identifier or number. False when there is none, or it is longer than any word may be. */
-static bool take_word(struct parser *parser, char word[WORD_BYTES])
-{
-	size_t length = 0;
-
-	skip_space(parser);
-	while (is_word_char(parser->at[length]))
-		length++;
-	if (!length || length >= WORD_BYTES)
-		return false;
-	memcpy(word, parser->at, length);
-	word[length] = 0;
-	parser->at += length;
-	return true;
-}
-
-bool km_scenario_number(const char *text, uint64_t *value)
-{
-	char *end;
-	unsigned shift = 0;
-
-	if (!isdigit((unsigned char)text[0]))
-		return false;
-	errno = 0;
-	*value = strtoull(text, &end,
-			  text[0] == '0' && tolower((unsigned char)text[1]) == 'x' ? 16 : 10);
-	if (errno)
-		return false;
-	switch (toupper((unsigned char)*end)) {
-	case 'K':
-		shift = 10;
-		break;
-	case 'M':
-		shift = 20;
-		break;
-	case 'G':
-		shift = 30;
-		break;
-	}
-	/* C's suffixes: a number copied from code. */
-	end += shift != 0;
-	while (!shift && (*end == 'U' || *end == 'u' || *end == 'L' || *end == 'l'))
-		end++;
-	if (*end || (shift && *value >> (64 - shift)))
-		return false;
-	*value <<= shift;
-	return true;
-}
-
-/* ---- variables ---- */
-
-static uint64_t hash_name(const char *name)
-{
-	uint64_t hash = 0xcbf29ce484222325ull; /* FNV-1a */
-
-	while (*name)
-		hash = (hash ^ (unsigned char)*name++) * 0x100000001b3ull;
-	return hash;
-}
-
-/* Index, or KM_NO_VARIABLE. A colliding hash moves to the next key. */
-static uint32_t find_variable(const struct parser *parser, const char *name, uint64_t *key)
-{
-	uint64_t index;
-
-	for (*key = hash_name(name); km_addr_map_get(&parser->variables, *key, &index); ++*key)
-		if (strcmp(parser->scenario->names[index], name) == 0)
-			return (uint32_t)index;
-	return KM_NO_VARIABLE;
-}
-
-static int add_variable(struct parser *parser, const char *name, uint32_t *index)
-{
-	struct km_scenario *scenario = parser->scenario;
-	uint64_t key;
-
-	*index = find_variable(parser, name, &key);
-	if (*index != KM_NO_VARIABLE)
-		return 0;
-	if (scenario->nr_names == parser->names_room) {
-		size_t room = parser->names_room ? parser->names_room * 2 : 256;
-		char **names = reallocarray(scenario->names, room, sizeof(*names));
-
-		if (!names)
-			return -ENOMEM;
-		scenario->names = names;
-		parser->names_room = room;
-	}
-	scenario->names[scenario->nr_names] = strdup(name);
-	if (!scenario->names[scenario->nr_names] ||
-	    km_addr_map_put(&parser->variables, key, scenario->nr_names))
-		return -ENOMEM;
-	*index = (uint32_t)scenario->nr_names++;
-	return 0;
-}
-
-/* ---- arguments ---- */
-
-/* number, PAGE_SIZE, or a product of them. */
-static int parse_number(struct parser *parser, const char *what, uint64_t *value)
-{
-	char word[WORD_BYTES];
-	uint64_t factor;
-
-	*value = 1;
-	do {
-		if (!take_word(parser, word))
-			return FAIL(parser, "expected a number as %s near \"%.20s\"", what,
-				    parser->at);
-		if (strcmp(word, "PAGE_SIZE") == 0)
-			factor = KM_PAGE_SIZE;
-		else if (!km_scenario_number(word, &factor))
-			return FAIL(
-				parser,
-				"\"%s\" is not a number; write decimal, 0x hex, or with K, M, G",
-				word);
-		if (__builtin_mul_overflow(*value, factor, value))
-			return FAIL(parser, "the product does not fit 64 bits");
-	} while (take_char(parser, '*'));
-	return 0;
-}
-
-static int parse_flags(struct parser *parser, bool gfp, uint64_t *value)
-{
-	const struct km_profile *profile = &parser->scenario->spec.profile;
-	char word[WORD_BYTES];
-	uint64_t bits;
-
-	*value = 0;
-	do {
-		if (!take_word(parser, word))
-			return FAIL(parser, "expected %s flags near \"%.20s\"",
-				    gfp ? "gfp" : "slab", parser->at);
-		if (km_scenario_number(word, &bits))
-			bits = gfp ? bits : km_scenario_slab_flags_from_kernel(bits);
-		else if (gfp ? !km_scenario_gfp(word, profile, &bits)
-			     : !km_scenario_slab_flag(word, &bits))
-			return FAIL(parser,
-				    "unknown %s flag %s; write the kernel's name or a number",
-				    gfp ? "gfp" : "slab", word);
-		*value |= bits;
-	} while (take_char(parser, '|'));
-	if (gfp && *value > UINT32_MAX)
-		return FAIL(parser, "gfp flags have 32 bits, this has more");
-	return 0;
-}
-
-/* A variable, NULL, or an address. */
-static int parse_pointer(struct parser *parser, bool cache, struct km_scenario_arg *arg)
-{
-	char word[WORD_BYTES];
-	uint64_t key;
-
-	take_char(parser, '&');
-	if (!take_word(parser, word))
-		return FAIL(parser, "expected a variable near \"%.20s\"", parser->at);
-	if (!cache && strcmp(word, "NULL") == 0)
-		return 0;
-	if (!cache && km_scenario_number(word, &arg->number))
-		return 0;
-	arg->variable = find_variable(parser, word, &key);
-	if (arg->variable == KM_NO_VARIABLE)
-		return FAIL(parser, "%s %s is used before any line sets it",
-			    cache ? "cache" : "variable", word);
-	return 0;
-}
-
-static int parse_label(struct parser *parser, struct km_scenario_call *call)
-{
-	const char *end;
-
-	if (!take_char(parser, '"'))
-		return 0;
-	end = strchr(parser->at, '"');
-	if (!end)
-		return FAIL(parser, "the name in quotes does not end on its line");
-	call->label = strndup(parser->at, (size_t)(end - parser->at));
-	parser->at = end + 1;
-	return call->label ? 0 : -ENOMEM;
-}
-
-static int parse_argument(struct parser *parser, char letter, struct km_scenario_call *call,
-			  struct km_scenario_arg *arg)
-{
-	char word[WORD_BYTES];
-
-	switch (letter) {
-	case 'c':
-	case 'p':
-		return parse_pointer(parser, letter == 'c', arg);
-	case 'g':
-	case 'f':
-		return parse_flags(parser, letter == 'g', &arg->number);
-	case 'i':
-		skip_space(parser);
-		if (strncmp(parser->at, "NUMA_NO_NODE", 12) == 0 || *parser->at == '-') {
-			parser->at += *parser->at == '-';
-			take_word(parser, word);
-			arg->number = UINT64_MAX;
-			return 0;
-		}
-		return parse_number(parser, "the node", &arg->number);
-	case 'x':
-		if (!take_word(parser, word))
-			return FAIL(parser, "expected a constructor or NULL near \"%.20s\"",
-				    parser->at);
-		/* A constructor changes the object's layout. */
-		if (strcmp(word, "NULL") != 0)
-			call->args[2].number |= KM_SLAB_CTOR;
-		return 0;
-	default:
-		return parse_number(parser, "an argument", &arg->number);
-	}
-}
-
-static int parse_arguments(struct parser *parser, struct km_scenario_call *call)
-{
-	const char *letter = call_table[call->call].arguments;
-	const char *name = call_table[call->call].name;
-	bool optional = false, first = true;
-	unsigned slot = 0;
-	int code;
-
-	if (!take_char(parser, '('))
-		return FAIL(parser, "expected \"(\" after %s", name);
-	for (; *letter; letter++) {
-		if (*letter == '|') {
-			optional = true;
-			continue;
-		}
-		skip_space(parser);
-		if (*letter == 's' && *parser->at != '"')
-			continue;
-		if (optional && *parser->at == ')')
-			break;
-		if (!first && !take_char(parser, ','))
-			return FAIL(parser, "%s wants more arguments", name);
-		first = false;
-		if (*letter == 's') {
-			code = parse_label(parser, call);
-		} else {
-			code = parse_argument(parser, *letter, call, &call->args[slot]);
-			slot += *letter != 'x';
-		}
-		if (code)
-			return code;
-	}
-	if (!take_char(parser, ')'))
-		return FAIL(parser, "expected \")\" to end the arguments of %s near \"%.20s\"",
-			    name, parser->at);
-	return 0;
-}
-
-/* ---- what follows the call: ; @N -> X ---- */
-
-static int parse_want(struct parser *parser, struct km_scenario_call *call)
-{
-	char word[WORD_BYTES];
-
-	if (!take_word(parser, word))
-		return FAIL(parser, "expected a result after \"->\"");
-	if (strcmp(word, "NULL") == 0) {
-		call->want = KM_WANT_NULL;
-		return 0;
-	}
-	call->want = KM_WANT_NUMBER;
-	if (strcmp(word, "pfn") == 0) {
-		call->want = KM_WANT_PFN;
-		if (!take_word(parser, word))
-			return FAIL(parser, "expected a page frame number after \"pfn\"");
-	}
-	if (!km_scenario_number(word, &call->want_value))
-		return FAIL(parser, "\"%s\" is not a result; write 0x…, pfn 0x…, NULL or a number",
-			    word);
-	return 0;
-}
-
-static int parse_tail(struct parser *parser, struct km_scenario_call *call)
-{
-	uint64_t cpu;
-	int code;
-
-	for (;;) {
-		skip_space(parser);
-		if (!*parser->at)
-			return 0;
-		if (take_char(parser, ';'))
-			continue;
-		if (take_char(parser, '@')) {
-			code = parse_number(parser, "the CPU", &cpu);
-			if (code)
-				return code;
-			if (cpu >= parser->scenario->spec.cpus)
-				return FAIL(
-					parser,
-					"CPU %llu does not exist: the machine line says cpus=%u",
-					(unsigned long long)cpu, parser->scenario->spec.cpus);
-			call->cpu = (unsigned)cpu;
-			continue;
-		}
-		if (parser->at[0] != '-' || parser->at[1] != '>')
-			return FAIL(parser, "unexpected \"%.20s\" after the call", parser->at);
-		parser->at += 2;
-		code = parse_want(parser, call);
-		if (code)
-			return code;
-	}
-}
-
-static enum km_call find_call(const char *word)
-{
-	unsigned call = 0;
-
-	while (call < KM_NR_CALLS && strcmp(call_table[call].name, word) != 0)
-		call++;
-	return (enum km_call)call;
-}
-
-static int parse_context(struct parser *parser, struct km_scenario_call *call)
-{
-	char word[WORD_BYTES];
-
-	if (!take_word(parser, word) || (strcmp(word, "atomic") && strcmp(word, "process")))
-		return FAIL(parser, "context is \"atomic\" or \"process\"");
-	call->args[0].number = word[0] == 'a';
-	return parse_tail(parser, call);
-}
-
-/* "name = call(…)": take the name. A declaration in front ("void *p = …") is passed over. */
-static bool take_target(struct parser *parser, char target[WORD_BYTES])
-{
-	const char *equals = strchr(parser->at, '='), *paren = strchr(parser->at, '(');
-	const char *start, *end;
-
-	if (!equals || (paren && paren < equals))
-		return false;
-	for (end = equals; end > parser->at && isspace((unsigned char)end[-1]); end--)
-		;
-	for (start = end; start > parser->at && is_word_char(start[-1]); start--)
-		;
-	if (start == end || end - start >= WORD_BYTES || isdigit((unsigned char)*start))
-		return false;
-	memcpy(target, start, (size_t)(end - start));
-	target[end - start] = 0;
-	parser->at = equals + 1;
-	return true;
-}
-
-static int append_call(struct parser *parser, struct km_scenario_call **out)
-{
-	struct km_scenario *scenario = parser->scenario;
-	struct km_scenario_call *calls;
-
-	if (scenario->nr_calls == parser->calls_room) {
-		size_t room = parser->calls_room ? parser->calls_room * 2 : 256;
-
-		calls = reallocarray(scenario->calls, room, sizeof(*calls));
-		if (!calls)
-			return -ENOMEM;
-		scenario->calls = calls;
-		parser->calls_room = room;
-	}
-	*out = &scenario->calls[scenario->nr_calls++];
-	**out = (struct km_scenario_call){.line = parser->line, .target = KM_NO_VARIABLE};
-	for (unsigned i = 0; i < KM_CALL_MAX_ARGS; i++)
-		(*out)->args[i].variable = KM_NO_VARIABLE;
-	return 0;
-}
-
-static int parse_call(struct parser *parser)
-{
-	char target[WORD_BYTES] = "", word[WORD_BYTES];
-	struct km_scenario_call *call;
-	char returns;
-	int code;
-
-	take_target(parser, target);
-	if (!take_word(parser, word))
-		return FAIL(parser, "expected a call near \"%.20s\"", parser->at);
-	code = append_call(parser, &call);
-	if (code)
-		return code;
-	call->call = find_call(word);
-	if (call->call == KM_NR_CALLS)
-		return FAIL(parser, "unknown call %s; kmlab(1) run lists the calls it knows", word);
-	returns = call_table[call->call].returns;
-	if (call->call == KM_CALL_CONTEXT)
-		code = parse_context(parser, call);
-	else
-		code = parse_arguments(parser, call);
-	if (!code && call->call != KM_CALL_CONTEXT)
-		code = parse_tail(parser, call);
-	if (code)
-		return code;
-	if (target[0] && returns == '-')
-		return FAIL(parser, "%s returns nothing that %s could take", word, target);
-	if (!target[0] && returns == 'c')
-		return FAIL(parser, "the cache has no name; write c = %s(…)", word);
-	return target[0] ? add_variable(parser, target, &call->target) : 0;
 }
 
 /* ---- blocks ---- */
@@ -522,7 +67,8 @@ static void cut_comment(char *line)
 	}
 }
 
-static int parse_line(struct parser *parser, char *line, struct km_scenario_block **inside)
+static int parse_line(struct km_scenario_parser *parser, char *line,
+		      struct km_scenario_block **inside)
 {
 	struct km_scenario *scenario = parser->scenario;
 	const char *name = *inside == &scenario->state ? "state" : "expect";
@@ -558,10 +104,10 @@ static int parse_line(struct parser *parser, char *line, struct km_scenario_bloc
 		return km_scenario_machine_line(scenario, line + 7, parser->line, parser->err);
 	}
 	parser->seen_call = true;
-	return parse_call(parser);
+	return km_scenario_parse_call(parser);
 }
 
-static int parse_lines(struct parser *parser, char *text)
+static int parse_lines(struct km_scenario_parser *parser, char *text)
 {
 	struct km_scenario_block *inside = NULL;
 	int code;
@@ -587,7 +133,7 @@ static int parse_lines(struct parser *parser, char *text)
 int km_scenario_parse(const char *path, char *text, struct km_scenario *scenario,
 		      struct km_err *err)
 {
-	struct parser parser = {.scenario = scenario, .err = err, .path = path};
+	struct km_scenario_parser parser = {.scenario = scenario, .err = err, .path = path};
 	int code;
 
 	*scenario = (struct km_scenario){.path = strdup(path)};

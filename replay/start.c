@@ -231,7 +231,7 @@ double km_buddyinfo_unusable(const char *text, unsigned order)
 
 int km_start_seed(const struct km_start *start, struct km_machine *machine)
 {
-	struct km_buddy_seed seed = { .nr_zones = start->nr_zones };
+	struct km_buddy_seed seed = {.nr_zones = start->nr_zones};
 
 	if (machine->model->page != km_model_find("slub")->page)
 		return 0; /* no free lists to fill */

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: GPL-2.0-only
 -- kmlab trace (.kmt), user_version 1, application_id 'kmlt'. The single source: the build embeds
 -- this file. SQLite integers are signed: an address of the upper half reads as a negative number,
 -- printf('%x', address) shows it as the kernel would.

@@ -214,7 +214,7 @@ static void test_lowest_fit(const char *kernel)
 		if (live[slot])
 			km_vfree(machine, 0, live[slot]);
 	TAP_EQ(data_pages(machine), 0, "%s: every data page given back", kernel);
-	vm_purge(layer(machine), 0, true);
+	km_vm_purge(layer(machine), 0, true);
 	TAP_EQ(layer(machine)->free.count, 1, "%s: free space is one range again", kernel);
 	TAP_EQ(km_machine_validate(machine), 0, "%s: machine valid at the end", kernel);
 	km_machine_destroy(machine);
@@ -234,15 +234,15 @@ static void test_page_tables(void)
 		addr[i] = km_vmalloc(machine, 0, (i * 37 + 1) * KM_PAGE_SIZE, 0, KM_GFP_KERNEL, 0);
 	for (unsigned i = 0; i < 40; i++) {
 		for (uint64_t page = 0; page < i * 37 + 1; page++) {
-			km_pfn pfn = page_table_lookup(layer(machine)->table,
-						       addr[i] + page * KM_PAGE_SIZE, &huge);
+			km_pfn pfn = km_page_table_lookup(layer(machine)->table,
+							  addr[i] + page * KM_PAGE_SIZE, &huge);
 
 			if (!km_pfn_valid(pfn) || pfn.value >= machine->max_pfn)
 				missing++;
 			else if (seen[pfn.value]++)
 				twice++;
 		}
-		missing += km_pfn_valid(page_table_lookup(
+		missing += km_pfn_valid(km_page_table_lookup(
 			layer(machine)->table, addr[i] + (i * 37 + 1) * KM_PAGE_SIZE, &huge));
 	}
 	TAP_EQ(missing, 0, "every page of every area is mapped, no guard page is");
@@ -255,7 +255,7 @@ static void test_page_tables(void)
 	for (unsigned i = 0; i < 40; i++)
 		TAP_OK(km_vfree(machine, 0, addr[i]) == 0, "area %u freed", i);
 	for (unsigned i = 0; i < 40; i++)
-		left += km_pfn_valid(page_table_lookup(layer(machine)->table, addr[i], &huge));
+		left += km_pfn_valid(km_page_table_lookup(layer(machine)->table, addr[i], &huge));
 	TAP_EQ(left, 0, "nothing is mapped after vfree");
 	TAP_EQ(km_vfree(machine, 0, addr[0]), -EFAULT, "a second vfree is refused");
 	TAP_EQ(env.count.pte_set - env.count.pte_clear, usage.page_table_pages,
@@ -291,7 +291,7 @@ static void test_huge(const char *kernel, bool expected)
 
 	/* Plain again in a slot where 4 KiB tables lie: the table is given back, not leaked. */
 	fail_from_order = KM_NR_ORDERS;
-	vm_purge(layer(machine), 0, true);
+	km_vm_purge(layer(machine), 0, true);
 	addr = km_vmalloc(machine, 0, 4ull << 20, 0, KM_GFP_KERNEL, KM_VM_ALLOW_HUGE);
 	TAP_OK(addr != 0, "%s: huge over old tables", kernel);
 	TAP_EQ(km_machine_validate(machine), 0, "%s: valid", kernel);
@@ -326,7 +326,7 @@ static void test_failures(const char *kernel, uint32_t flags)
 	TAP_EQ(leaks, 0, "%s: a failure leaves no page, area or mapping behind", kernel);
 	km_vfree(machine, 0, addr);
 	km_vfree(machine, 0, warm);
-	vm_purge(layer(machine), 0, true);
+	km_vm_purge(layer(machine), 0, true);
 	TAP_EQ(data_pages(machine), 0, "%s: all pages back", kernel);
 	TAP_OK(live_bytes(machine) <= before, "%s: no descriptor or array left", kernel);
 	km_machine_destroy(machine);
@@ -384,7 +384,7 @@ static void test_pools(const char *kernel, unsigned kept)
 	for (unsigned i = 0; i < 8; i++)
 		addr[i] = km_vmalloc(machine, 0, 8 * KM_PAGE_SIZE, 0, KM_GFP_KERNEL, 0);
 	free_many(machine, addr, 8, 0);
-	TAP_OK(vm_purge(vm, 0, false), "%s: a purge finds the areas", kernel);
+	TAP_OK(km_vm_purge(vm, 0, false), "%s: a purge finds the areas", kernel);
 	TAP_EQ(vm->nodes[0].pool[8].count, 8, "%s: they lie in their CPU's pool", kernel);
 	for (unsigned i = 0; i < 3; i++)
 		again[i] = km_vmalloc(machine, 0, 8 * KM_PAGE_SIZE, 0, KM_GFP_KERNEL, 0);
@@ -393,11 +393,11 @@ static void test_pools(const char *kernel, unsigned kept)
 	TAP_EQ(env.count.vm_pool, 3, "%s: counted as from the pool", kernel);
 	TAP_OK(km_vmalloc(machine, 1, 8 * KM_PAGE_SIZE, 0, KM_GFP_KERNEL, 0) > addr[7],
 	       "%s: the other CPU's node has none", kernel);
-	vm_purge(vm, 0, false);
+	km_vm_purge(vm, 0, false);
 	TAP_EQ(vm->nodes[0].pool[8].count, 4, "%s: a purge takes a quarter of five away", kernel);
-	vm_purge(vm, 0, false);
+	km_vm_purge(vm, 0, false);
 	TAP_EQ(vm->nodes[0].pool[8].count, 3, "%s: and of four", kernel);
-	vm_purge(vm, 0, false);
+	km_vm_purge(vm, 0, false);
 	TAP_EQ(vm->nodes[0].pool[8].count, kept, "%s: what is left of three", kernel);
 	TAP_EQ(km_machine_validate(machine), 0, "%s: valid", kernel);
 	km_machine_destroy(machine);

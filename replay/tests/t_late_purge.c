@@ -62,12 +62,12 @@ static void answers_with_delay(size_t delay, struct km_scenario *scenario, struc
 
 	load(text, scenario);
 	free(text);
-	run_once(scenario, &options, &trial, run, &err);
+	km_run_once(scenario, &options, &trial, run, &err);
 	TAP_OK(trial.last_purge < CALLS, "the program purges");
 	late = (struct late_purge){trial.last_purge, trial.last_purge + delay};
 	trial = (struct run_trial){.late = &late, .nr_late = delay != 0};
 	km_run_free(run);
-	run_once(scenario, &options, &trial, run, &err);
+	km_run_once(scenario, &options, &trial, run, &err);
 }
 
 static void compare(const char *machine, size_t delay, bool expected)

@@ -55,12 +55,10 @@ enum km_fallback { KM_FALLBACK_STEAL, KM_FALLBACK_CLAIM }; /* mm/page_alloc.c up
 	  "6.6: rights to it without __GFP_HIGH")                                                  \
 	X(bool, highatomic_last_resort, "highatomic_last_resort",                                  \
 	  "6.1+: taken from when all else failed")                                                 \
-	X(bool, reserve_harder, "reserve_harder",                                                  \
-	  "5.15: reserve rights come from __GFP_ATOMIC")                                           \
+	X(bool, reserve_harder, "reserve_harder", "5.15: reserve rights come from __GFP_ATOMIC")   \
 	X(bool, nofragment_any_order, "nofragment_any_order",                                      \
 	  "5.15: no mixing holds above pageblocks too")                                            \
-	X(bool, slowpath_single, "slowpath_single",                                                \
-	  "7.x: one slow walk unless rights improve")                                              \
+	X(bool, slowpath_single, "slowpath_single", "7.x: one slow walk unless rights improve")    \
 	X(bool, gfp_atomic_bit, "gfp_atomic_bit", "5.15, 6.1: __GFP_ATOMIC exists")                \
 	X(bool, watermark_promo, "watermark_promo", "6.1+: a fourth mark")                         \
 	X(bool, watermark_movable_small, "watermark_movable_small",                                \
@@ -70,8 +68,7 @@ enum km_fallback { KM_FALLBACK_STEAL, KM_FALLBACK_CLAIM }; /* mm/page_alloc.c up
 	X(bool, vmalloc_bulk, "vmalloc_bulk", "6.1+: data pages from the bulk allocator")          \
 	X(bool, vmalloc_high_orders, "vmalloc_high_orders", "7.x: data pages in blocks, split")    \
 	X(bool, vmalloc_huge, "vmalloc_huge", "6.1+ on x86_64: 2 MiB mappings where allowed")      \
-	X(bool, vm_requested_size, "vm_requested_size",                                            \
-	  "6.18+: vm_struct keeps the size asked for")
+	X(bool, vm_requested_size, "vm_requested_size", "6.18+: vm_struct keeps the size asked for")
 
 struct km_profile {
 	const char *name; /* "6.1" */
