@@ -217,6 +217,14 @@ static int store_notes(struct km_result *result, int64_t id, const struct km_run
 		{"tlb.source", run->pmu->source},
 		{"tlb.why", run->pmu->why},
 		{"pages.why", measures->places_objects ? "" : "the model places nothing"},
+		{"fragmentation.slab_utilisation.why",
+		 measures->fills_slabs || !measures->places_objects
+			 ? ""
+			 : "the model puts no object in a slab"},
+		{"fragmentation.unusable_order9.why",
+		 isnan(measures->unusable) && measures->places_objects
+			 ? "the model keeps no free lists"
+			 : ""},
 	};
 	int code = 0;
 

@@ -83,7 +83,7 @@ static void test_footprint(const struct km_program *program, struct km_trace *tr
 		double peak;
 	} rows[] = {
 		{"kernel", 5}, /* one slab page, one block of four */
-		{"slub", 5},   /* the same */
+		{"slub", 6},   /* a slab page for each CPU, one block of four */
 		{"buddy", 6},  /* two single pages, one block of four */
 		{"bump", 5},   /* one page of small objects, one block of four */
 	};

@@ -1,0 +1,131 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# kmlab replay, fidelity and models on a bundled sample: the keys scripts rely on, a second run equal but for timings, what
+# a person sees when something is wrong, and that an interrupt saves.
+set -u
+kmlab=${KMLAB:?}
+cd "$(dirname "$0")/../.." || exit 1
+sample=traces/samples/fork.kmt
+if [ ! -r "$sample" ]; then
+	echo "1..0 # SKIP no sample capture lies in traces/samples"
+	exit 0
+fi
+dir=$(mktemp -d) || exit 1
+trap 'umount "$dir/full" 2>/dev/null; rm -rf "$dir"' EXIT
+cp "$sample" "$dir/t.kmt"
+
+n=0
+failed=0
+ok() { # status description
+	n=$((n + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $n - $2"
+	else
+		echo "not ok $n - $2"
+		failed=1
+	fi
+}
+is() { # got wanted description
+	[ "$1" = "$2" ]
+	ok $? "$3"
+	[ "$1" = "$2" ] || printf '# got:    %s\n# wanted: %s\n' "$1" "$2"
+}
+# One expression of SQLite's JSON functions over a file.
+json() { # file path
+	perl -MJSON::PP -e 'local $/; open F, shift; my $d = decode_json(<F>);
+		for my $k (split /\./, shift) { $d = ref $d eq "ARRAY" ? $d->[$k] : exists $d->{$k} ? $d->{$k} : die "absent\n" }
+		print defined $d ? (ref $d ? "ref" : $d) : "null"' "$1" "$2" 2>&1
+}
+
+models=kernel,slub,slub@6.1,slub@7.2,buddy,vmalloc,kvmalloc:4096,bump,null
+"$kmlab" replay "$dir/t.kmt" --model $models -o "$dir/a.kmr" --format json >"$dir/a.json" 2>"$dir/a.err"
+is $? 0 "replay of nine models exits 0"
+is "$(cat "$dir/a.err")" "" "and says nothing on stderr"
+i=0
+for model in ${models//,/ }; do
+	is "$(json "$dir/a.json" "runs.$i.model")" "$model" "run $i is $model"
+	missing=
+	for key in params seed rep ops wall_ns ops_per_s pages.peak pages.mean pages.end \
+		latency_ns.alloc.{p50,p90,p99,p999,max} latency_ns.free.{p50,p90,p99,p999,max} paths \
+		fragmentation.{internal_event,internal_time,slab_utilisation,unusable_order9,unmovable_2m_share} \
+		tlb.{source,l1_miss_per_kref,l2_miss_per_kref,walk_cycles_per_kref,calibrated} coverage; do
+		case $(json "$dir/a.json" "runs.$i.$key") in absent*) missing="$missing $key" ;; esac
+	done
+	is "$missing" "" "$model: every key is there"
+	i=$((i + 1))
+done
+is "$(json "$dir/a.json" schema)" 1 "the document says its schema"
+is "$(json "$dir/a.json" runs.0.latency_ns.alloc.p50)" null "what was not measured is null, not 0"
+is "$(json "$dir/a.json" runs.8.pages.peak)" null "null holds no pages, which is not 0 pages"
+
+untimed() {
+	grep -vE '"(wall_ns|ops_per_s|p50|p90|p99|p999|max|timer_cost)":' "$1"
+}
+"$kmlab" replay "$dir/t.kmt" --model $models -o "$dir/b.kmr" --format json >"$dir/b.json" 2>&1
+cmp -s <(untimed "$dir/a.json") <(untimed "$dir/b.json")
+ok $? "a second run is equal but for the timings"
+"$kmlab" replay "$dir/t.kmt" --model slub --seed 2 -o "$dir/c.kmr" --format json >"$dir/c.json"
+is "$(json "$dir/c.json" runs.0.seed)" 2 "a seed is kept"
+"$kmlab" replay "$dir/t.kmt" --model slub -p fallback=0 -p merge=0 --reps 2 -o "$dir/d.kmr" --format json >"$dir/d.json"
+is "$(json "$dir/d.json" runs.1.params.fallback)" 0 "parameters are kept, with each repetition"
+is "$("$kmlab" replay "$dir/t.kmt" --model slub,null -o "$dir/e.kmr" --format csv | wc -l)" 3 "csv: a header and a row per model"
+
+"$kmlab" fidelity "$dir/t.kmt" --format json >"$dir/f.json"
+is $? 0 "fidelity exits 0"
+is "$(json "$dir/f.json" bytes_alloc.checked)" "$(json "$dir/f.json" bytes_alloc.matched)" "every bytes_alloc is as Linux says"
+[ "$(json "$dir/f.json" bytes_alloc.checked)" -gt 0 ]
+ok $? "and there were some"
+for key in geometry.checked slab_choice.checked slab_choice.matched caches.0.name caches.0.slabs.model caches.0.partial.kernel pages.model; do
+	case $(json "$dir/f.json" "$key") in absent*) ok 1 "fidelity has $key" ;; *) ok 0 "fidelity has $key" ;; esac
+done
+"$kmlab" models --format json >"$dir/m.json"
+is "$(json "$dir/m.json" models.0.name)" kernel "models lists the kernel first"
+
+refused() { # wanted-part description command…
+	local part=$1 what=$2
+	shift 2
+	"$@" >"$dir/out" 2>"$dir/err"
+	is $? 2 "$what: exit 2"
+	grep -qF "$part" "$dir/err"
+	ok $? "$what: one sentence says so"
+	is "$(cat "$dir/out")" "" "$what: nothing on stdout"
+}
+refused "unknown model 'slabby'" "an unknown model" "$kmlab" replay "$dir/t.kmt" --model slub,slabby -o "$dir/x.kmr"
+refused "profile '9.9'" "an unknown profile" "$kmlab" replay "$dir/t.kmt" --model slub@9.9 -o "$dir/x.kmr"
+refused "no parameter 'nonsense'" "an unknown parameter" "$kmlab" replay "$dir/t.kmt" -p nonsense=1 -o "$dir/x.kmr"
+refused "$dir/none.kmt" "a missing trace" "$kmlab" replay "$dir/none.kmt" -o "$dir/x.kmr"
+head -c 30000 "$dir/t.kmt" >"$dir/short.kmt"
+refused "$dir/short.kmt" "a truncated trace" "$kmlab" replay "$dir/short.kmt" -o "$dir/x.kmr"
+seq 1000 >"$dir/text.kmt"
+refused "$dir/text.kmt" "a foreign file" "$kmlab" replay "$dir/text.kmt" -o "$dir/x.kmr"
+refused "$dir/text.kmt" "a foreign result file" "$kmlab" replay "$dir/t.kmt" -o "$dir/text.kmt"
+is "$(wc -l <"$dir/text.kmt")" 1000 "which is left as it was"
+refused "cannot be opened" "an output that cannot be made" "$kmlab" replay "$dir/t.kmt" -o "$dir/no/such/x.kmr"
+
+mkdir "$dir/full"
+if mount -t tmpfs -o size=192k none "$dir/full" 2>/dev/null; then
+	refused "no space left" "a full disk" "$kmlab" replay "$dir/t.kmt" --model $models --reps 9 -o "$dir/full/r.kmr"
+	umount "$dir/full"
+else
+	n=$((n + 1))
+	echo "ok $n - a full disk # SKIP mounting a small file system needs root"
+fi
+"$kmlab" replay "$dir/t.kmt" --model slub -o "$dir/z.kmr" --format json >/dev/full 2>"$dir/err"
+is $? 2 "a document that cannot be written is an error"
+
+"$kmlab" replay "$dir/t.kmt" --model vmalloc,slub --reps 1000 -o "$dir/int.kmr" >"$dir/out" 2>"$dir/err" &
+pid=$!
+for _ in $(seq 200); do
+	[ "$(stat -c %s "$dir/int.kmr" 2>/dev/null || echo 0)" -gt 150000 ] && break
+	sleep 0.05
+done
+kill -INT $pid
+wait $pid
+is $? 130 "Ctrl-C: exit 130"
+grep -qE 'interrupted; [0-9]+ runs are stored' "$dir/err"
+ok $? "it says what was saved"
+"$kmlab" plot "$dir/int.kmr" -o "$dir/plots" >/dev/null 2>"$dir/err"
+ok $? "what was saved is a readable result"
+
+echo "1..$n"
+exit $failed

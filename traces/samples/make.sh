@@ -1,0 +1,43 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Record the bundled samples anew on this machine (root). What tells of the machine beyond its kernel is taken out: the
+# boot line, and names of processes that had nothing to do with the command. Usage: make.sh [NAME …]
+set -eu
+cd "$(dirname "$0")/../.."
+kmlab=${KMLAB:-build/kmlab}
+out=traces/samples
+messages=${kmlab}-workload
+
+# record NAME KEPT-COMMS COMMAND…
+record() {
+	name=$1 kept=$2
+	shift 2
+	"$kmlab" capture -q -o "$out/$name.kmt" -- "$@" >/dev/null
+	sqlite3 "$out/$name.kmt" "
+		DELETE FROM snapshot WHERE source IN ('/proc/cmdline', '/proc/version', '/proc/cpuinfo');
+		UPDATE task SET comm = 'other' WHERE id > 0 AND comm NOT IN ($kept)
+			AND comm NOT LIKE 'kworker/%' AND comm NOT LIKE 'ksoftirqd/%'
+			AND comm NOT LIKE 'kmlab-%' AND comm NOT LIKE 'swapper/%' AND comm NOT LIKE 'rcu%'
+			AND comm NOT LIKE 'jbd2/%' AND comm NOT LIKE 'kswapd%';
+		PRAGMA page_size = 4096; VACUUM;" >/dev/null
+}
+
+want() {
+	[ "$wanted" = all ] || [[ " $wanted " == *" $1 "* ]]
+}
+
+wanted=${*:-all}
+if want fork; then
+	record fork "'sh', 'true', 'seq'" sh -c 'for i in $(seq 211); do /bin/true; done'
+fi
+if want walk; then
+	record walk "'find', 'sh', 'wc'" sh -c 'find /usr/include -type f -size +1k | wc -l'
+fi
+if want messages; then
+	record messages "'kmlab-workload'" "$messages" --seconds 1 --only sockets
+fi
+if want compile; then
+	record compile "'gcc', 'cc1', 'as', 'collect2'" \
+		gcc -std=gnu11 -D_GNU_SOURCE -Iengine/include -I. -O2 -c engine/kmalloc.c -o /dev/null
+fi
+ls -l "$out"/*.kmt
