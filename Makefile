@@ -34,8 +34,7 @@ ifneq ($(SAN),)
 OPT    := -O1 -g -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
 override BUILD := $(BUILD)/$(subst $(comma),-,$(SAN))
 endif
-CPPFLAGS += -D_GNU_SOURCE -DKMLAB_VERSION='"$(VERSION)"' -DKMLAB_LIBEXECDIR='"$(libexecdir)"' \
-            -DKMLAB_DATADIR='"$(datadir)"' -Iengine/include -I.
+CPPFLAGS += -D_GNU_SOURCE -DKMLAB_VERSION='"$(VERSION)"' -Iengine/include -I.
 CFLAGS  ?= $(OPT)
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(EXTRA_CFLAGS) -MMD -MP
 EXTRA_CFLAGS ?=

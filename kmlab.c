@@ -11,23 +11,29 @@
 #include "replay/commands.h"
 #include "results/term.h"
 
-/* Where kmlab-capture may be: beside this program (a build tree), or where `make install` puts it.
+/*
+ * kmlab-capture lies beside this program in a build tree, and in ../libexec/kmlab where `make
+ * install` puts it, whatever the prefix.
  */
 static int run_capture(int argc, char **argv)
 {
-	char path[4096];
-	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - sizeof("-capture"));
+	static const char *const places[] = {"kmlab-capture", "../libexec/kmlab/kmlab-capture"};
+	char self[4096], path[4200];
+	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
 
 	(void)argc;
-	if (length > 0) {
-		strcpy(path + length, "-capture");
+	self[length > 0 ? length : 0] = '\0';
+	slash = strrchr(self, '/');
+	for (size_t i = 0; slash && i < sizeof(places) / sizeof(places[0]); i++) {
+		snprintf(path, sizeof(path), "%.*s/%s", (int)(slash - self), self, places[i]);
 		execv(path, argv);
+		if (errno != ENOENT)
+			return km_error("%s cannot be run: %s", path, strerror(errno));
 	}
-	execv(KMLAB_LIBEXECDIR "/kmlab-capture", argv);
 	return km_error(
-		"capture is not built: %s; install libbpf-dev, clang and bpftool (on Debian: "
-		"'make deps'), then run 'make' again",
-		strerror(errno));
+		"capture is not built; install libbpf-dev, clang and bpftool (on Debian: 'make "
+		"deps'), then run 'make' again");
 }
 
 static const struct command {

@@ -26,11 +26,14 @@
 #define KIB 1024u
 #define MIB (1024u * KIB)
 
+struct phase;
+
 struct workload {
 	double seconds, scale;
 	unsigned timers; /* only make so many timers */
 	char directory[64];
-	double phase_end; /* no phase goes on after its share of the time */
+	const struct phase *only; /* NULL: all of them */
+	double phase_end;         /* no phase goes on after its share of the time */
 };
 
 static double now_s(void)
@@ -275,10 +278,29 @@ static int make_timers(unsigned count)
 
 /* ---- command line ---- */
 
+static const struct phase {
+	const char *name, *unit;
+	unsigned (*run)(struct workload *load);
+} phases[] = {
+	{"processes", "forks", phase_processes},  {"files", "files", phase_files},
+	{"sockets", "messages", phase_sockets},   {"pipes", "pipes", phase_pipes},
+	{"mappings", "mappings", phase_mappings},
+};
+#define NR_PHASES (sizeof(phases) / sizeof(phases[0]))
+
+static const struct phase *find_phase(const char *name)
+{
+	for (size_t i = 0; i < NR_PHASES; i++)
+		if (strcmp(phases[i].name, name) == 0)
+			return &phases[i];
+	return NULL;
+}
+
 static const struct argp_option options[] = {
 	{"seconds", 's', "N", 0, "End after about N seconds at the latest (10)", 0},
 	{"timers", 't', "N", 0, "Only create and close N timers: N kmallocs at one call site", 0},
 	{"scale", 'x', "X", 0, "Do X times as much of everything (1)", 0},
+	{"only", 'o', "PHASE", 0, "Only processes, files, sockets, pipes or mappings", 0},
 	{0},
 };
 
@@ -290,6 +312,12 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 
 	if (key == ARGP_KEY_ARG)
 		argp_error(state, "'%s' is left over", text);
+	if (key == 'o') {
+		load->only = find_phase(text);
+		if (!load->only)
+			argp_error(state, "there is no phase '%s'", text);
+		return 0;
+	}
 	if (key != 's' && key != 'x' && key != 't')
 		return ARGP_ERR_UNKNOWN;
 	number = strtod(text, &end);
@@ -303,16 +331,6 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 		load->timers = (unsigned)number;
 	return 0;
 }
-
-static const struct phase {
-	const char *name, *unit;
-	unsigned (*run)(struct workload *load);
-} phases[] = {
-	{"processes", "forks", phase_processes},  {"files", "files", phase_files},
-	{"sockets", "messages", phase_sockets},   {"pipes", "pipes", phase_pipes},
-	{"mappings", "mappings", phase_mappings},
-};
-#define NR_PHASES (sizeof(phases) / sizeof(phases[0]))
 
 int main(int argc, char **argv)
 {
@@ -340,6 +358,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < NR_PHASES && !stopped; i++) {
 		unsigned done;
 
+		if (load.only && load.only != &phases[i])
+			continue;
 		begin = now_s();
 		/* An even share of what is left, so that every phase gets its turn. */
 		load.phase_end = begin + (started + load.seconds - begin) / (double)(NR_PHASES - i);
