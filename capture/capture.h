@@ -49,10 +49,13 @@ int km_programs_choose(const struct btf *btf, unsigned groups, struct km_program
 
 struct km_recorder;
 
+/* Which tracepoints get a second copy. Interrupts free far more than they allocate. */
+enum km_recover { KM_RECOVER_ALL, KM_RECOVER_FREES, KM_RECOVER_NONE };
+
 struct km_recorder_options {
 	unsigned groups;
 	uint64_t ring_bytes; /* all rings together; each CPU gets a power of two */
-	bool no_second;      /* leave the second copies out, to see what they save */
+	enum km_recover recover;
 };
 
 /* A consumer's view of one CPU's ring (include/uapi/linux/bpf.h: positions count bytes). */
@@ -81,7 +84,6 @@ const struct km_ring *km_recorder_rings(const struct km_recorder *recorder, unsi
 const struct km_layout *km_recorder_layout(const struct km_recorder *recorder);
 const struct btf *km_recorder_btf(const struct km_recorder *recorder);
 unsigned km_recorder_groups(const struct km_recorder *recorder);
-bool km_recorder_recovers(const struct km_recorder *recorder); /* second copies are attached */
 unsigned km_recorder_possible_cpus(const struct km_recorder *recorder);
 const struct km_cpu_state *km_recorder_state(const struct km_recorder *recorder, unsigned cpu);
 

@@ -21,7 +21,7 @@
 #include "results/term.h"
 #include "slab_table.h"
 
-#define POLL_NS 1000000
+#define POLL_NS 2000000
 #define MISSED_CHECK_NS 100000000ull
 #define CPU_UNKNOWN 0xffff /* the kernel counts recursion per program, not per CPU */
 
@@ -37,7 +37,7 @@ static const char doc[] =
 	"  kmlab capture -o build.kmt -- make -j4\n"
 	"  kmlab capture -d 10 -e slab,page\n";
 
-enum { OPT_RING_SIZE = 256, OPT_SHRINK, OPT_STRICT, OPT_NO_REALTIME, OPT_NO_RECOVER, OPT_BTF };
+enum { OPT_RING_SIZE = 256, OPT_SHRINK, OPT_STRICT, OPT_NO_REALTIME, OPT_RECOVER, OPT_BTF };
 
 static const struct argp_option options[] = {
 	{"output", 'o', "FILE", 0, "The trace to write (trace.kmt)", 0},
@@ -49,8 +49,10 @@ static const struct argp_option options[] = {
 	 0},
 	{"strict", OPT_STRICT, NULL, 0, "Exit 1 when events were lost", 0},
 	{"no-realtime", OPT_NO_REALTIME, NULL, 0, "Do not ask for real-time priority", 0},
-	{"no-recover", OPT_NO_RECOVER, NULL, 0,
-	 "Do not attach the second programs that recover events of nested interrupts", 0},
+	{"recover", OPT_RECOVER, "WHICH", 0,
+	 "Events that nested interrupts hide from the first program: recover all, frees (half "
+	 "the cost) or none (all)",
+	 0},
 	{"btf", OPT_BTF, "FILE", 0,
 	 "Only say whether the kernel described by this BTF file could be recorded", 0},
 	{"quiet", 'q', NULL, 0, "Print errors only", 0},
@@ -64,7 +66,8 @@ struct arguments {
 	double seconds; /* 0: no limit */
 	unsigned groups;
 	uint64_t ring_bytes;
-	bool shrink, strict, no_realtime, no_recover, verbose;
+	enum km_recover recover;
+	bool shrink, strict, no_realtime, verbose;
 };
 
 /* ---- options ---- */
@@ -109,6 +112,19 @@ static int parse_size(const char *text, uint64_t *bytes)
 	return *bytes >= 1u << 20 && *bytes <= 1ull << 31 ? 0 : -EINVAL;
 }
 
+static int parse_recover(const char *text, enum km_recover *recover)
+{
+	static const char *const names[] = {"all", "frees", "none"};
+
+	for (unsigned i = 0; i < 3; i++) {
+		if (strcmp(text, names[i]) == 0) {
+			*recover = (enum km_recover)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
 static error_t parse_option(int key, char *text, struct argp_state *state)
 {
 	struct arguments *arguments = state->input;
@@ -140,8 +156,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 	case OPT_NO_REALTIME:
 		arguments->no_realtime = true;
 		return 0;
-	case OPT_NO_RECOVER:
-		arguments->no_recover = true;
+	case OPT_RECOVER:
+		if (parse_recover(text, &arguments->recover))
+			argp_error(state, "--recover takes all, frees or none, not '%s'", text);
 		return 0;
 	case OPT_BTF:
 		arguments->btf = text;
@@ -178,7 +195,7 @@ struct capture {
 	uint64_t missed, missed_after_ns, missed_before_ns, missed_checked_ns;
 	uint64_t events;
 	bool interrupted;
-	bool created; /* the output is ours */
+	bool remove_on_failure; /* nothing of anyone else's is in the output */
 };
 
 static int be_realtime(void)
@@ -210,20 +227,29 @@ static int set_meta(struct capture *capture, struct km_err *err)
 	return ret;
 }
 
+static int create(struct capture *capture, struct km_err *err)
+{
+	const char *path = capture->arguments->output;
+	bool existed = access(path, F_OK) == 0;
+	int ret = km_trace_create(path, &capture->writer, err);
+
+	capture->remove_on_failure = !ret || !existed;
+	return ret;
+}
+
 /* Everything up to the moment events count. */
 static int prepare(struct capture *capture, struct km_err *err)
 {
 	const struct arguments *arguments = capture->arguments;
 	struct km_recorder_options wanted = {.groups = arguments->groups,
 					     .ring_bytes = arguments->ring_bytes,
-					     .no_second = arguments->no_recover};
+					     .recover = arguments->recover};
 	int ret = km_recorder_open(&wanted, &capture->recorder, err);
 
 	if (!ret && arguments->command)
 		ret = km_command_prepare(&capture->command, arguments->command, err);
 	if (!ret)
-		ret = km_trace_create(arguments->output, &capture->writer, err);
-	capture->created = !ret;
+		ret = create(capture, err);
 	if (!ret)
 		ret = set_meta(capture, err);
 	if (!ret)
@@ -232,7 +258,7 @@ static int prepare(struct capture *capture, struct km_err *err)
 	if (ret)
 		return ret;
 	if (arguments->shrink && !km_slab_shrink_all())
-		km_warn("No slab cache could be shrunk; the trace starts from caches as they are.");
+		km_warn("no slab cache could be shrunk; the trace starts from caches as they are");
 	ret = km_snapshot_machine(capture->writer, "start", 0, err);
 	if (!ret)
 		ret = km_trace_flush(capture->writer, err);
@@ -268,7 +294,7 @@ static int step(struct capture *capture, struct km_progress *progress, struct km
 	capture->events += moved;
 	if (km_interrupted()) {
 		capture->interrupted = true;
-		km_note("Saving what was recorded; Ctrl-C again aborts.");
+		km_note("saving what was recorded; Ctrl-C again aborts");
 		return 1;
 	}
 	if (arguments->command && km_command_ended(&capture->command))
@@ -291,8 +317,8 @@ static int record(struct capture *capture, struct km_err *err)
 	km_progress_start(&progress, "recording", (uint64_t)(capture->arguments->seconds * 1e9));
 	km_sampler_open(&capture->sampler);
 	if (!capture->arguments->no_realtime && be_realtime())
-		km_warn("No real-time priority, so a busy machine may lose events; run as root or "
-			"with CAP_SYS_NICE.");
+		km_warn("no real-time priority, so a busy machine may lose events; run as root or "
+			"with CAP_SYS_NICE");
 	km_recorder_start(capture->recorder, &capture->start_ns);
 	km_drain_start(capture->drain, capture->start_ns);
 	if (capture->arguments->command)
@@ -349,9 +375,9 @@ static int complete(struct capture *capture, struct km_recorder_totals *totals, 
 	if (ret)
 		return ret;
 	if (sites > 1 && unresolved == sites - 1)
-		km_warn("No call site has a symbol: /proc/kallsyms hides its addresses; run as "
+		km_warn("no call site has a symbol: /proc/kallsyms hides its addresses; run as "
 			"root "
-			"or with kernel.kptr_restrict=0.");
+			"or with kernel.kptr_restrict=0");
 	ret = km_trace_finish(capture->writer, capture->duration_ns, err);
 	capture->writer = NULL;
 	return ret;
@@ -378,7 +404,7 @@ static long long file_bytes(const char *path)
 static void tell_losses(const struct km_trace_counts *counts, uint64_t lost, uint64_t fired)
 {
 	km_warn("%llu of %llu events were lost (ring full %llu, contended %llu, recursion %llu); "
-		"try a larger --ring-size, real-time priority or a faster disk.",
+		"try a larger --ring-size, real-time priority or a faster disk",
 		(unsigned long long)lost, (unsigned long long)fired,
 		(unsigned long long)counts->lost[KM_LOSS_RING_FULL],
 		(unsigned long long)counts->lost[KM_LOSS_CONTENDED],
@@ -410,8 +436,8 @@ static int summarize(const struct capture *capture, const struct km_recorder_tot
 	if (capture->arguments->command && !capture->interrupted)
 		km_command_tell(&capture->command);
 	if (fired != recorded + lost + filtered)
-		return km_error("The ledger does not balance (%llu fired, %llu accounted for); "
-				"please report this with the kernel version.",
+		return km_error("the ledger does not balance (%llu fired, %llu accounted for); "
+				"please report this with the kernel version",
 				(unsigned long long)fired,
 				(unsigned long long)(recorded + lost + filtered));
 	if (lost)
@@ -426,11 +452,11 @@ static int give_up(struct capture *capture, const struct km_err *err)
 {
 	km_trace_abandon(capture->writer);
 	if (!capture->events) {
-		if (capture->created)
+		if (capture->remove_on_failure)
 			unlink(capture->arguments->output);
-		return km_error("%s.", err->text);
+		return km_error("%s", err->text);
 	}
-	return km_error("%s. What was written to %s until then is kept.", err->text,
+	return km_error("%s; what was written to %s until then is kept", err->text,
 			capture->arguments->output);
 }
 
@@ -462,11 +488,11 @@ static int judge(const char *path, unsigned groups)
 	int ret;
 
 	if (!btf)
-		return km_error("%s is not a BTF file: %s.", path, strerror(errno));
+		return km_error("%s is not a BTF file: %s", path, strerror(errno));
 	ret = km_programs_choose(btf, groups, &choice, &err);
 	btf__free(btf);
 	if (ret)
-		return km_error("%s.", err.text);
+		return km_error("%s", err.text);
 	for (unsigned group = 0; group < KM_NR_GROUPS; group++)
 		printf("%s %s\n", names[group], choice.groups & 1u << group ? "yes" : "no");
 	return KM_EXIT_OK;

@@ -36,11 +36,11 @@ int km_command_prepare(struct km_command *command, char **argv, struct km_err *e
 	pid_t pid;
 
 	if (pipe2(gate, O_CLOEXEC))
-		return km_fail(err, -errno, "Cannot start %s: %s", argv[0], strerror(errno));
+		return km_fail(err, -errno, "cannot start %s: %s", argv[0], strerror(errno));
 	if (pipe2(failure, O_CLOEXEC)) {
 		close(gate[0]);
 		close(gate[1]);
-		return km_fail(err, -errno, "Cannot start %s: %s", argv[0], strerror(errno));
+		return km_fail(err, -errno, "cannot start %s: %s", argv[0], strerror(errno));
 	}
 	pid = fork();
 	if (pid == 0) {
@@ -58,7 +58,7 @@ int km_command_prepare(struct km_command *command, char **argv, struct km_err *e
 		command->pid = 0;
 		close(gate[1]);
 		close(failure[0]);
-		return km_fail(err, -EAGAIN, "Cannot start %s: no process could be made", argv[0]);
+		return km_fail(err, -EAGAIN, "cannot start %s: no process could be made", argv[0]);
 	}
 	return 0;
 }
@@ -76,7 +76,7 @@ int km_command_go(struct km_command *command, struct km_err *err)
 	close(command->failure);
 	command->failure = -1;
 	if (got == sizeof(code))
-		return km_fail(err, -code, "Cannot run %s: %s", command->name, strerror(code));
+		return km_fail(err, -code, "cannot run %s: %s", command->name, strerror(code));
 	return 0;
 }
 
@@ -92,10 +92,10 @@ void km_command_tell(const struct km_command *command)
 	if (!command->ended)
 		return;
 	if (WIFSIGNALED(command->status))
-		km_note("%s was ended by signal %d (%s).", command->name, WTERMSIG(command->status),
+		km_note("%s was ended by signal %d (%s)", command->name, WTERMSIG(command->status),
 			strsignal(WTERMSIG(command->status)));
 	else if (WEXITSTATUS(command->status))
-		km_note("%s exited with status %d.", command->name, WEXITSTATUS(command->status));
+		km_note("%s exited with status %d", command->name, WEXITSTATUS(command->status));
 }
 
 void km_command_finish(struct km_command *command)

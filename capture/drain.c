@@ -294,7 +294,7 @@ static int take_definition(struct km_drain *drain, struct cpu_drain *cpu, const 
 	int ret = record->kind == KM_REC_DEFINE_CACHE ? define_cache(drain, &cpu->mirror, data)
 						      : define_task(drain, &cpu->mirror, data);
 
-	return ret ? km_fail(err, ret, "No memory to remember the kernel's caches and tasks") : 0;
+	return ret ? km_fail(err, ret, "no memory to remember the kernel's caches and tasks") : 0;
 }
 
 /*
@@ -403,7 +403,7 @@ int km_drain_open(struct km_recorder *recorder, struct km_trace_writer *writer,
 	int64_t bit;
 
 	if (!drain)
-		return km_fail(err, -ENOMEM, "No memory to read the rings");
+		return km_fail(err, -ENOMEM, "no memory to read the rings");
 	drain->writer = writer;
 	drain->recorder = recorder;
 	drain->rings = km_recorder_rings(recorder, &drain->nr_rings);
@@ -411,7 +411,7 @@ int km_drain_open(struct km_recorder *recorder, struct km_trace_writer *writer,
 	drain->cpus = calloc(drain->nr_rings, sizeof(*drain->cpus));
 	if (!drain->cpus || grow_tasks(drain) || km_slab_table_read(&drain->slabs)) {
 		km_drain_close(drain);
-		return km_fail(err, -ENOMEM, "No memory to read the rings");
+		return km_fail(err, -ENOMEM, "no memory to read the rings");
 	}
 	/* An enumerator since 6.8; before, a macro of this value (include/linux/slab.h, 6.1). */
 	drain->account_flag = km_btf_enumerator(km_recorder_btf(recorder), "_SLAB_ACCOUNT", &bit)

@@ -174,7 +174,7 @@ int km_probe_layout(struct bpf_program *page, struct bpf_program *kmalloc,
 		close(pagemap);
 	if (!layout->vmemmap)
 		return km_fail(err, -ENOTSUP,
-			       "Page frame numbers cannot be told on this machine "
+			       "page frame numbers cannot be told on this machine "
 			       "(/proc/self/pagemap needs CAP_SYS_ADMIN); record without the page "
 			       "group: -e slab,vmap");
 	return 0;

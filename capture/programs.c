@@ -104,14 +104,14 @@ static int choose_one(const struct btf *btf, const struct km_program *program,
 		if (program->optional)
 			return 0;
 		return km_fail(err, -ENOTSUP,
-			       "This kernel has no typed tracepoint %s; recording needs Linux 6.1 "
+			       "this kernel has no typed tracepoint %s; recording needs Linux 6.1 "
 			       "or newer with CONFIG_DEBUG_INFO_BTF",
 			       program->tracepoint);
 	}
 	if (strcmp(prototype, program->prototype) != 0)
 		return km_fail(
 			err, -ENOTSUP,
-			"The tracepoint %s of this kernel passes (%s), kmlab knows only (%s); "
+			"the tracepoint %s of this kernel passes (%s), kmlab knows only (%s); "
 			"record without its group (-e) or use a kmlab made for this kernel",
 			program->tracepoint, prototype, program->prototype);
 	choice->by_kind[program->kind] = program;
@@ -134,7 +134,7 @@ int km_programs_choose(const struct btf *btf, unsigned groups, struct km_program
 	}
 	if (!found.groups)
 		return km_fail(err, -ENOTSUP,
-			       "This kernel has no vmalloc tracepoints (Linux 6.2 and newer do); "
+			       "this kernel has no vmalloc tracepoints (Linux 6.2 and newer do); "
 			       "choose other groups with -e");
 	*choice = found;
 	return 0;

@@ -194,8 +194,7 @@ KM_INLINE void record(struct km_cpu_state *state, struct km_kind_counts *counts,
 	if (slot->tid != (__u32)task->pid || slot->comm != comm || !slot->defined)
 		define_task(slot, ring, comm);
 
-	/* Before reserving: an interrupt in between puts this one record late, not all of its own.
-	 */
+	/* Before reserving: an interrupt in between makes this one late, not all of its own. */
 	time_ns = bpf_ktime_get_ns();
 	record = bpf_ringbuf_reserve(ring, sizeof(*record), 0);
 	if (!record) {
@@ -224,6 +223,11 @@ KM_INLINE int first(unsigned int kind, const struct call *call)
 	if (!state)
 		return 0;
 	level = context_level(state);
+	/* Tokens above are stale: their second copy was skipped while this level's one ran. */
+#pragma unroll
+	for (unsigned int above = 1; above < KM_NR_LEVELS; above++)
+		if (level < above)
+			state->token[kind][above] = KM_TOKEN_NONE;
 	state->token[kind][level & (KM_NR_LEVELS - 1)] = call->ptr;
 	if (switched_on)
 		record(state, &state->counts[KM_COPY_FIRST][kind], cpu, kind, level, call);
@@ -234,20 +238,20 @@ KM_INLINE int second(unsigned int kind, const struct call *call)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct km_cpu_state *state = bpf_map_lookup_elem(&states, &cpu);
+	unsigned int level;
+	__u64 *token;
 
 	if (!state)
 		return 0;
-#pragma unroll
-	for (int level = 0; level < KM_NR_LEVELS; level++) {
-		if (state->token[kind][level] == call->ptr) {
-			state->token[kind][level] = KM_TOKEN_NONE;
-			return 0;
-		}
+	level = context_level(state);
+	token = &state->token[kind][level & (KM_NR_LEVELS - 1)];
+	if (*token == call->ptr) {
+		*token = KM_TOKEN_NONE;
+		return 0;
 	}
 	state->counts[KM_COPY_SECOND][kind].caught++;
 	if (switched_on)
-		record(state, &state->counts[KM_COPY_SECOND][kind], cpu, kind, context_level(state),
-		       call);
+		record(state, &state->counts[KM_COPY_SECOND][kind], cpu, kind, level, call);
 	return 0;
 }
 

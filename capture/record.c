@@ -32,7 +32,8 @@ struct km_recorder {
 	struct bpf_program *programs[KM_NR_COPIES][KM_NR_RECORD_KINDS];
 	struct bpf_link *links[KM_NR_COPIES][KM_NR_RECORD_KINDS];
 	struct km_percpu_offsets percpu;
-	bool knows_context, use_second;
+	bool knows_context;
+	enum km_recover recover;
 	unsigned cpus; /* possible */
 	struct km_cpu_state *states;
 	struct km_ring *rings;
@@ -51,12 +52,18 @@ static int fail_load(struct km_err *err, int code, const char *what)
 {
 	if (code == -EPERM)
 		return km_fail(err, -EPERM,
-			       "Recording the kernel needs root, or the capabilities CAP_BPF, "
+			       "recording the kernel needs root, or the capabilities CAP_BPF, "
 			       "CAP_PERFMON and CAP_SYS_ADMIN; run it with sudo");
 	if (code == -ENOMEM)
-		return km_fail(err, code, "No memory for the rings; choose a smaller --ring-size");
-	return km_fail(err, code, "The kernel refused %s: %s; -v shows its reasons", what,
+		return km_fail(err, code, "no memory for the rings; choose a smaller --ring-size");
+	return km_fail(err, code, "the kernel refused %s: %s; -v shows its reasons", what,
 		       strerror(-code));
+}
+
+static bool recovers(const struct km_recorder *recorder, unsigned kind)
+{
+	return recorder->recover == KM_RECOVER_ALL ||
+	       (recorder->recover == KM_RECOVER_FREES && !km_event_is_alloc(kind));
 }
 
 /* kmalloc()'s probe is only safe to load where its prototype was recognized. */
@@ -70,7 +77,7 @@ static void select_programs(struct km_recorder *recorder)
 	for (unsigned kind = 0; kind < KM_NR_RECORD_KINDS; kind++) {
 		program = recorder->choice.by_kind[kind];
 		for (unsigned copy = 0; program && copy < KM_NR_COPIES; copy++) {
-			if (copy == KM_COPY_SECOND && !recorder->use_second)
+			if (copy == KM_COPY_SECOND && !recovers(recorder, kind))
 				continue;
 			each = bpf_object__find_program_by_name(skel->obj, program->names[copy]);
 			recorder->programs[copy][kind] = each;
@@ -157,7 +164,7 @@ static int map_rings(struct km_recorder *recorder, struct km_err *err)
 	int ret = 0;
 
 	if (!online)
-		return km_fail(err, -errno, "Cannot read /sys/devices/system/cpu/online: %s",
+		return km_fail(err, -errno, "cannot read /sys/devices/system/cpu/online: %s",
 			       strerror(errno));
 	if (!fgets(line, sizeof(line), online))
 		line[0] = '\0';
@@ -213,7 +220,7 @@ static int measure_contexts(struct km_recorder *recorder, struct km_err *err)
 		km_probe_cpu(recorder->skel->progs.probe_cpu, cpu);
 		if (!recorder->states[cpu].preempt_count)
 			return km_fail(err, -ENOTSUP,
-				       "The preemption count of CPU %u could not be found; this "
+				       "the preemption count of CPU %u could not be found; this "
 				       "kernel's per-CPU area is not as its BTF says",
 				       cpu);
 	}
@@ -246,21 +253,21 @@ static int prepare(struct km_recorder *recorder, const struct km_recorder_option
 	if (!recorder->btf)
 		return km_fail(
 			err, -ENOTSUP,
-			"This kernel does not describe its types (/sys/kernel/btf/vmlinux is "
+			"this kernel does not describe its types (/sys/kernel/btf/vmlinux is "
 			"missing); recording needs one built with CONFIG_DEBUG_INFO_BTF");
 	ret = km_programs_choose(recorder->btf, options->groups, &recorder->choice, err);
 	if (ret)
 		return ret;
 	if (cpus < 1 || online < 1)
-		return km_fail(err, -EINVAL, "Cannot tell how many CPUs this machine has");
+		return km_fail(err, -EINVAL, "cannot tell how many CPUs this machine has");
 	recorder->cpus = (unsigned)cpus;
 	recorder->ring_bytes = ring_bytes_per_cpu(options->ring_bytes, (unsigned)online);
 	recorder->knows_context = !km_probe_offsets(recorder->btf, &recorder->percpu);
-	recorder->use_second = !options->no_second && recorder->knows_context;
+	recorder->recover = recorder->knows_context ? options->recover : KM_RECOVER_NONE;
 	recorder->rings = calloc(recorder->cpus, sizeof(*recorder->rings));
 	recorder->skel = record_bpf__open();
 	if (!recorder->rings || !recorder->skel)
-		return km_fail(err, -ENOMEM, "No memory to load the recording programs");
+		return km_fail(err, -ENOMEM, "no memory to load the recording programs");
 	return 0;
 }
 
@@ -271,7 +278,7 @@ int km_recorder_open(const struct km_recorder_options *options, struct km_record
 	int ret;
 
 	if (!recorder)
-		return km_fail(err, -ENOMEM, "No memory to load the recording programs");
+		return km_fail(err, -ENOMEM, "no memory to load the recording programs");
 	ret = prepare(recorder, options, err);
 	if (ret)
 		goto fail;
@@ -438,11 +445,6 @@ const struct btf *km_recorder_btf(const struct km_recorder *recorder)
 unsigned km_recorder_groups(const struct km_recorder *recorder)
 {
 	return recorder->choice.groups;
-}
-
-bool km_recorder_recovers(const struct km_recorder *recorder)
-{
-	return recorder->use_second;
 }
 
 unsigned km_recorder_possible_cpus(const struct km_recorder *recorder)

@@ -84,7 +84,7 @@ int km_snapshot_machine(struct km_trace_writer *writer, const char *phase, uint6
 	int ret = km_slab_table_read(&table);
 
 	if (ret)
-		return km_fail(err, ret, "No memory to read /sys/kernel/slab");
+		return km_fail(err, ret, "no memory to read /sys/kernel/slab");
 	ret = store_text(writer, phase, time_ns, "sysfs slab", km_slab_table_text(table), err);
 	km_slab_table_free(table);
 	for (size_t i = 0; !ret && i < sizeof(files) / sizeof(files[0]); i++)

@@ -137,7 +137,7 @@ int km_symbols_resolve(struct km_trace_writer *writer, uint32_t *sites, uint32_t
 
 	*unresolved = 0;
 	if (ret == -ENOMEM) {
-		km_fail(err, ret, "No memory for the kernel's symbols");
+		km_fail(err, ret, "no memory for the kernel's symbols");
 		goto done;
 	}
 	ret = 0;
@@ -148,7 +148,7 @@ int km_symbols_resolve(struct km_trace_writer *writer, uint32_t *sites, uint32_t
 		*unresolved += !site.symbol[0];
 		ret = km_trace_define_site(writer, &site);
 		if (ret)
-			km_fail(err, ret, "Cannot store the kernel's symbols: %s", strerror(-ret));
+			km_fail(err, ret, "cannot store the kernel's symbols: %s", strerror(-ret));
 	}
 done:
 	free(symbols.list);
