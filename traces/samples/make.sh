@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 kmlab=${KMLAB:-build/kmlab}
 out=traces/samples
-messages=${kmlab}-workload
+PATH=$(cd "$(dirname "$kmlab")" && pwd):$PATH
 
 # record NAME KEPT-COMMS COMMAND…
 record() {
@@ -34,10 +34,10 @@ if want walk; then
 	record walk "'find', 'sh', 'wc'" sh -c 'find /usr/include -type f -size +1k | wc -l'
 fi
 if want messages; then
-	record messages "'kmlab-workload'" "$messages" --seconds 1 --only sockets
+	record messages "'kmlab-workload'" kmlab-workload --seconds 1 --only sockets
 fi
 if want compile; then
-	record compile "'gcc', 'cc1', 'as', 'collect2'" \
-		gcc -std=gnu11 -D_GNU_SOURCE -Iengine/include -I. -O2 -c engine/kmalloc.c -o /dev/null
+	record compile "'gcc', 'cc1', 'as', 'collect2', 'sh'" sh -c \
+		'for file in engine/slub_*.c; do gcc -Iengine/include -O1 -c $file -o /dev/null; done'
 fi
 ls -l "$out"/*.kmt
