@@ -18,7 +18,7 @@ finish() {
 
 echo "1. recording this kernel while the workload runs: processes, files, sockets, pipes, memory"
 rm -f "$trace" "$runs"
-"$kmlab" capture -o "$trace" -- "${kmlab}-workload" --seconds 4
+"$kmlab" capture -o "$trace" -- "${kmlab}-workload" --seconds 6 --scale 3
 status=$?
 [ "$status" -eq 130 ] && exit 130
 if [ "$status" -ne 0 ] || [ ! -s "$trace" ]; then
