@@ -139,3 +139,59 @@ int km_slub_free_seeded(void *self, unsigned cpu, uint64_t slab_base)
 	km_slub_free_object(slub, cpu, slab, index);
 	return 0;
 }
+
+static unsigned chain_length(const struct km_slab *slab, unsigned head)
+{
+	unsigned length = 0;
+
+	for (; head != KM_OBJECT_END; head = slab->chain[head])
+		length++;
+	return length;
+}
+
+/* The chain grows or shrinks at its head until it is `wanted` long. */
+static void set_length(struct km_slab *slab, uint16_t *head, unsigned length, unsigned wanted)
+{
+	for (; length > wanted; length--) {
+		unsigned index = *head;
+
+		*head = slab->chain[index];
+		slab->chain[index] = KM_OBJECT_SEEDED;
+		slab->seeded++;
+	}
+	for (unsigned index = 0; length < wanted; index++) {
+		if (slab->chain[index] != KM_OBJECT_SEEDED)
+			continue;
+		slab->chain[index] = *head;
+		*head = (uint16_t)index;
+		slab->seeded--;
+		length++;
+	}
+}
+
+int km_slub_seed_count(void *self, uint64_t slab_base, unsigned free)
+{
+	struct km_slub *slub = self;
+	struct km_slab *slab = km_slub_slab_of(slub, slab_base);
+	unsigned other = 0, length;
+	uint16_t *head;
+
+	if (!slab || slab->base != slab_base)
+		return -EFAULT;
+	head = &slab->freelist;
+	if (slab->place == KM_PLACE_CPU) { /* what others freed stays apart */
+		other = chain_length(slab, slab->freelist);
+		head = &slab->cache->cpu[slab->cpu].freelist;
+	}
+	length = chain_length(slab, *head);
+	if (free < other || free > other + length + slab->seeded ||
+	    (slab->place == KM_PLACE_FULL && free) ||
+	    ((slab->place == KM_PLACE_CPU_PARTIAL || slab->place == KM_PLACE_NODE) && !free))
+		return -EINVAL;
+	slab->cache->live += length + other;
+	slab->cache->live -= free;
+	set_length(slab, head, length, free - other);
+	if (slab->place != KM_PLACE_CPU)
+		slab->inuse = (uint16_t)(slab->objects - free);
+	return 0;
+}

@@ -88,6 +88,8 @@ static void print_json(const struct km_fidelity *fidelity, const struct km_start
 	emit_score(&json, "bytes_alloc", &fidelity->bytes_alloc);
 	emit_score(&json, "geometry", &fidelity->geometry);
 	emit_score(&json, "slab_choice", &fidelity->slab_choice);
+	emit_score(&json, "switches", &fidelity->switches);
+	emit_score(&json, "slab_choice_sheaves", &fidelity->slab_choice_sheaves);
 	km_json_array(&json, "caches");
 	for (size_t i = 0; i < fidelity->nr_caches; i++) {
 		const struct km_cache_fidelity *row = &fidelity->caches[i];
@@ -95,6 +97,10 @@ static void print_json(const struct km_fidelity *fidelity, const struct km_start
 		km_json_object(&json, NULL);
 		km_json_str(&json, "name", row->name);
 		emit_score(&json, "slab_choice", &row->slab_choice);
+		emit_score(&json, "switches", &row->switches);
+		km_json_u64(&json, "unseen", row->unseen);
+		km_json_u64(&json, "reordered", row->reordered);
+		km_json_bool(&json, "sheaves", row->sheaves);
 		emit_pair(&json, "slabs", row->slabs_model, row->slabs_kernel);
 		emit_pair(&json, "partial", row->partial_model, row->partial_kernel);
 		emit_pair(&json, "cpu_slabs", row->cpu_slabs_model, row->cpu_slabs_kernel);
@@ -113,35 +119,52 @@ static void cell_pair(struct km_table *table, int64_t model, int64_t kernel)
 		km_table_cellf(table, "%lld / %lld", (long long)model, (long long)kernel);
 }
 
+static void cell_count(struct km_table *table, uint64_t count, bool known)
+{
+	if (known)
+		km_table_cellf(table, "%llu", (unsigned long long)count);
+	else
+		km_table_cell(table, "-");
+}
+
+/* A line of the table; row NULL: a total. */
+static void print_row(struct km_table *table, const char *name, const struct km_score *score,
+		      const struct km_score *switches, const struct km_cache_fidelity *row)
+{
+	char text[16];
+
+	km_table_cell(table, name);
+	cell_count(table, score->checked, true);
+	cell_count(table, score->matched, true);
+	km_table_cell(table, km_score_text(score, text));
+	cell_count(table, switches ? switches->checked : 0, switches && switches->checked);
+	km_table_cell(table, switches ? km_score_text(switches, text) : "-");
+	cell_count(table, row ? row->unseen : 0, row);
+	cell_count(table, row ? row->reordered : 0, row);
+	cell_pair(table, row ? row->slabs_model : -1, row ? row->slabs_kernel : -1);
+	cell_pair(table, row ? row->partial_model : -1, row ? row->partial_kernel : -1);
+	cell_pair(table, row ? row->cpu_slabs_model : -1, row ? row->cpu_slabs_kernel : -1);
+	km_table_cell(table, row && row->sheaves ? "sheaves: not in the totals" : "");
+}
+
 static void print_rows(const struct km_fidelity *fidelity, enum km_format format)
 {
-	static const char *const titles[] = {
-		"what",     "checked>",  "matched>", "score>", "slabs model/kernel>",
-		"partial>", "cpu_slabs>"};
-	struct km_table *table = km_table_new(7, titles);
-	const struct {
-		const char *name;
-		const struct km_score *score;
-	} totals[] = {
-		{"bytes_alloc", &fidelity->bytes_alloc},
-		{"geometry", &fidelity->geometry},
-		{"slab_choice", &fidelity->slab_choice},
-	};
-	char text[16];
+	static const char *const titles[] = {"what",     "checked>",   "matched>",
+					     "score>",   "switches>",  "right>",
+					     "unseen>",  "reordered>", "slabs model/kernel>",
+					     "partial>", "cpu_slabs>", "note"};
+	struct km_table *table = km_table_new(sizeof(titles) / sizeof(titles[0]), titles);
 
 	if (!table)
 		return;
-	for (size_t i = 0; i < 3 + fidelity->nr_caches; i++) {
-		const struct km_cache_fidelity *row = i < 3 ? NULL : &fidelity->caches[i - 3];
-		const struct km_score *score = row ? &row->slab_choice : totals[i].score;
+	print_row(table, "bytes_alloc", &fidelity->bytes_alloc, NULL, NULL);
+	print_row(table, "geometry", &fidelity->geometry, NULL, NULL);
+	print_row(table, "slab_choice", &fidelity->slab_choice, &fidelity->switches, NULL);
+	print_row(table, "slab_choice, sheaf caches", &fidelity->slab_choice_sheaves, NULL, NULL);
+	for (size_t i = 0; i < fidelity->nr_caches; i++) {
+		const struct km_cache_fidelity *row = &fidelity->caches[i];
 
-		km_table_cell(table, row ? row->name : totals[i].name);
-		km_table_cellf(table, "%llu", (unsigned long long)score->checked);
-		km_table_cellf(table, "%llu", (unsigned long long)score->matched);
-		km_table_cell(table, km_score_text(score, text));
-		cell_pair(table, row ? row->slabs_model : -1, row ? row->slabs_kernel : -1);
-		cell_pair(table, row ? row->partial_model : -1, row ? row->partial_kernel : -1);
-		cell_pair(table, row ? row->cpu_slabs_model : -1, row ? row->cpu_slabs_kernel : -1);
+		print_row(table, row->name, &row->slab_choice, &row->switches, row);
 	}
 	km_table_print(table, stdout, format);
 	km_table_free(table);

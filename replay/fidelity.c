@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "replay/slab_choice.h"
+#include "replay/sysfs_slab.h"
 
 /* ---- bytes_alloc: the size class of every kmalloc ---- */
 
@@ -32,58 +33,34 @@ static int score_bytes_alloc(struct km_trace *trace, struct km_score *score, str
 	return code;
 }
 
-/* ---- the "sysfs slab" snapshot: one cache per line, attribute=value ---- */
-
-/* Number after " key=" in a line (not NUL-terminated); -1: absent. */
-static int64_t attribute(const char *line, size_t length, const char *key)
-{
-	size_t key_length = strlen(key);
-
-	for (size_t i = 0; i + key_length + 2 < length; i++)
-		if (line[i] == ' ' && strncmp(line + i + 1, key, key_length) == 0 &&
-		    line[i + 1 + key_length] == '=')
-			return strtoll(line + i + key_length + 2, NULL, 10);
-	return -1;
-}
-
-static const char *line_of_cache(const char *text, const char *name, size_t *length)
-{
-	size_t name_length = strlen(name);
-
-	for (; text && *text; text += *length + (text[*length] == '\n')) {
-		*length = strcspn(text, "\n");
-		if (*length > name_length + 6 && strncmp(text, "name=", 5) == 0 &&
-		    strncmp(text + 5, name, name_length) == 0 && text[5 + name_length] == ' ')
-			return text;
-	}
-	return NULL;
-}
+/* ---- geometry of every cache in sysfs ---- */
 
 static bool geometry_matches(const struct km_start *start, const char *line, size_t length)
 {
 	struct km_cache_geometry geometry;
 	struct km_cache_spec spec = {
-		.object_size = (uint32_t)attribute(line, length, "object_size"),
-		.align = (uint32_t)attribute(line, length, "align"),
+		.object_size = (uint32_t)km_sysfs_slab_number(line, length, "object_size"),
+		.align = (uint32_t)km_sysfs_slab_number(line, length, "align"),
 	};
 
-	if (attribute(line, length, "destroy_by_rcu") > 0)
+	if (km_sysfs_slab_number(line, length, "destroy_by_rcu") > 0)
 		spec.flags |= KM_SLAB_TYPESAFE_BY_RCU;
 	if (memmem(line, length, " ctor=", 6))
 		spec.flags |= KM_SLAB_CTOR;
 	if (km_cache_geometry(start->profile, start->cpus, &spec, &geometry))
 		return false;
-	return geometry.size == attribute(line, length, "slab_size") &&
-	       geometry.order == attribute(line, length, "order") &&
-	       geometry.objects == attribute(line, length, "objs_per_slab") &&
-	       geometry.min_partial == attribute(line, length, "min_partial") &&
-	       geometry.cpu_partial == attribute(line, length, "cpu_partial");
+	return geometry.size == km_sysfs_slab_number(line, length, "slab_size") &&
+	       geometry.order == km_sysfs_slab_number(line, length, "order") &&
+	       geometry.objects == km_sysfs_slab_number(line, length, "objs_per_slab") &&
+	       geometry.min_partial == km_sysfs_slab_number(line, length, "min_partial") &&
+	       geometry.cpu_partial == km_sysfs_slab_number(line, length, "cpu_partial");
 }
 
 static bool is_debugged(const char *line, size_t length)
 {
-	return attribute(line, length, "red_zone") > 0 || attribute(line, length, "poison") > 0 ||
-	       attribute(line, length, "store_user") > 0;
+	return km_sysfs_slab_number(line, length, "red_zone") > 0 ||
+	       km_sysfs_slab_number(line, length, "poison") > 0 ||
+	       km_sysfs_slab_number(line, length, "store_user") > 0;
 }
 
 static void score_geometry(const char *text, const struct km_start *start, struct km_score *score)
@@ -93,7 +70,8 @@ static void score_geometry(const char *text, const struct km_start *start, struc
 	for (; text && *text; text += length + (text[length] == '\n')) {
 		length = strcspn(text, "\n");
 		/* Slab debugging changes the layout in ways sysfs does not show in full. */
-		if (attribute(text, length, "slab_size") <= 0 || is_debugged(text, length))
+		if (km_sysfs_slab_number(text, length, "slab_size") <= 0 ||
+		    is_debugged(text, length))
 			continue;
 		score->checked++;
 		score->matched += geometry_matches(start, text, length);
@@ -106,20 +84,12 @@ struct end_counts {
 	const char *at_start, *at_end; /* snapshot texts, NULL if not recorded */
 };
 
-static int64_t count_at(const char *text, const char *cache, const char *key)
-{
-	size_t length;
-	const char *line = line_of_cache(text, cache, &length);
-
-	return line ? attribute(line, length, key) : -1;
-}
-
 static void join(const struct end_counts *texts, const char *cache, const char *key, int64_t *model,
 		 int64_t *kernel)
 {
-	int64_t start = count_at(texts->at_start, cache, key);
+	int64_t start = km_sysfs_slab_count(texts->at_start, cache, key);
 
-	*kernel = count_at(texts->at_end, cache, key);
+	*kernel = km_sysfs_slab_count(texts->at_end, cache, key);
 	*model = start < 0 ? -1 : start + *model;
 }
 
@@ -132,7 +102,7 @@ static void join_counts(struct km_trace *trace, struct km_fidelity *fidelity)
 	fidelity->pages_model = fidelity->pages_kernel = texts.at_start && texts.at_end ? 0 : -1;
 	for (size_t i = 0; i < fidelity->nr_caches; i++) {
 		struct km_cache_fidelity *row = &fidelity->caches[i];
-		int64_t order = count_at(texts.at_start, row->name, "order");
+		int64_t order = km_sysfs_slab_count(texts.at_start, row->name, "order");
 
 		join(&texts, row->name, "slabs", &row->slabs_model, &row->slabs_kernel);
 		join(&texts, row->name, "partial", &row->partial_model, &row->partial_kernel);

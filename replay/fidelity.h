@@ -4,10 +4,23 @@
  * kmalloc event; geometry of every cache in sysfs; the slab every object was put in.
  *
  * Slab choice: the SLUB model runs with the trace's own profile from a start state learned from
- * the trace itself (slabs older than the trace, their free objects and place). Kernel slabs and
- * model slabs are paired when first used together; an allocation matches when its kernel slab and
- * its model slab are each other's partner, or both are unpaired. A pair ends when either slab
- * holds no live object, so one divergence keeps counting for as long as it is visible.
+ * sysfs and from the trace itself (slab_start.c). Two numbers, neither replaces the other:
+ *
+ * slab_choice, the strict one. The model runs on its own. Kernel slabs and model slabs are paired
+ * when first used together; an allocation matches when its kernel slab and its model slab are each
+ * other's partner. A pair ends when either slab holds no live object, so one divergence keeps
+ * counting for as long as it is visible, and usually brings on others.
+ *
+ * switches, the stepwise one (slab_follow.c). After a wrong choice the model is made to do what the
+ * kernel did; each point where the kernel or the model moves a CPU to another slab is one choice.
+ * It says how often the rules err at most (what surrounds a wrong choice is put right only as far
+ * as it shows), where the strict number says how long a replay stays exact.
+ *
+ * In both, the order of two CPUs' calls that were recorded within 3 us of each other is not known;
+ * where it decides, it is taken from what the kernel did and counted (`reordered`).
+ *
+ * Caches with sheaves are in neither total: which objects lie in sheaves at the start, and what
+ * prefilling and kfree_rcu() move through them, is not traced. Their strict score stands apart.
  */
 #ifndef REPLAY_FIDELITY_H
 #define REPLAY_FIDELITY_H
@@ -21,7 +34,15 @@ struct km_score {
 
 struct km_cache_fidelity {
 	char name[64];
-	struct km_score slab_choice;
+	struct km_score slab_choice, switches;
+	/*
+	 * Frees that were not traced (the address was handed out again) and objects whose
+	 * allocation was not traced, as far as the trace proves them: the model lacks these calls.
+	 */
+	uint64_t unseen;
+	/* Calls of two CPUs, recorded almost together, taken in the other order (slab_races.c). */
+	uint64_t reordered;
+	bool sheaves;
 	/* Counts at the end; -1 = sysfs was not recorded. The model's are start + its own change.
 	 */
 	int64_t slabs_model, slabs_kernel;
@@ -30,7 +51,7 @@ struct km_cache_fidelity {
 };
 
 struct km_fidelity {
-	struct km_score bytes_alloc, geometry, slab_choice;
+	struct km_score bytes_alloc, geometry, slab_choice, switches, slab_choice_sheaves;
 	struct km_cache_fidelity *caches; /* by slab_choice.checked, most first */
 	size_t nr_caches;
 	int64_t pages_model, pages_kernel; /* of the slabs of all caches above; -1 unknown */

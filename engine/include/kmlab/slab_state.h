@@ -36,7 +36,33 @@ struct km_slab_seed {
 int km_slub_seed(void *self, void *cache, const struct km_slab_seed *seed,
 		 uint64_t *slab_addrs_out);
 
+/*
+ * Make exactly `free` objects of a seeded slab free, as if it had been seeded so; what was handed
+ * out since stays handed out. -EFAULT: no seeded slab begins there; -EINVAL: its place or its
+ * handed-out objects do not allow that count, and nothing has changed.
+ */
+int km_slub_seed_count(void *self, uint64_t slab_base, unsigned free);
+
 /* One object of a seeded slab that was in use at the start is freed. -EFAULT if none is left. */
 int km_slub_free_seeded(void *self, unsigned cpu, uint64_t slab_base);
+
+/*
+ * Following a live kernel (CPU slab front only, caches without sheaves). The slab the next
+ * allocation on this CPU would come from: its base address, 0 = a new one.
+ */
+uint64_t km_slub_next_slab(void *self, void *cache, unsigned cpu);
+
+/*
+ * Bring it about that the next allocation on this CPU comes from the slab at `slab_base` (0: a new
+ * one). What the search would have found before it goes to the partial chain of CPU `other`. Free
+ * objects of the slab the CPU leaves were freed to it afterwards by `other` (freed_late), or else
+ * have come into use unseen. 0; -EINVAL: no such slab in this cache, it has no free object, or
+ * other == cpu.
+ */
+int km_slub_switch_slab(void *self, void *cache, unsigned cpu, uint64_t slab_base, unsigned other,
+			bool freed_late);
+
+/* The kernel gave this slab back: so does the model. -EINVAL: no such slab, or objects are live. */
+int km_slub_drop_slab(void *self, unsigned cpu, uint64_t slab_base);
 
 #endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of the slab choice measurement share: the kernel's slabs as the trace shows them
+ * (kernel_slabs.c), the state the model starts from (slab_start.c), the comparison
+ * (slab_choice.c).
+ */
+#ifndef REPLAY_CHOICE_H
+#define REPLAY_CHOICE_H
+
+#include "replay/fidelity.h"
+#include "traces/repair.h"
+
+#define KM_NO_INDEX UINT32_MAX
+#define KM_NR_KMALLOC (KM_NR_KMALLOC_TYPES * KM_KMALLOC_CLASSES)
+/* model_pair[] of a model slab that stands for a kernel slab not yet known. */
+#define KM_ANONYMOUS UINT32_MAX
+
+/* What the trace tells of a slab at the start, beyond counting. */
+enum km_slab_was { KM_WAS_UNKNOWN, KM_WAS_FULL, KM_WAS_PARTIAL };
+
+enum km_call_kind { KM_CALL_ALLOC, KM_CALL_FREE, KM_CALL_FREE_OLD };
+
+/* An event, and the kernel slab it is about. */
+struct km_slab_call {
+	enum km_call_kind kind;
+	uint32_t slab;
+	uint32_t slot; /* not for FREE_OLD: an object that was in use at the start */
+	struct km_event event;
+	uint64_t addr; /* FREE: the model's object, 0 = none */
+};
+
+#define KM_RACE_CALLS 8
+
+/* Calls that wait: slab_races.c. The first is the free that began it, all are of its CPU. */
+struct km_race {
+	uint32_t nr;
+	struct km_slab_call calls[KM_RACE_CALLS];
+};
+
+/* A cache of the comparison: kmalloc classes first, then the trace's dictionary. */
+struct km_choice_cache {
+	const char *name;
+	void *handle;
+	uint32_t kernel_order, model_order, objects, sheaf_capacity;
+	struct km_score score, switches;
+	uint64_t unseen;    /* allocations and frees that were not traced, as far as proven */
+	uint64_t reordered; /* strict: how often slab_races.c turned an order around */
+	uint32_t old, partial_old; /* slabs older than the trace; of these, not full at the start */
+	uint32_t first_old;        /* list of the old ones in order of first use; KM_NO_INDEX */
+	uint32_t last_old;
+	uint32_t first_slab[KM_MAX_CPUS]; /* index + 1 of the CPU's first kernel slab */
+	struct km_cache_info at_start;
+	uint64_t *anonymous; /* addresses of the anonymous slabs it was seeded with */
+	uint32_t nr_anonymous;
+	struct km_race race;
+	uint32_t last_slab[KM_MAX_CPUS]; /* index + 1 of the CPU's kernel slab */
+	/* learning: index + 1 of a slab that the CPU freed to last, the first thing seen of it */
+	uint32_t last_freed[KM_MAX_CPUS];
+	size_t row; /* of the results, + 1; 0: none */
+	bool used, followed;
+};
+
+/* A slab of the traced kernel, for as long as its pages were one slab. */
+struct km_kernel_slab {
+	uint64_t base;     /* first pfn, direct map normalised */
+	uint64_t birth_ns; /* its page_alloc event + 1; 0: older than the trace */
+	uint32_t older;    /* another slab at this pfn, earlier in time; KM_NO_INDEX */
+	uint32_t next_old; /* list of its cache */
+	uint32_t cache;
+	int32_t net;   /* objects allocated minus freed since the start */
+	int32_t most;  /* maximum of net until it was used up: how many were free at the start */
+	uint32_t live; /* objects, as far as known */
+	uint64_t pair; /* first model pfn; 0: none */
+	bool listed;   /* in its cache's list */
+	uint8_t was;   /* enum km_slab_was */
+	bool touched;  /* anything was seen of it */
+	bool exhausted, full; /* was it used up once; was it full at the start */
+	bool bound;           /* older than the trace, and its model slab is known */
+	uint16_t user;        /* the CPU of its last allocation */
+	bool lost;            /* following: the model gave its slab back, the kernel did not */
+	uint16_t freed_by;    /* following: the CPU and time of its last free */
+	uint64_t freed_ns;
+};
+
+enum km_walk { KM_WALK_FIND, KM_WALK_LEARN, KM_WALK_COMPARE, KM_WALK_FOLLOW };
+
+struct km_choice {
+	struct km_trace *trace;
+	const struct km_start *start;
+	struct km_repair *repair; /* of the current walk */
+	enum km_walk walk;
+	uint64_t direct_map_base, max_pfn;
+	uint64_t delay_ns; /* event_order.h */
+
+	struct km_choice_cache *caches;
+	uint32_t nr_caches;
+
+	struct km_kernel_slab *slabs;
+	uint32_t nr_slabs;
+	size_t slab_capacity;
+	uint32_t *slab_at; /* per pfn: index + 1 of the latest slab there */
+
+	uint64_t seed;
+	struct km_env env;
+	struct km_machine *machine;
+	uint32_t *model_pair; /* per first pfn of a model slab: index + 1 of the kernel slab */
+	uint32_t *model_live; /* per first pfn of a model slab: objects */
+	uint64_t *slot_addr;  /* the model's address, by slot */
+	uint32_t *slot_slab;  /* the kernel slab, by slot */
+	uint32_t nr_slots;
+};
+
+/* ---- kernel_slabs.c ---- */
+
+/* Pfn of an address in the recorded direct map; UINT64_MAX outside it. */
+uint64_t km_choice_pfn(const struct km_choice *choice, uint64_t addr);
+/* The slab an address lies in now; KM_NO_INDEX: none known. */
+uint32_t km_choice_slab_at(const struct km_choice *choice, uint64_t addr);
+/* Note the slab of this cache around an address; KM_NO_INDEX without memory. */
+uint32_t km_choice_add_slab(struct km_choice *choice, uint64_t addr, uint32_t cache);
+
+/* ---- slab_start.c ---- */
+
+/* While learning: an allocation or a free in a slab. */
+void km_start_note_alloc(struct km_choice *choice, uint32_t index, uint16_t cpu);
+void km_start_note_free(struct km_choice *choice, uint32_t index, uint16_t cpu);
+/* Put what was learned into the model. 0 or -errno. */
+int km_start_seed_slabs(struct km_choice *choice);
+/*
+ * The kernel's slab and the model's were allocated from together for the first time (the model's
+ * object is already taken). True if the model's stood for an unknown slab, and now is this one.
+ */
+bool km_start_bind(struct km_choice *choice, uint32_t index, uint64_t model_pfn);
+
+/* ---- slab_walk.c ---- */
+
+/* One pass over the trace. 0 or -errno. */
+int km_choice_walk(struct km_choice *choice, enum km_walk walk, struct km_err *err);
+
+/* ---- slab_races.c ---- */
+
+/* The next call by recorded order: made now, or when it is known what came first. */
+void km_races_call(struct km_choice *choice, const struct km_slab_call *call);
+/* Make all calls that still wait. */
+void km_races_settle(struct km_choice *choice);
+
+/* ---- slab_compare.c: the model on its own ---- */
+
+void km_choice_unpair(struct km_choice *choice, struct km_kernel_slab *slab);
+void km_compare_call(struct km_choice *choice, const struct km_slab_call *call);
+
+/* ---- slab_follow.c: the model put right after each wrong choice ---- */
+
+void km_follow_call(struct km_choice *choice, const struct km_slab_call *call);
+/* Before repair sees the event. */
+void km_follow_page_free(struct km_choice *choice, const struct km_event *event);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The strict comparison: the model runs on its own, fed with the calls only, and an allocation
+ * matches when it lies with the same others as in the kernel (fidelity.h).
+ */
+#include <kmlab/slab_state.h>
+
+#include "replay/choice.h"
+
+void km_choice_unpair(struct km_choice *choice, struct km_kernel_slab *slab)
+{
+	if (slab->pair)
+		choice->model_pair[slab->pair] = 0;
+	slab->pair = 0;
+}
+
+static void compare_alloc(struct km_choice *choice, const struct km_event *event, uint32_t index,
+			  uint32_t slot)
+{
+	struct km_kernel_slab *slab = &choice->slabs[index];
+	struct km_choice_cache *cache = &choice->caches[slab->cache];
+	uint64_t addr = km_cache_alloc(choice->machine, cache->handle, event->cpu, event->gfp,
+				       event->node),
+		 model;
+
+	choice->slot_addr[slot] = addr;
+	cache->score.checked++;
+	slab->live++;
+	if (!addr)
+		return;
+	model = km_addr_to_pfn(addr).value & ~((1ull << cache->model_order) - 1);
+	if (!km_start_bind(choice, index, model)) {
+		choice->model_live[model]++;
+		if (!slab->pair && !choice->model_pair[model] && (slab->birth_ns || slab->bound)) {
+			slab->pair = model;
+			choice->model_pair[model] = index + 1;
+		}
+	}
+	cache->score.matched += slab->pair == model && choice->model_pair[model] == index + 1;
+}
+
+static void release_model(struct km_choice *choice, uint64_t addr, uint32_t order)
+{
+	uint64_t model = km_addr_to_pfn(addr).value & ~((1ull << order) - 1);
+
+	if (--choice->model_live[model] == 0 && choice->model_pair[model] &&
+	    choice->model_pair[model] != KM_ANONYMOUS)
+		km_choice_unpair(choice, &choice->slabs[choice->model_pair[model] - 1]);
+}
+
+static void compare_free(struct km_choice *choice, uint32_t index, uint64_t addr, uint16_t cpu)
+{
+	struct km_kernel_slab *slab = &choice->slabs[index];
+
+	if (--slab->live == 0)
+		km_choice_unpair(choice, slab);
+	if (!addr)
+		return;
+	release_model(choice, addr, choice->caches[slab->cache].model_order);
+	km_kfree(choice->machine, cpu, addr);
+}
+
+/* An object that was in use at the start is freed. */
+static void compare_free_old(struct km_choice *choice, uint32_t index, uint16_t cpu)
+{
+	struct km_kernel_slab *slab = &choice->slabs[index];
+	uint64_t model = slab->pair, addr = km_pfn_to_addr((km_pfn){model});
+
+	if (!slab->live)
+		return;
+	slab->live--;
+	if (!slab->bound || !model)
+		return;
+	if (!slab->live)
+		km_choice_unpair(choice, slab);
+	if (km_slub_free_seeded(choice->machine->slab, cpu, addr))
+		return;
+	release_model(choice, addr, choice->caches[slab->cache].model_order);
+}
+
+void km_compare_call(struct km_choice *choice, const struct km_slab_call *call)
+{
+	if (call->kind == KM_CALL_ALLOC)
+		compare_alloc(choice, &call->event, call->slab, call->slot);
+	else if (call->kind == KM_CALL_FREE)
+		compare_free(choice, call->slab, call->addr, call->event.cpu);
+	else
+		compare_free_old(choice, call->slab, call->event.cpu);
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Slab choices of small traces whose right answer is worked out by hand: a cache of 1 KiB objects,
+ * four to a slab, on two CPUs, by the rules of Linux 6.12
+ * unless said otherwise.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/tests/tap.h"
+#include "replay/event_order.h"
+#include "replay/fidelity.h"
+#include "replay/sysfs_slab.h"
+
+#define PATH_SIZE 64
+/* First pfn of a slab of the traced kernel. */
+#define SLAB(n) (0x4000u + (n))
+
+struct maker {
+	struct km_trace_writer *writer;
+	struct km_event events[2][128];
+	size_t nr[2];
+	uint64_t now_ns;
+	uint16_t cache;
+	char path[PATH_SIZE];
+};
+
+static const char sysfs_format[] = "name=widget directory=widget object_size=1024 slab_size=1024 "
+				   "align=8 order=0 objs_per_slab=4 min_partial=5 cpu_partial=24 "
+				   "slabs=%u partial=%u cpu_slabs=0 slabs_cpu_partial=0(0)\n";
+
+static void must(int code, const struct km_err *err)
+{
+	if (code) {
+		printf("Bail out! %s\n", err->text);
+		exit(2);
+	}
+}
+
+/* A trace that starts with `partial` of `slabs` slabs on the node list. */
+static void make_on(struct maker *maker, const char *profile, unsigned slabs, unsigned partial)
+{
+	struct km_trace_cache cache = {.name = "widget",
+				       .object_size = 1024,
+				       .size = 1024,
+				       .objects_per_slab = 4,
+				       .min_partial = 5,
+				       .cpu_partial = 24,
+				       .has_geometry = 1};
+	struct km_err err = {""};
+	char text[512];
+	int fd;
+
+	memset(maker, 0, sizeof(*maker));
+	snprintf(maker->path, sizeof(maker->path), "/tmp/kmlab-choice-XXXXXX");
+	fd = mkstemp(maker->path);
+	if (fd >= 0)
+		close(fd);
+	unlink(maker->path);
+	must(km_trace_create(maker->path, &maker->writer, &err), &err);
+	must(km_trace_set_meta(maker->writer, "cpus", "2", &err), &err);
+	must(km_trace_set_meta(maker->writer, "profile", profile, &err), &err);
+	must(km_trace_set_meta(maker->writer, "memory_bytes", "268435456", &err), &err);
+	must(km_trace_define_cache(maker->writer, &cache), &err);
+	maker->cache = (uint16_t)cache.id;
+	snprintf(text, sizeof(text), sysfs_format, slabs, partial);
+	must(km_trace_snapshot(maker->writer, "start", 0, "sysfs slab", text, strlen(text), &err),
+	     &err);
+}
+
+static void make(struct maker *maker, unsigned slabs, unsigned partial)
+{
+	make_on(maker, "6.12", slabs, partial);
+}
+
+static void event(struct maker *maker, unsigned cpu, uint8_t kind, uint64_t ptr, unsigned after_ns)
+{
+	maker->now_ns += after_ns;
+	maker->events[cpu][maker->nr[cpu]++] = (struct km_event){
+		.time_ns = maker->now_ns,
+		.ptr = ptr,
+		.bytes_req = 1024,
+		.bytes_alloc = 1024,
+		.gfp = KM_GFP_KERNEL,
+		.cache = kind == KM_EV_PAGE_ALLOC ? 0 : maker->cache,
+		.cpu = (uint16_t)cpu,
+		.node = -1,
+		.kind = kind,
+	};
+}
+
+static uint64_t object(unsigned slab, unsigned index)
+{
+	return KM_DIRECT_MAP_BASE + ((uint64_t)SLAB(slab) << KM_PAGE_SHIFT) + index * 1024u;
+}
+
+/* `n` objects of a slab from the index on, 10 us apart. */
+static void take(struct maker *maker, unsigned cpu, unsigned slab, unsigned index, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		event(maker, cpu, KM_EV_CACHE_ALLOC, object(slab, index + i), 10000);
+}
+
+static void give(struct maker *maker, unsigned cpu, unsigned slab, unsigned index)
+{
+	event(maker, cpu, KM_EV_CACHE_FREE, object(slab, index), 10000);
+}
+
+static void take_new(struct maker *maker, unsigned cpu, unsigned slab, unsigned n)
+{
+	event(maker, cpu, KM_EV_PAGE_ALLOC, SLAB(slab), 10000);
+	take(maker, cpu, slab, 0, n);
+}
+
+static void finish(struct maker *maker)
+{
+	struct km_err err = {""};
+
+	for (unsigned cpu = 0; cpu < 2; cpu++)
+		must(km_trace_append(maker->writer, cpu, maker->events[cpu], maker->nr[cpu], &err),
+		     &err);
+	must(km_trace_finish(maker->writer, maker->now_ns + 1, &err), &err);
+}
+
+static void measure(struct maker *maker, struct km_cache_fidelity *row)
+{
+	struct km_fidelity fidelity;
+	struct km_trace *trace;
+	struct km_start start;
+	struct km_err err = {""};
+
+	finish(maker);
+	must(km_trace_open(maker->path, &trace, &err), &err);
+	must(km_start_read(trace, &start, &err), &err);
+	must(km_fidelity_measure(trace, &start, 1, &fidelity, &err), &err);
+	*row = fidelity.nr_caches == 1 ? fidelity.caches[0]
+				       : (struct km_cache_fidelity){.name = ""};
+	km_fidelity_release(&fidelity);
+	km_trace_close(trace);
+	unlink(maker->path);
+}
+
+/*
+ * Old slabs 1 and 2 lie on the node list with 2 and 1 free objects, 3 is full. CPU 0 uses up 1,
+ * then 2 (from its chain, where it came with 1), then makes 10. A free in 3 puts that on the chain;
+ * it is taken before another new one.
+ */
+static void rules(const char *profile, bool wrong)
+{
+	struct maker maker;
+	struct km_cache_fidelity row;
+
+	make_on(&maker, profile, 3, 2);
+	take(&maker, 0, 1, 0, 2);
+	take(&maker, 0, 2, 0, 1);
+	take_new(&maker, 0, 10, 4);
+	give(&maker, 0, 3, 3);
+	if (wrong) {
+		take_new(&maker, 0, 11, 4);
+		take(&maker, 0, 3, 3, 1);
+	} else {
+		take(&maker, 0, 3, 3, 1);
+		take_new(&maker, 0, 11, 4);
+	}
+	measure(&maker, &row);
+	TAP_OK(strcmp(row.name, "widget") == 0, "the cache is reported");
+	TAP_EQ(row.slab_choice.checked, 12, "twelve allocations are checked");
+	TAP_EQ(row.switches.checked, 4, "four times the CPU goes to another slab");
+	if (!wrong) {
+		TAP_EQ(row.slab_choice.matched, 12, "all as Linux %s chooses", profile);
+		TAP_EQ(row.switches.matched, 4, "each of the four");
+		TAP_EQ(row.slabs_model, 5, "two slabs more than at the start");
+		TAP_EQ(row.partial_model, 0, "the node list is used up");
+	} else {
+		TAP_OK(row.slab_choice.matched >= 7 && row.slab_choice.matched < 12,
+		       "a choice against the rules is seen: %llu of 12",
+		       (unsigned long long)row.slab_choice.matched);
+		TAP_OK(row.switches.matched < 4, "and a switch is wrong");
+	}
+	TAP_EQ(row.unseen, 0, "nothing was freed unseen");
+}
+
+/*
+ * CPU 0 takes the last object of its slab 10 and goes on to 11. CPU 1's free of an object of 10 is
+ * recorded before that: so close that the object may not have been free yet, or long before, when
+ * CPU 0 should have found it. (No address is reused quickly, so frees are placed 1 us later.)
+ */
+static void race(unsigned gap_ns, bool right, bool reordered)
+{
+	struct maker maker;
+	struct km_cache_fidelity row;
+
+	make(&maker, 0, 0);
+	take_new(&maker, 0, 10, 4);
+	event(&maker, 1, KM_EV_CACHE_FREE, object(10, 2), 20000);
+	event(&maker, 0, KM_EV_PAGE_ALLOC, SLAB(11), gap_ns);
+	event(&maker, 0, KM_EV_CACHE_ALLOC, object(11, 0), 100);
+	take(&maker, 1, 10, 2, 1); /* from CPU 1's chain */
+	measure(&maker, &row);
+	TAP_EQ(row.slab_choice.checked, 6, "six allocations");
+	TAP_EQ(row.slab_choice.matched == 6, right, "a free %u ns before is %s", gap_ns,
+	       right ? "in either order" : "before");
+	TAP_EQ(row.reordered, reordered, "an order taken from the kernel's choice is counted");
+}
+
+/* 7.2 has sheaves before every slab: nothing of it counts in the totals. */
+static void sheaves(void)
+{
+	struct maker maker;
+	struct km_cache_fidelity row;
+
+	make_on(&maker, "7.2", 0, 0);
+	take_new(&maker, 0, 10, 4);
+	measure(&maker, &row);
+	TAP_OK(row.sheaves, "a cache with sheaves is marked");
+	TAP_EQ(row.switches.checked, 0, "and not followed");
+}
+
+/* An address handed out twice was freed in between: one call that the model has to guess. */
+static void unseen(void)
+{
+	struct maker maker;
+	struct km_cache_fidelity row;
+
+	make(&maker, 0, 0);
+	take_new(&maker, 0, 10, 2);
+	take(&maker, 0, 10, 1, 1);
+	measure(&maker, &row);
+	TAP_EQ(row.unseen, 1, "one free was not traced");
+	TAP_EQ(row.slab_choice.matched, 3, "all three in one slab");
+}
+
+/* Without any old slab used, sysfs still knows of two that come before a new one. */
+static void snapshot_counts(void)
+{
+	struct maker maker;
+	struct km_cache_fidelity row;
+
+	make(&maker, 2, 2);
+	take_new(&maker, 0, 10, 4);
+	measure(&maker, &row);
+	TAP_OK(row.slab_choice.matched < 4, "a new slab while two partial ones are there is wrong");
+}
+
+static void order(void)
+{
+	struct maker maker;
+	struct km_trace *trace;
+	struct km_event_order *sorted;
+	struct km_err err = {""};
+	const struct km_event *next;
+	uint64_t delay = 0, ptr[4] = {0};
+	unsigned n = 0;
+	int code;
+
+	make(&maker, 0, 0);
+	event(&maker, 1, KM_EV_CACHE_FREE, object(1, 0), 1000);
+	event(&maker, 0, KM_EV_CACHE_ALLOC, object(2, 0), 200);
+	event(&maker, 1, KM_EV_CACHE_ALLOC, object(1, 0), 200);
+	event(&maker, 0, KM_EV_CACHE_FREE, object(2, 0), 900);
+	finish(&maker);
+	must(km_trace_open(maker.path, &trace, &err), &err);
+	TAP_EQ(km_event_order_delay(trace, &delay, &err), 0, "the delay is found");
+	TAP_EQ(delay, 400, "by the quickest reuse of an address");
+	must(km_event_order_open(trace, delay, &sorted, &err), &err);
+	while ((next = km_event_order_next(sorted, &code, &err)) && n < 4)
+		ptr[n++] = next->ptr;
+	TAP_OK(!code && n == 4 && ptr[0] == object(2, 0) && ptr[1] == object(1, 0) &&
+		       ptr[2] == object(1, 0),
+	       "the free comes after the other CPU's allocation, before its own");
+	km_event_order_close(sorted);
+	km_trace_close(trace);
+	unlink(maker.path);
+}
+
+static void sysfs(void)
+{
+	static const char text[] =
+		"name=aa x=1 slabs=7,N0=7 slabs_cpu_partial=9(6),C0=5(4),C1=4(2)\n"
+		"name=a slabs=3 slabs_cpu_partial=0(0)\nname=b slabs=4";
+	size_t length;
+	const char *line = km_sysfs_slab_line(text, "aa", &length);
+
+	TAP_EQ(km_sysfs_slab_count(text, "a", "slabs"), 3, "caches are told apart by whole names");
+	TAP_EQ(km_sysfs_slab_count(text, "b", "slabs"), 4, "the last line needs no end");
+	TAP_EQ(km_sysfs_slab_count(text, "a", "x"), -1, "an attribute of another line is absent");
+	TAP_EQ(km_sysfs_slab_count(NULL, "a", "x"), -1, "so is all without a snapshot");
+	TAP_OK(line && km_sysfs_slab_chain(line, length, 0) == 4 &&
+		       km_sysfs_slab_chain(line, length, 1) == 2 &&
+		       km_sysfs_slab_chain(line, length, 2) == 0,
+	       "the length of each CPU's chain");
+	line = km_sysfs_slab_line(text, "a", &length);
+	TAP_EQ(line ? km_sysfs_slab_chain(line, length, 0) : 99, 0, "no chain");
+}
+
+int main(void)
+{
+	static const char *const profiles[] = {"5.15", "6.1", "6.6", "6.12", "6.18"};
+
+	for (unsigned i = 0; i < sizeof(profiles) / sizeof(profiles[0]); i++) {
+		rules(profiles[i], false);
+		rules(profiles[i], true);
+	}
+	sheaves();
+	race(500, true, false);
+	race(2000, true, true);
+	race(200000, false, false);
+	unseen();
+	snapshot_counts();
+	order();
+	sysfs();
+	return tap_done();
+}
