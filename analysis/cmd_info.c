@@ -82,10 +82,10 @@ static int count_events(struct info *info, struct km_err *err)
 	int code = km_repair_new(&repair);
 
 	memset(info->counts.recorded, 0, sizeof(info->counts.recorded));
-	if (!code)
-		code = km_trace_cursor_open(info->trace, NULL, &cursor, err);
-	else
-		km_fail(err, code, "no memory to count the events");
+	if (code)
+		return km_fail(err, code, "no memory to count the events");
+	km_repair_set_direct_map(repair, km_trace_direct_map(info->trace));
+	code = km_trace_cursor_open(info->trace, NULL, &cursor, err);
 	while (!code && got) {
 		code = km_trace_next(cursor, events, 256, &got, err);
 		for (size_t i = 0; !code && i < got; i++) {

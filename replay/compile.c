@@ -20,7 +20,7 @@ struct compiler {
 	struct km_repair *repair;
 	struct slot_state *slots;
 	uint32_t slot_capacity;
-	size_t op_capacity;
+	size_t op_capacity, backing_capacity;
 	uint8_t *site_internal; /* per site id: an allocator's own bookkeeping */
 	uint32_t nr_sites;
 	uint8_t *cache_internal;
@@ -58,6 +58,26 @@ static int add_op(struct compiler *compiler, const struct km_op *op, uint64_t ke
 		return -ENOMEM;
 	program->kernel_addr[program->nr_ops] = kernel_addr;
 	program->ops[program->nr_ops++] = *op;
+	return 0;
+}
+
+/* The page operation at `index` turned out to hold a slab or a large kmalloc: not for replay. */
+static int drop_backing(struct compiler *compiler, size_t index, uint64_t to_ns)
+{
+	struct km_program *program = compiler->program;
+	struct km_op *op = &program->ops[index];
+
+	if (grow((void **)&program->backing, sizeof(struct km_backing), program->nr_backing,
+		 &compiler->backing_capacity))
+		return -ENOMEM;
+	program->backing[program->nr_backing++] =
+		(struct km_backing){.pfn = program->kernel_addr[index],
+				    .from_ns = op->time_ns,
+				    .to_ns = to_ns,
+				    .order = (uint8_t)op->size};
+	op->kind = KM_OP_NONE;
+	program->counts.replayed--;
+	program->counts.backing++;
 	return 0;
 }
 
@@ -171,11 +191,11 @@ static int end_object(struct compiler *compiler, const struct km_event *event,
 		return 0;
 	}
 	if (gone->space == KM_SPACE_PAGE && gone->backing) {
-		program->ops[slot->alloc_op - 1].kind = KM_OP_NONE;
-		program->counts.replayed--;
-		program->counts.backing += 1 + !implied;
+		size_t index = slot->alloc_op - 1;
+
+		program->counts.backing += !implied;
 		slot->alloc_op = 0;
-		return 0;
+		return drop_backing(compiler, index, event->time_ns);
 	}
 	op.size = program->ops[slot->alloc_op - 1].size;
 	op.cache = program->ops[slot->alloc_op - 1].cache;
@@ -223,16 +243,14 @@ static int begin_object(struct compiler *compiler, const struct km_event *event,
 	return add_op(compiler, &op, event->ptr);
 }
 
-static int compile_event(struct compiler *compiler, const struct km_event *event)
+static int compile_step(struct compiler *compiler, const struct km_event *event,
+			const struct km_repair_step *step)
 {
 	struct km_compile_counts *counts = &compiler->program->counts;
-	struct km_repair_step step;
-	int code = km_repair_feed(compiler->repair, event, &step);
+	int code;
 
-	if (code)
-		return code;
 	counts->events++;
-	switch (step.action) {
+	switch (step->action) {
 	case KM_REPAIR_DROP:
 	case KM_REPAIR_NOTE:
 		counts->dropped++;
@@ -241,36 +259,47 @@ static int compile_event(struct compiler *compiler, const struct km_event *event
 		counts->preexisting++;
 		return 0;
 	case KM_REPAIR_FREE:
-		return end_object(compiler, event, &step, false);
+		return end_object(compiler, event, step, false);
 	case KM_REPAIR_REALLOC:
-		code = end_object(compiler, event, &step, true);
+		code = end_object(compiler, event, step, true);
 		if (code)
 			return code;
 		/* fall through */
 	case KM_REPAIR_ALLOC:
-		return begin_object(compiler, event, step.slot);
+		return begin_object(compiler, event, step->slot);
 	}
 	return -EINVAL;
+}
+
+static int compile_event(struct compiler *compiler, const struct km_event *event)
+{
+	struct km_repair_step step;
+	int code = km_repair_feed(compiler->repair, event, &step);
+
+	if (!code)
+		code = compile_step(compiler, event, &step);
+	while (!code && km_repair_next_gone(compiler->repair, &step))
+		code = end_object(compiler, event, &step, true);
+	return code;
 }
 
 /* ---- the whole trace ---- */
 
 /* Page blocks still live at the end that back slabs are the model's business too. */
-static void drop_open_backing(struct compiler *compiler)
+static int drop_open_backing(struct compiler *compiler)
 {
 	uint32_t count;
 	const struct km_object *objects = km_repair_objects(compiler->repair, &count);
-	struct km_program *program = compiler->program;
+	int code = 0;
 
-	for (uint32_t i = 0; i < count && i < compiler->slot_capacity; i++) {
+	for (uint32_t i = 0; i < count && i < compiler->slot_capacity && !code; i++) {
 		size_t alloc_op = compiler->slots[i].alloc_op;
 
 		if (!alloc_op || objects[i].space != KM_SPACE_PAGE || !objects[i].backing)
 			continue;
-		program->ops[alloc_op - 1].kind = KM_OP_NONE;
-		program->counts.replayed--;
-		program->counts.backing++;
+		code = drop_backing(compiler, alloc_op - 1, UINT64_MAX);
 	}
+	return code;
 }
 
 static void squeeze(struct km_program *program)
@@ -311,13 +340,6 @@ static int compile_all(struct compiler *compiler, struct km_trace_cursor *cursor
 	return code;
 }
 
-static uint64_t direct_map_base(const struct km_trace *trace)
-{
-	const char *text = km_trace_meta(trace, "direct_map_base");
-
-	return text ? strtoull(text, NULL, 0) : KM_DIRECT_MAP_BASE;
-}
-
 int km_compile(struct km_trace *trace, km_compile_progress progress, void *context,
 	       struct km_program **out, struct km_err *err)
 {
@@ -332,15 +354,16 @@ int km_compile(struct km_trace *trace, km_compile_progress progress, void *conte
 		goto out;
 	}
 	compiler.program->duration_ns = km_trace_duration_ns(trace);
-	compiler.program->direct_map_base = direct_map_base(trace);
+	compiler.program->direct_map_base = km_trace_direct_map(trace);
 	km_repair_set_direct_map(compiler.repair, compiler.program->direct_map_base);
 	code = km_trace_cursor_open(trace, &everything, &cursor, err);
 	if (!code)
 		code = compile_all(&compiler, cursor, progress, context, err);
 	km_trace_cursor_close(cursor);
+	if (!code && drop_open_backing(&compiler))
+		code = km_fail(err, -ENOMEM, "no memory to compile %s", km_trace_path(trace));
 	if (code)
 		goto out;
-	drop_open_backing(&compiler);
 	squeeze(compiler.program);
 	km_repair_counts(compiler.repair, &compiler.program->repair);
 	*out = compiler.program;
@@ -361,5 +384,6 @@ void km_program_free(struct km_program *program)
 		return;
 	free(program->ops);
 	free(program->kernel_addr);
+	free(program->backing);
 	free(program);
 }

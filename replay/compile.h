@@ -47,10 +47,19 @@ struct km_compile_counts {
 	uint64_t preexisting; /* frees of objects older than the trace */
 };
 
+/* Pages Linux held for a slab or a large kmalloc; the model "kernel" counts them. */
+struct km_backing {
+	uint64_t pfn;
+	uint64_t from_ns, to_ns; /* to_ns: UINT64_MAX when still held at the end */
+	uint8_t order;
+};
+
 struct km_program {
 	struct km_op *ops;
 	size_t nr_ops;
 	uint64_t *kernel_addr; /* per op: where Linux put it (allocs; pages: pfn), 0 otherwise */
+	struct km_backing *backing;
+	size_t nr_backing;
 	uint32_t nr_slots;
 	uint64_t duration_ns;
 	uint64_t direct_map_base;

@@ -150,16 +150,16 @@ static void print_table(const struct km_session *session)
 static void print_footer(const struct km_session *session)
 {
 	const struct km_fidelity *fidelity = &session->fidelity;
-	char bytes[16], geometry[16], choice[16];
+	char bytes[16], geometry[16], choice[16], sheaves[16];
 
 	printf("\nfidelity of slub@%s to the traced kernel: bytes_alloc %s, geometry %s, "
-	       "slab choice %s\n",
+	       "slab choice %s (caches with sheaves, apart: %s)\n",
 	       session->start.profile->name, km_score_text(&fidelity->bytes_alloc, bytes),
 	       km_score_text(&fidelity->geometry, geometry),
-	       km_score_text(&fidelity->slab_choice, choice));
+	       km_score_text(&fidelity->slab_choice, choice),
+	       km_score_text(&fidelity->slab_choice_sheaves, sheaves));
 	printf("coverage %.2f %% of the events fired; %u rep%s, timer cost %.0f ns included in "
-	       "each "
-	       "latency; '-' = not measured\n",
+	       "each latency; '-' = not measured\n",
 	       km_coverage(session->trace, session->program) * 100, session->options.reps,
 	       session->options.reps == 1 ? "" : "s",
 	       (double)session->timer.cost_ticks * session->timer.ns_per_tick);

@@ -45,13 +45,12 @@ int km_event_order_open(struct km_trace *trace, uint64_t delay_ns, struct km_eve
 {
 	struct km_trace_filter everything = {.cpu = -1};
 	struct km_event_order *order = calloc(1, sizeof(*order));
-	const char *base = km_trace_meta(trace, "direct_map_base");
 	int code;
 
 	if (!order)
 		return km_fail(err, -ENOMEM, "no memory to read the events");
 	order->delay_ns = delay_ns;
-	order->direct_map = base ? strtoull(base, NULL, 0) : KM_DIRECT_MAP_BASE;
+	order->direct_map = km_trace_direct_map(trace);
 	code = km_trace_cursor_open(trace, &everything, &order->cursor, err);
 	if (code)
 		free(order);

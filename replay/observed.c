@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The model "kernel": what Linux itself did, read back from the recorded pointers. A slab is the
- * naturally aligned block its objects lie in; it counts as held while a traced object in it is
- * live, so slabs that Linux kept empty are not seen. External fragmentation comes from buddyinfo
- * as sampled during the capture. Nothing is executed, so there is no latency.
+ * The model "kernel": what Linux itself did, read back from the recorded pointers. Pages whose
+ * allocation was traced and that turned out to hold a slab count from that event to their free, as
+ * a model's would. A slab older than the trace counts while a traced object in it is live: Linux
+ * used memory there that it held anyway, and a model starts without. External fragmentation comes
+ * from buddyinfo as sampled during the capture. Nothing is executed, so there is no latency.
  */
 #include <errno.h>
 #include <math.h>
@@ -13,6 +14,17 @@
 
 #include "replay/measure.h"
 
+#define BACKED (1u << 31)  /* its page_alloc was traced: counted until its page_free */
+#define COUNTED (1u << 30) /* counted because an object in it is live */
+#define FLAGS (BACKED | COUNTED)
+
+/* Pages begin or cease to be held. */
+struct edge {
+	uint64_t time_ns;
+	const struct km_backing *backing;
+	bool begins;
+};
+
 struct observer {
 	const struct km_program *program;
 	struct km_measures *measures;
@@ -21,7 +33,9 @@ struct observer {
 	uint32_t class_order[KM_KMALLOC_CLASSES];
 	uint32_t class_size[KM_KMALLOC_CLASSES];
 	struct km_live *live;
-	uint32_t *slab_live; /* per first page of a slab: live traced objects */
+	uint32_t *slab_live; /* per first page of a slab: live traced objects, and the two flags */
+	struct edge *edges;  /* of program->backing, by time */
+	size_t nr_edges, next_edge;
 	uint64_t max_pfn;
 	uint64_t *slot_addr;
 	uint64_t slab_pages, slab_bytes, other_pages, object_pages_peak;
@@ -63,8 +77,7 @@ static void place(const struct observer *observer, const struct km_op *op, uint6
 		order = observer->class_order[class];
 	} else {
 		at->placed = km_kmalloc_bytes_alloc(op->size);
-		at->pages = at->placed >> KM_PAGE_SHIFT;
-		return;
+		order = km_get_order(at->placed);
 	}
 	at->pages = 1ull << order;
 	at->base = km_addr_to_pfn(at->addr).value & ~(at->pages - 1);
@@ -74,24 +87,92 @@ static void place(const struct observer *observer, const struct km_op *op, uint6
 
 static void hold(struct observer *observer, const struct placement *at)
 {
+	uint32_t *live;
+
 	if (at->base == UINT64_MAX) {
 		observer->other_pages += at->pages;
 		return;
 	}
+	live = &observer->slab_live[at->base];
 	observer->slab_bytes += at->placed;
-	if (observer->slab_live[at->base]++ == 0)
+	if (!(*live & FLAGS)) {
+		*live |= COUNTED;
 		observer->slab_pages += at->pages;
+	}
+	++*live;
 }
 
 static void drop(struct observer *observer, const struct placement *at)
 {
+	uint32_t *live;
+
 	if (at->base == UINT64_MAX) {
 		observer->other_pages -= at->pages;
 		return;
 	}
+	live = &observer->slab_live[at->base];
 	observer->slab_bytes -= at->placed;
-	if (--observer->slab_live[at->base] == 0)
+	if ((--*live & ~FLAGS) == 0 && (*live & COUNTED)) {
+		*live &= ~COUNTED;
 		observer->slab_pages -= at->pages;
+	}
+}
+
+/* ---- pages whose whole life was traced ---- */
+
+static int by_time(const void *a, const void *b)
+{
+	const struct edge *x = a, *y = b;
+
+	if (x->time_ns != y->time_ns)
+		return x->time_ns < y->time_ns ? -1 : 1;
+	return (x->begins > y->begins) - (x->begins < y->begins); /* ends before begins */
+}
+
+static int list_edges(struct observer *observer)
+{
+	const struct km_program *program = observer->program;
+
+	observer->edges = calloc(2 * program->nr_backing + 1, sizeof(*observer->edges));
+	if (!observer->edges)
+		return -ENOMEM;
+	for (size_t i = 0; i < program->nr_backing; i++) {
+		const struct km_backing *backing = &program->backing[i];
+
+		observer->edges[observer->nr_edges++] =
+			(struct edge){backing->from_ns, backing, true};
+		observer->edges[observer->nr_edges++] =
+			(struct edge){backing->to_ns, backing, false};
+	}
+	qsort(observer->edges, observer->nr_edges, sizeof(*observer->edges), by_time);
+	return 0;
+}
+
+static void cross_edge(struct observer *observer, const struct edge *edge)
+{
+	uint64_t pages = 1ull << edge->backing->order;
+	uint32_t *live;
+
+	if (edge->backing->pfn >= observer->max_pfn || edge->backing->order > KM_MAX_ORDER)
+		return;
+	live = &observer->slab_live[edge->backing->pfn];
+	if (!edge->begins) {
+		*live &= ~BACKED;
+		observer->slab_pages -= pages;
+		return;
+	}
+	/* Objects of the slab that was here before were freed unseen, with their pages. */
+	if (*live & COUNTED)
+		observer->slab_pages -= pages;
+	*live = (*live & ~COUNTED) | BACKED;
+	observer->slab_pages += pages;
+}
+
+static void cross_edges(struct observer *observer, uint64_t until_ns)
+{
+	while (observer->next_edge < observer->nr_edges &&
+	       observer->edges[observer->next_edge].time_ns <= until_ns)
+		cross_edge(observer, &observer->edges[observer->next_edge++]);
 }
 
 static void observe(struct observer *observer, size_t index)
@@ -100,6 +181,7 @@ static void observe(struct observer *observer, size_t index)
 	struct placement at;
 
 	km_live_advance(observer->live, op->time_ns);
+	cross_edges(observer, op->time_ns);
 	if (op->kind == KM_OP_OBJECT_ALLOC) {
 		uint64_t addr = observer->program->kernel_addr[index];
 
@@ -127,6 +209,7 @@ static void sample(struct observer *observer, uint64_t time_ns)
 	size_t i = series->n++;
 
 	km_live_advance(observer->live, time_ns);
+	cross_edges(observer, time_ns);
 	km_live_read(observer->live, &live);
 	series->time_ns[i] = time_ns;
 	series->pages[i] = (double)(observer->slab_pages + observer->other_pages);
@@ -218,7 +301,7 @@ int km_measure_kernel(const struct km_program *program, struct km_trace *trace,
 	observer.slab_live = mmap(NULL, observer.max_pfn * sizeof(uint32_t), PROT_READ | PROT_WRITE,
 				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (!measures || !observer.live || !observer.slot_addr ||
-	    observer.slab_live == MAP_FAILED) {
+	    observer.slab_live == MAP_FAILED || list_edges(&observer)) {
 		km_fail(err, code, "no memory to read back what the kernel did");
 		goto out;
 	}
@@ -236,13 +319,15 @@ int km_measure_kernel(const struct km_program *program, struct km_trace *trace,
 		 "read back from recorded pointers: nothing was executed, so nothing was timed");
 	snprintf(measures->start_state, sizeof(measures->start_state), "the live machine");
 	snprintf(measures->method, sizeof(measures->method),
-		 "slabs held while a traced object in them is live; buddyinfo as sampled; "
-		 "placement from recorded pointers");
+		 "placement from recorded pointers; slab pages from their page_alloc to their "
+		 "page_free, older slabs while a traced object in them is live; buddyinfo as "
+		 "sampled");
 	if (!code)
 		*out = measures;
 out:
 	km_live_free(observer.live);
 	free(observer.slot_addr);
+	free(observer.edges);
 	if (observer.slab_live != MAP_FAILED)
 		munmap(observer.slab_live, observer.max_pfn * sizeof(uint32_t));
 	if (code)

@@ -229,10 +229,9 @@ int km_slab_choice_measure(struct km_trace *trace, const struct km_start *start,
 			   struct km_fidelity *fidelity, struct km_err *err)
 {
 	struct km_choice choice = {.trace = trace, .start = start, .seed = seed};
-	const char *base = km_trace_meta(trace, "direct_map_base");
 	int code;
 
-	choice.direct_map_base = base ? strtoull(base, NULL, 0) : KM_DIRECT_MAP_BASE;
+	choice.direct_map_base = km_trace_direct_map(trace);
 	/* Physical memory reaches past its own size by the hole below 4 GiB. */
 	choice.max_pfn = (start->memory_bytes + (4ull << 30)) >> KM_PAGE_SHIFT << 1;
 	choice.slab_at = pfn_table(choice.max_pfn);

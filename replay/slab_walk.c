@@ -138,27 +138,21 @@ static void walk_free_old(struct km_choice *choice, const struct km_event *event
 	make_call(choice, &(struct km_slab_call){KM_CALL_FREE_OLD, index, KM_NO_INDEX, *event, 0});
 }
 
-static int walk_event(struct km_choice *choice, const struct km_event *event)
+static int walk_step(struct km_choice *choice, const struct km_event *event,
+		     const struct km_repair_step *step)
 {
-	struct km_repair_step step;
 	bool slab_space = km_event_group_of(event->kind) == KM_GROUP_SLAB;
-	int code;
 
-	if (choice->walk == KM_WALK_FOLLOW && event->kind == KM_EV_PAGE_FREE)
-		km_follow_page_free(choice, event);
-	code = km_repair_feed(choice->repair, event, &step);
-	if (code)
-		return code;
-	switch (step.action) {
+	switch (step->action) {
 	case KM_REPAIR_REALLOC:
-		if (step.gone.space == KM_SPACE_SLAB)
-			walk_implied(choice, event, step.slot);
+		if (step->gone.space == KM_SPACE_SLAB)
+			walk_implied(choice, event, step->slot);
 		/* fall through */
 	case KM_REPAIR_ALLOC:
-		return slab_space ? walk_alloc(choice, event, step.slot) : 0;
+		return slab_space ? walk_alloc(choice, event, step->slot) : 0;
 	case KM_REPAIR_FREE:
-		if (step.gone.space == KM_SPACE_SLAB)
-			walk_free(choice, event, step.slot);
+		if (step->gone.space == KM_SPACE_SLAB)
+			walk_free(choice, event, step->slot);
 		return 0;
 	case KM_REPAIR_FREE_OLD:
 		walk_free_old(choice, event);
@@ -166,6 +160,22 @@ static int walk_event(struct km_choice *choice, const struct km_event *event)
 	default:
 		return 0;
 	}
+}
+
+static int walk_event(struct km_choice *choice, const struct km_event *event)
+{
+	struct km_repair_step step, gone;
+	int code;
+
+	code = km_repair_feed(choice->repair, event, &step);
+	if (code)
+		return code;
+	while (km_repair_next_gone(choice->repair, &gone))
+		if (gone.gone.space == KM_SPACE_SLAB)
+			walk_implied(choice, event, gone.slot);
+	if (choice->walk == KM_WALK_FOLLOW && event->kind == KM_EV_PAGE_FREE)
+		km_follow_page_free(choice, event);
+	return walk_step(choice, event, &step);
 }
 
 int km_choice_walk(struct km_choice *choice, enum km_walk walk, struct km_err *err)

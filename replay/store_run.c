@@ -412,6 +412,8 @@ int km_store_trace(struct km_result *result, struct km_trace *trace,
 	store_score(&facts, "bytes_alloc", &fidelity->bytes_alloc);
 	store_score(&facts, "geometry", &fidelity->geometry);
 	store_score(&facts, "slab_choice", &fidelity->slab_choice);
+	store_score(&facts, "switches", &fidelity->switches);
+	store_score(&facts, "slab_choice_sheaves", &fidelity->slab_choice_sheaves);
 	store_hists(&facts, program);
 	if (!facts.code)
 		facts.code = km_result_commit(result, err);

@@ -276,6 +276,13 @@ unsigned km_trace_cpus(const struct km_trace *trace)
 	return cpus <= UINT16_MAX + 1ul ? (unsigned)cpus : UINT16_MAX + 1u;
 }
 
+uint64_t km_trace_direct_map(const struct km_trace *trace)
+{
+	const char *base = km_trace_meta(trace, "direct_map_base");
+
+	return base ? strtoull(base, NULL, 0) : KM_DIRECT_MAP_BASE;
+}
+
 bool km_trace_complete(const struct km_trace *trace)
 {
 	const char *text = km_trace_meta(trace, "complete");

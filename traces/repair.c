@@ -3,7 +3,9 @@
  * From events to lifetimes, by the rules of what the kernel's tracepoints leave out (5.15 - 7.2):
  * kfree() frees objects of any cache and is traced for NULL too; large kmallocs of 6.12+ are traced
  * twice; bulk and RCU frees are not traced, so that an address may be handed out again while it
- * still seems live; a block of pages may be split and freed in parts.
+ * still seems live; a block of pages may be split and freed in parts. Pages that are freed, or
+ * handed out again, take the objects that still seem live in them along: their frees were not
+ * traced.
  *
  * Slab objects and vmalloc areas are looked up by address in a hash table each; pages in a map of
  * one entry per page, so that a free of any part of a block finds it.
@@ -34,7 +36,8 @@ struct km_repair {
 	uint32_t *ended, nr_ended; /* gone unseen, not yet reported; see km_take_slot() */
 	struct km_addr_table tables[KM_NR_SPACES]; /* but pages */
 	struct km_page_map pages;
-	struct km_large *large; /* by cpu */
+	struct km_page_map live_on; /* slab objects that begin in each page and seem live */
+	struct km_large *large;     /* by cpu */
 	uint32_t nr_large;
 	uint64_t direct_map;
 	struct km_repair_counts counts;
@@ -58,6 +61,7 @@ void km_repair_delete(struct km_repair *repair)
 	for (int space = 0; space < KM_NR_SPACES; space++)
 		km_addr_table_free(&repair->tables[space]);
 	km_page_map_free(&repair->pages);
+	km_page_map_free(&repair->live_on);
 	free(repair->objects);
 	free(repair->pages_left);
 	free(repair->free_slots);
@@ -108,8 +112,8 @@ static int km_reserve_slot(struct km_repair *repair)
 }
 
 /*
- * A slot for a new object. One event can end several objects unseen but report only one: the
- * others wait here and are reported as the implied frees of later allocations.
+ * A slot for a new object. One event can end several objects unseen: who does not ask for them with
+ * km_repair_next_gone() gets them as the implied frees of later allocations.
  */
 static void km_take_slot(struct km_repair *repair, struct km_repair_step *step)
 {
@@ -123,6 +127,22 @@ static void km_take_slot(struct km_repair *repair, struct km_repair_step *step)
 	} else {
 		step->slot = repair->nr_objects++;
 	}
+}
+
+static uint64_t km_pfn_of(const struct km_repair *repair, uint64_t addr)
+{
+	return (addr - repair->direct_map) >> KM_PAGE_SHIFT;
+}
+
+static void km_count_on_page(struct km_repair *repair, const struct km_object *object, int change)
+{
+	uint32_t *entry;
+
+	if (object->space != KM_SPACE_SLAB)
+		return;
+	entry = km_page_map_entry(&repair->live_on, km_pfn_of(repair, object->ptr));
+	if (entry)
+		*entry += (uint32_t)change;
 }
 
 static void km_fill_slot(struct km_repair *repair, uint32_t slot, const struct km_event *event,
@@ -142,6 +162,7 @@ static void km_fill_slot(struct km_repair *repair, uint32_t slot, const struct k
 						   .space = (uint8_t)space};
 	repair->counts.open++;
 	repair->counts.open_bytes += event->bytes_alloc;
+	km_count_on_page(repair, &repair->objects[slot], 1);
 }
 
 /* The object is not live any more; its slot stays taken. */
@@ -149,6 +170,7 @@ static void km_end_object(struct km_repair *repair, uint32_t slot)
 {
 	repair->counts.open--;
 	repair->counts.open_bytes -= repair->objects[slot].bytes_alloc;
+	km_count_on_page(repair, &repair->objects[slot], -1);
 }
 
 static void km_free_slot(struct km_repair *repair, uint32_t slot, struct km_repair_step *step)
@@ -209,8 +231,7 @@ static void km_note_large(struct km_large *large, const struct km_event *event, 
 
 static void km_mark_backing(struct km_repair *repair, uint64_t addr)
 {
-	uint32_t slot =
-		km_page_map_get(&repair->pages, (addr - repair->direct_map) >> KM_PAGE_SHIFT);
+	uint32_t slot = km_page_map_get(&repair->pages, km_pfn_of(repair, addr));
 
 	if (slot != KM_NO_SLOT)
 		repair->objects[slot].backing = 1;
@@ -220,6 +241,7 @@ static int km_feed_alloc(struct km_repair *repair, const struct km_event *event,
 			 enum km_object_space space, struct km_repair_step *step)
 {
 	struct km_addr_table *table = &repair->tables[space];
+	uint64_t pfn = km_pfn_of(repair, event->ptr);
 	struct km_large *large;
 	uint32_t live;
 
@@ -228,7 +250,8 @@ static int km_feed_alloc(struct km_repair *repair, const struct km_event *event,
 		return 0;
 	}
 	if (km_large_of(repair, event->cpu, &large) || km_reserve_slot(repair) ||
-	    km_addr_table_reserve(table))
+	    km_addr_table_reserve(table) ||
+	    (space == KM_SPACE_SLAB && km_page_map_reserve(&repair->live_on, pfn, pfn + 1)))
 		return -ENOMEM;
 	live = km_addr_table_find(table, event->ptr);
 	if (km_is_double(repair, large, event, live)) {
@@ -297,6 +320,26 @@ static void km_end_unseen(struct km_repair *repair, uint32_t slot)
 	repair->ended[repair->nr_ended++] = slot;
 }
 
+/* The pages are not a slab any more: what seems live in them was freed, and not traced. */
+static void km_end_objects_on(struct km_repair *repair, uint64_t pfn, uint64_t end)
+{
+	struct km_addr_table *table = &repair->tables[KM_SPACE_SLAB];
+
+	for (; pfn < end; pfn++) {
+		const uint32_t *live = km_page_map_entry(&repair->live_on, pfn);
+		uint64_t addr = repair->direct_map + (pfn << KM_PAGE_SHIFT);
+
+		for (uint64_t last = addr + KM_PAGE_SIZE; live && *live && addr < last; addr += 8) {
+			uint32_t slot = km_addr_table_find(table, addr);
+
+			if (slot == KM_NO_SLOT)
+				continue;
+			km_addr_table_remove(table, addr);
+			km_end_unseen(repair, slot);
+		}
+	}
+}
+
 static int km_feed_page_alloc(struct km_repair *repair, const struct km_event *event,
 			      struct km_repair_step *step)
 {
@@ -313,6 +356,7 @@ static int km_feed_page_alloc(struct km_repair *repair, const struct km_event *e
 	}
 	if (km_reserve_slot(repair) || km_page_map_reserve(&repair->pages, pfn, end))
 		return -ENOMEM;
+	km_end_objects_on(repair, pfn, end);
 	for (uint64_t page = pfn; page < end; page++) {
 		uint32_t *entry = km_page_map_entry(&repair->pages, page), slot = *entry - 1;
 
@@ -345,6 +389,7 @@ static void km_feed_page_free(struct km_repair *repair, const struct km_event *e
 	step->action = KM_REPAIR_NOTE;
 	if (pfn == UINT64_MAX || end < pfn)
 		return;
+	km_end_objects_on(repair, pfn, end);
 	for (uint64_t page = pfn; page < end; page++) {
 		uint32_t *entry = km_page_map_entry(&repair->pages, page), slot;
 
@@ -406,6 +451,20 @@ int km_repair_feed(struct km_repair *repair, const struct km_event *event,
 	return 0;
 }
 
+bool km_repair_next_gone(struct km_repair *repair, struct km_repair_step *step)
+{
+	uint32_t slot;
+
+	if (!repair->nr_ended)
+		return false;
+	slot = repair->ended[--repair->nr_ended];
+	*step = (struct km_repair_step){
+		.action = KM_REPAIR_FREE, .slot = slot, .gone = repair->objects[slot]};
+	repair->objects[slot].kind = KM_NR_EVENT_KINDS;
+	repair->free_slots[repair->nr_free++] = slot;
+	return true;
+}
+
 const struct km_object *km_repair_objects(const struct km_repair *repair, uint32_t *count)
 {
 	*count = repair->nr_objects;
@@ -414,8 +473,7 @@ const struct km_object *km_repair_objects(const struct km_repair *repair, uint32
 
 const struct km_object *km_repair_block_at(const struct km_repair *repair, uint64_t addr)
 {
-	uint32_t slot =
-		km_page_map_get(&repair->pages, (addr - repair->direct_map) >> KM_PAGE_SHIFT);
+	uint32_t slot = km_page_map_get(&repair->pages, km_pfn_of(repair, addr));
 
 	return slot == KM_NO_SLOT ? NULL : &repair->objects[slot];
 }

@@ -61,6 +61,11 @@ void km_repair_set_direct_map(struct km_repair *repair, uint64_t base);
 /* 0, or -ENOMEM. */
 int km_repair_feed(struct km_repair *repair, const struct km_event *event,
 		   struct km_repair_step *step);
+/*
+ * Objects that the last event ended besides the one in its step (freed pages take what was in them
+ * along): one per call, as an implied KM_REPAIR_FREE; false when there are no more.
+ */
+bool km_repair_next_gone(struct km_repair *repair, struct km_repair_step *step);
 /* Objects by slot; the count is the highest slot used + 1. kind KM_NR_EVENT_KINDS = slot empty. */
 const struct km_object *km_repair_objects(const struct km_repair *repair, uint32_t *count);
 /* Live page block that covers the direct-map address, or NULL. */

@@ -131,6 +131,8 @@ int km_trace_each_snapshot(struct km_trace *trace, const char *phase, const char
 			   void *context);
 uint64_t km_trace_duration_ns(const struct km_trace *trace);
 unsigned km_trace_cpus(const struct km_trace *trace);
+/* Where the recorded kernel's direct map begins; x86_64 without KASLR if it was not recorded. */
+uint64_t km_trace_direct_map(const struct km_trace *trace);
 bool km_trace_complete(const struct km_trace *trace);   /* km_trace_finish() was reached */
 uint64_t km_trace_events(const struct km_trace *trace); /* recorded, by the chunk index */
 

@@ -345,6 +345,7 @@ static int km_write_repair(struct km_trace_writer *writer, struct km_err *err)
 	if ((rc = km_trace_open(writer->path, &trace, err)) ||
 	    (rc = km_trace_cursor_open(trace, NULL, &cursor, err)))
 		goto out;
+	km_repair_set_direct_map(repair, km_trace_direct_map(trace));
 	do {
 		rc = km_trace_next(cursor, events, sizeof(events) / sizeof(*events), &got, err);
 		for (size_t i = 0; !rc && i < got; i++)

@@ -391,6 +391,37 @@ static void test_random_events(void)
 	free(slots);
 }
 
+/* Pages that are freed, or handed out again, take what still seems live in them along. */
+static void test_pages_take_objects(void)
+{
+	const uint64_t base = KM_DIRECT_MAP_BASE, page = KM_PAGE_SIZE;
+	struct km_repair_step gone;
+	unsigned ended = 0;
+
+	begin();
+	FEED(.kind = KM_EV_PAGE_ALLOC, .ptr = 8, .order = 1);
+	FEED(.kind = KM_EV_KMALLOC, .ptr = base + 8 * page, .bytes_req = 8, .bytes_alloc = 8);
+	FEED(.kind = KM_EV_CACHE_ALLOC, .ptr = base + 9 * page + 4088, .bytes_alloc = 8);
+	FEED(.kind = KM_EV_KMALLOC, .ptr = base + 10 * page, .bytes_req = 8, .bytes_alloc = 8);
+	TAP_OK(!km_repair_next_gone(repair, &gone), "nothing is gone yet");
+	TAP_EQ(FEED(.kind = KM_EV_PAGE_FREE, .ptr = 8, .order = 1), KM_REPAIR_FREE,
+	       "a slab's pages are freed");
+	while (km_repair_next_gone(repair, &gone))
+		ended += gone.action == KM_REPAIR_FREE && gone.gone.space == KM_SPACE_SLAB &&
+			 gone.gone.ptr < base + 10 * page;
+	TAP_EQ(ended, 2, "the two objects in them are gone, first and last place");
+	TAP_EQ(counts.implied_frees, 2, "by frees that were not traced");
+	TAP_EQ(counts.open, 1, "the neighbour is live");
+	TAP_EQ(FEED(.kind = KM_EV_KFREE, .ptr = base + 8 * page), KM_REPAIR_FREE_OLD,
+	       "a late free of them matches nothing");
+	TAP_OK(FEED(.kind = KM_EV_PAGE_ALLOC, .ptr = 10, .order = 0) == KM_REPAIR_REALLOC &&
+		       step.gone.ptr == base + 10 * page,
+	       "pages handed out again say the same");
+	TAP_EQ(counts.open, 1, "only the new block is live");
+	TAP_EQ(FEED(.kind = KM_EV_KMALLOC, .ptr = base + 10 * page, .bytes_alloc = 8),
+	       KM_REPAIR_ALLOC, "and its memory starts afresh");
+}
+
 int main(void)
 {
 	test_plain();
@@ -402,6 +433,7 @@ int main(void)
 	test_split();
 	test_many_ends();
 	test_backing();
+	test_pages_take_objects();
 	test_random_events();
 	km_repair_delete(repair);
 	return tap_done();
