@@ -7,12 +7,12 @@
 #include "analysis.h"
 
 #include "results/emit.h"
+#include "results/options.h"
 #include "results/query.h"
 #include "results/term.h"
 #include "traces/repair.h"
 #include "traces/trace.h"
 
-#include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -31,74 +31,23 @@ struct info {
 	size_t gaps;
 };
 
-/* Names in table `repair` and where they go. */
-#define REPAIR_FIELDS(X)                                                                           \
-	X(implied_frees)                                                                           \
-	X(cross_api_frees)                                                                         \
-	X(preexisting_frees)                                                                       \
-	X(double_large)                                                                            \
-	X(open)                                                                                    \
-	X(open_bytes)                                                                              \
-	X(matched_frees)                                                                           \
-	X(null_frees)                                                                              \
-	X(failed_allocs)                                                                           \
-	X(page_splits)
-
-/* What finishing the trace stored; false when it is not all there. */
-static bool stored_repair(struct sqlite3 *db, struct km_repair_counts *repair)
+/* A ledger that does not add up to the chunks says nothing about the kinds: count the events. */
+static int count_kinds(struct info *info, struct km_err *err)
 {
-	struct km_query *row = NULL;
-	unsigned found = 0, wanted = 0;
-
-	if (km_query_open(db, "SELECT name, count FROM repair", &row, NULL))
-		return false;
-	while (km_query_step(row, NULL) > 0) {
-		const char *name = km_query_text(row, 0);
-		uint64_t count = (uint64_t)km_query_i64(row, 1);
-
-#define X(field)                                                                                   \
-	if (name && !strcmp(name, #field)) {                                                       \
-		repair->field = count;                                                             \
-		found++;                                                                           \
-	}
-		REPAIR_FIELDS(X)
-#undef X
-	}
-	km_query_close(row);
-#define X(field) wanted++;
-	REPAIR_FIELDS(X)
-#undef X
-	return found == wanted;
-}
-
-/* A capture that was killed has no counts yet: read its events. */
-static int count_events(struct info *info, struct km_err *err)
-{
-	struct km_trace_cursor *cursor = NULL;
-	struct km_repair *repair = NULL;
-	struct km_repair_step step;
+	struct km_trace_cursor *cursor;
 	struct km_event events[256];
 	size_t got = 1;
-	int code = km_repair_new(&repair);
+	int code = km_trace_cursor_open(info->trace, NULL, &cursor, err);
 
-	memset(info->counts.recorded, 0, sizeof(info->counts.recorded));
 	if (code)
-		return km_fail(err, code, "no memory to count the events");
-	km_repair_set_direct_map(repair, km_trace_direct_map(info->trace));
-	code = km_trace_cursor_open(info->trace, NULL, &cursor, err);
+		return code;
+	memset(info->counts.recorded, 0, sizeof(info->counts.recorded));
 	while (!code && got) {
 		code = km_trace_next(cursor, events, 256, &got, err);
-		for (size_t i = 0; !code && i < got; i++) {
-			if (events[i].kind < KM_NR_EVENT_KINDS)
-				info->counts.recorded[events[i].kind]++;
-			if (km_repair_feed(repair, &events[i], &step))
-				code = km_fail(err, -ENOMEM, "no memory to pair the events");
-		}
+		for (size_t i = 0; !code && i < got; i++)
+			info->counts.recorded[events[i].kind]++;
 	}
-	if (!code)
-		km_repair_counts(repair, &info->repair);
 	km_trace_cursor_close(cursor);
-	km_repair_delete(repair);
 	return code;
 }
 
@@ -128,11 +77,12 @@ static int gather(struct info *info, struct km_err *err)
 	info->events = km_trace_events(trace);
 	for (unsigned i = 0; i < KM_NR_EVENT_KINDS; i++)
 		recorded += info->counts.recorded[i];
-	if (!stored_repair(db, &info->repair) || recorded != info->events) {
-		code = count_events(info, err);
-		if (code)
-			return code;
-	}
+	code = recorded == info->events ? 0 : count_kinds(info, err);
+	/* A capture that was killed stored none. */
+	if (!code && (recorded != info->events || km_trace_repair(trace, &info->repair)))
+		code = km_repair_trace(trace, &info->repair, err);
+	if (code)
+		return code;
 	for (unsigned i = 0; i < KM_NR_EVENT_KINDS; i++)
 		info->fired += info->counts.fired[i];
 	for (unsigned i = 0; i < KM_NR_LOSS_CAUSES; i++)
@@ -219,6 +169,15 @@ static void put_f64(struct sink *sink, const char *key, double value)
 	put_str(sink, key, text);
 }
 
+/* A capture that was killed never said what fired and what it filtered. */
+static void put_known(struct sink *sink, const char *key, const struct info *info, uint64_t value)
+{
+	if (km_trace_complete(info->trace))
+		put_u64(sink, key, value);
+	else
+		put_f64(sink, key, NAN);
+}
+
 static void put_counts(struct sink *sink, const struct info *info)
 {
 	const struct km_trace_counts *counts = &info->counts;
@@ -229,7 +188,7 @@ static void put_counts(struct sink *sink, const struct info *info)
 			put_u64(sink, km_event_name(i), counts->recorded[i]);
 	put_end(sink);
 	put_u64(sink, "events_total", info->events);
-	put_u64(sink, "fired", info->fired);
+	put_known(sink, "fired", info, info->fired);
 	put_u64(sink, "recorded", info->events);
 	put_u64(sink, "lost_total", info->lost);
 	put_group(sink, "lost");
@@ -237,9 +196,9 @@ static void put_counts(struct sink *sink, const struct info *info)
 		put_u64(sink, km_loss_cause_names[i], counts->lost[i]);
 	put_end(sink);
 	put_group(sink, "filtered");
-	put_u64(sink, "null", counts->filtered_null);
-	put_u64(sink, "self", counts->filtered_self);
-	put_u64(sink, "sampled", counts->filtered_sampled);
+	put_known(sink, "null", info, counts->filtered_null);
+	put_known(sink, "self", info, counts->filtered_self);
+	put_known(sink, "sampled", info, counts->filtered_sampled);
 	put_end(sink);
 	put_u64(sink, "gaps", info->gaps);
 }
@@ -264,8 +223,8 @@ static void put_all(struct sink *sink, const struct info *info)
 	put_u64(sink, "sites", info->sites);
 	put_u64(sink, "tasks", info->tasks);
 	put_group(sink, "repair");
-#define X(field) put_u64(sink, #field, info->repair.field);
-	REPAIR_FIELDS(X)
+#define X(field, meaning) put_u64(sink, #field, info->repair.field);
+	KM_REPAIR_COUNTERS(X)
 #undef X
 	put_end(sink);
 }
@@ -294,26 +253,16 @@ static void print_info(const struct info *info, enum km_format format)
 
 struct info_args {
 	const char *file;
-	enum km_format format;
+	struct km_common_options common;
 };
-
-static const struct argp_option options[] = {
-	{"format", 'f', "FORMAT", 0, "table, json, csv or tsv", 0},
-	{"quiet", 'q', NULL, 0, "No notes on stderr", 0},
-	{0}};
 
 static int parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct info_args *args = state->input;
 
 	switch (key) {
-	case 'f':
-		if (km_format_parse(arg, &args->format))
-			argp_error(state, "unknown format '%s'; it is table, json, csv or tsv",
-				   arg);
-		return 0;
-	case 'q':
-		km_quiet = true;
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &args->common;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (args->file)
@@ -321,7 +270,7 @@ static int parse_option(int key, char *arg, struct argp_state *state)
 		args->file = arg;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "no trace given; make one with kmlab capture");
+		argp_error(state, "no trace given; make one with 'kmlab capture'");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -339,13 +288,12 @@ int km_cmd_info(int argc, char **argv)
 		"EXAMPLES\n"
 		"  kmlab info t.kmt\n"
 		"  kmlab info t.kmt --format json";
-	const struct argp argp = {options, parse_option, "T.kmt", doc, 0, 0, 0};
+	const struct argp argp = {NULL, parse_option, "T.kmt", doc, km_common_children, NULL, NULL};
 	struct info_args args = {0};
 	struct info info = {0};
 	struct km_err err = {""};
 	int code = KM_EXIT_OK;
 
-	argp_err_exit_status = KM_EXIT_ERROR;
 	if (argp_parse(&argp, argc, argv, 0, NULL, &args))
 		return KM_EXIT_ERROR;
 	if (km_trace_open(args.file, &info.trace, &err))
@@ -353,7 +301,7 @@ int km_cmd_info(int argc, char **argv)
 	if (gather(&info, &err)) {
 		code = km_error("%s", err.text);
 	} else {
-		print_info(&info, args.format);
+		print_info(&info, args.common.format);
 		if (!km_trace_complete(info.trace))
 			km_note("%s was not finished: it holds what was stored before its capture "
 				"ended",

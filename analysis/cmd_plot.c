@@ -2,7 +2,7 @@
 /* kmlab plot R.kmr -o DIR: the figures alone, as data, script and SVG. */
 #include "analysis.h"
 
-#include "options.h"
+#include "output_args.h"
 #include "plot.h"
 #include "results/term.h"
 
@@ -62,12 +62,11 @@ int km_cmd_plot(int argc, char **argv)
 		"script (change it and run 'gnuplot NAME.gp' in DIR), NAME.svg the picture.\n\n"
 		"EXAMPLES\n"
 		"  kmlab plot r.kmr -o figures";
-	const struct argp argp = {km_output_options, km_output_option, "R.kmr", doc, 0, 0, 0};
 	struct km_output_args args = {0};
 	struct km_dataset dataset;
 	struct km_figure_set set;
 	struct km_err err = {""};
-	int code = km_output_parse(&argp, argc, argv, "-figures", &args);
+	int code = km_output_parse(doc, argc, argv, "-figures", &args);
 
 	if (code)
 		return code;
@@ -79,10 +78,10 @@ int km_cmd_plot(int argc, char **argv)
 		code = km_error("%s", err.text);
 		goto out_dataset;
 	}
-	if (args.format == KM_FORMAT_JSON)
+	if (args.common.format == KM_FORMAT_JSON)
 		print_json(&set, args.directory);
 	else
-		print_table(&set, args.format);
+		print_table(&set, args.common.format);
 	if (!km_plot_possible())
 		code = km_error("gnuplot is not installed, so %s holds the data and scripts but no "
 				"pictures; install gnuplot-nox and run this again",

@@ -2,7 +2,7 @@
 /* kmlab report R.kmr -o DIR: DIR/index.html, with the figures inside and beside it. */
 #include "analysis.h"
 
-#include "options.h"
+#include "output_args.h"
 #include "report.h"
 #include "results/term.h"
 
@@ -15,14 +15,14 @@ static void print_answer(const struct km_output_args *args, const struct km_figu
 	struct km_json json;
 	char path[4200];
 
-	if (args->format == KM_FORMAT_TABLE) {
+	if (args->common.format == KM_FORMAT_TABLE) {
 		printf("%s/index.html\n", args->directory);
 		return;
 	}
-	if (args->format != KM_FORMAT_JSON) {
+	if (args->common.format != KM_FORMAT_JSON) {
 		table = km_table_new(1, titles);
 		km_table_cellf(table, "%s/index.html", args->directory);
-		km_table_print(table, stdout, args->format);
+		km_table_print(table, stdout, args->common.format);
 		km_table_free(table);
 		return;
 	}
@@ -47,12 +47,11 @@ int km_cmd_report(int argc, char **argv)
 		"NAME.dat.\n\n"
 		"EXAMPLES\n"
 		"  kmlab report r.kmr -o out && xdg-open out/index.html";
-	const struct argp argp = {km_output_options, km_output_option, "R.kmr", doc, 0, 0, 0};
 	struct km_output_args args = {0};
 	struct km_dataset dataset;
 	struct km_figure_set set;
 	struct km_err err = {""};
-	int code = km_output_parse(&argp, argc, argv, "-report", &args);
+	int code = km_output_parse(doc, argc, argv, "-report", &args);
 
 	if (code)
 		return code;

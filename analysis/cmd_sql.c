@@ -7,36 +7,26 @@
 #include "analysis.h"
 
 #include "results/emit.h"
+#include "results/options.h"
 #include "results/query.h"
 #include "results/term.h"
 #include "traces/trace.h"
 
-#include <argp.h>
 #include <errno.h>
 #include <stdlib.h>
 
 struct sql_args {
 	const char *file, *query;
-	enum km_format format;
+	struct km_common_options common;
 };
-
-static const struct argp_option options[] = {
-	{"format", 'f', "FORMAT", 0, "table, json, csv or tsv", 0},
-	{"quiet", 'q', NULL, 0, "No notes on stderr", 0},
-	{0}};
 
 static int parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct sql_args *args = state->input;
 
 	switch (key) {
-	case 'f':
-		if (km_format_parse(arg, &args->format))
-			argp_error(state, "unknown format '%s'; it is table, json, csv or tsv",
-				   arg);
-		return 0;
-	case 'q':
-		km_quiet = true;
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &args->common;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (args->query)
@@ -165,12 +155,12 @@ static int run_query(struct sqlite3 *db, const struct sql_args *args)
 	struct km_err err = {""};
 	int code = km_query_open(db, args->query, &row, &err);
 
-	if (!code && args->format == KM_FORMAT_JSON)
+	if (!code && args->common.format == KM_FORMAT_JSON)
 		code = print_json(row, &err);
-	else if (!code && args->format == KM_FORMAT_TABLE)
+	else if (!code && args->common.format == KM_FORMAT_TABLE)
 		code = print_table(row, &err);
 	else if (!code)
-		code = print_separated(row, args->format, &err);
+		code = print_separated(row, args->common.format, &err);
 	km_query_close(row);
 	if (code == -EPERM)
 		return km_error("the statement would change the trace or reach outside it; kmlab "
@@ -203,13 +193,13 @@ int km_cmd_sql(int argc, char **argv)
 		"EXAMPLES\n"
 		"  kmlab sql t.kmt \"SELECT kind, count(*) FROM event GROUP BY 1\"\n"
 		"  kmlab sql t.kmt \"SELECT * FROM event LIMIT 5\" --format json";
-	const struct argp argp = {options, parse_option, "T.kmt STATEMENT", doc, 0, 0, 0};
+	const struct argp argp = {NULL, parse_option, "T.kmt STATEMENT", doc, km_common_children,
+				  NULL, NULL};
 	struct sql_args args = {0};
 	struct km_trace *trace;
 	struct km_err err = {""};
 	int code;
 
-	argp_err_exit_status = KM_EXIT_ERROR;
 	if (argp_parse(&argp, argc, argv, 0, NULL, &args))
 		return KM_EXIT_ERROR;
 	if (km_trace_open(args.file, &trace, &err))

@@ -377,7 +377,11 @@ const struct km_figure_spec km_figures[] = {
 	  .about =
 		  "Left: share of the free memory that cannot serve a 2 MiB request (unusable free "
 		  "space index, order 9). Right: share of 2 MiB blocks that hold at least one "
-		  "unmovable page, and so can never become a huge page.",
+		  "unmovable page, and so can never become a huge page. Where it starts is taken "
+		  "from the "
+		  "block types of pagetypeinfo: blocks typed unmovable or reclaimable hold one, "
+		  "movable "
+		  "blocks none.",
 	  .x_title = "trace time",
 	  .panels = 2,
 	  .panel_titles = {"unusable for order 9", "2 MiB blocks with unmovable pages"},

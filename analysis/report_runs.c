@@ -98,11 +98,17 @@ static void headline_cell(const struct km_report *report, struct reasons *reason
 		km_value_text(headline->unit, spread.median * headline->scale, text));
 }
 
-/* The recorded kernel's own model is what the others are measured against. */
-static const struct km_machine_runs *reference(const struct km_trace_results *trace)
+/* What the others are measured against: slub, else the first model whose calls were timed. */
+static const struct km_machine_runs *reference(const struct km_report *report)
 {
+	const struct km_trace_results *trace = report->trace;
+
 	for (size_t i = 0; i < trace->machine_count; i++)
 		if (!strcmp(trace->machines[i].label, "slub"))
+			return &trace->machines[i];
+	for (size_t i = 0; i < trace->machine_count; i++)
+		if (km_dataset_metric(report->dataset, &trace->machines[i], "latency_ns.alloc.p50")
+			    .count)
 			return &trace->machines[i];
 	return NULL;
 }
@@ -119,7 +125,7 @@ static double ratio(const struct km_report *report, const struct km_machine_runs
 /* "vmalloc: 64 times the median allocation latency of slub, 12 times the peak memory." */
 static void print_ratios(const struct km_report *report)
 {
-	const struct km_machine_runs *base = reference(report->trace);
+	const struct km_machine_runs *base = reference(report);
 
 	if (!base || report->trace->machine_count < 2)
 		return;
@@ -134,13 +140,19 @@ static void print_ratios(const struct km_report *report)
 		fputs("<li><strong>", report->out);
 		km_html_text(report->out, machine->label);
 		fputs("</strong>: ", report->out);
-		if (!isnan(latency))
-			fprintf(report->out, "%.2f times slub's median allocation latency",
+		if (!isnan(latency)) {
+			fprintf(report->out, "%.2f times the median allocation latency of ",
 				latency);
+			km_html_text(report->out, base->label);
+		}
 		if (!isnan(memory))
-			fprintf(report->out, "%s%.2f times %s peak memory",
-				isnan(latency) ? "" : ", ", memory,
-				isnan(latency) ? "slub's" : "its");
+			fprintf(report->out, "%s%.2f times ", isnan(latency) ? "" : ", ", memory);
+		if (!isnan(memory) && isnan(latency)) {
+			fputs("the peak memory of ", report->out);
+			km_html_text(report->out, base->label);
+		} else if (!isnan(memory)) {
+			fputs("its peak memory", report->out);
+		}
 		fputs("</li>\n", report->out);
 	}
 	fputs("</ul>\n", report->out);
@@ -189,7 +201,11 @@ void km_report_headline(const struct km_report *report)
 	      "are "
 	      "means over trace time. Latencies are those of the models in user space and include "
 	      "the timer (null is the floor): compare them with each other, not with a "
-	      "kernel's.</p>\n",
+	      "kernel's. The kernel's memory counts slabs from their page_alloc to their "
+	      "page_free, and slabs "
+	      "older than the trace while a traced object lies in them; a model starts without "
+	      "slabs and "
+	      "counts all it makes.</p>\n",
 	      report->out);
 }
 

@@ -142,12 +142,23 @@ void km_report_losses(const struct km_report *report)
 		{"large kmalloc reported twice, merged", "repair_double_large"},
 		{"objects alive at the end", "repair_open"},
 	};
+	static const char *const uses[][2] = {
+		{"replayed", "replayed_events"},
+		{"pages behind slabs and large kmallocs: each model takes its own",
+		 "backing_events"},
+		{"an allocator's own records: likewise", "internal_events"},
+		{"frees of objects older than the trace: left out", "preexisting_events"},
+		{"failed, doubled, freeing nothing, moves between lists: no meaning for objects",
+		 "dropped_events"},
+	};
 	double coverage = km_dataset_fact_number(report->trace, "coverage");
 
 	if (!isnan(coverage))
 		fprintf(report->out,
-			"<p>Coverage: <strong>%.2f %%</strong> of the calls that fired are in the "
-			"numbers of this report.</p>\n",
+			"<p>Coverage: <strong>%.2f %%</strong> of the events recorded or lost. "
+			"What "
+			"is missing: losses, and frees of objects older than the trace. Filtered "
+			"events are in neither number.</p>\n",
 			100 * coverage);
 	print_identity(report);
 	fputs("<div class=\"wide\"><table>\n<thead><tr><th>events</th><th>count</th></tr></thead>\n"
@@ -161,6 +172,12 @@ void km_report_losses(const struct km_report *report)
 	      report->out);
 	for (size_t i = 0; i < sizeof(repair) / sizeof(repair[0]); i++)
 		count_row(report, repair[i][0], repair[i][1]);
+	fputs("</tbody></table></div>\n<p>What became of the recorded events; the parts add up to "
+	      "them:</p>\n<div class=\"wide\"><table>\n"
+	      "<thead><tr><th>use</th><th>events</th></tr></thead>\n<tbody>\n",
+	      report->out);
+	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++)
+		count_row(report, uses[i][0], uses[i][1]);
 	fputs("</tbody></table></div>\n", report->out);
 }
 

@@ -22,7 +22,7 @@ struct bpf_program;
 
 /* ---- programs.c ---- */
 
-struct km_program {
+struct km_probe_program {
 	const char *tracepoint;
 	const char *prototype; /* canonical argument types, see programs.c */
 	const char *names[KM_NR_COPIES];
@@ -33,7 +33,7 @@ struct km_program {
 #define KM_GROUPS_ALL ((1u << KM_NR_GROUPS) - 1)
 
 struct km_program_choice {
-	const struct km_program *by_kind[KM_NR_RECORD_KINDS]; /* NULL: not recorded */
+	const struct km_probe_program *by_kind[KM_NR_RECORD_KINDS]; /* NULL: not recorded */
 	unsigned groups; /* bit per enum km_event_group that will be recorded */
 };
 
@@ -76,7 +76,7 @@ struct km_layout {
 int km_recorder_open(const struct km_recorder_options *options, struct km_recorder **recorder,
 		     struct km_err *err);
 /* Events count from here to km_recorder_stop(), which leaves the rings for a last drain. */
-int km_recorder_start(struct km_recorder *recorder, uint64_t *start_ns);
+void km_recorder_start(struct km_recorder *recorder, uint64_t *start_ns);
 void km_recorder_stop(struct km_recorder *recorder);
 void km_recorder_close(struct km_recorder *recorder);
 

@@ -23,7 +23,6 @@
 
 #define POLL_NS 2000000
 #define MISSED_CHECK_NS 100000000ull
-#define CPU_UNKNOWN 0xffff /* the kernel counts recursion per program, not per CPU */
 
 const char *argp_program_version = "kmlab-capture " KMLAB_VERSION;
 
@@ -341,7 +340,7 @@ static int store_counts(struct capture *capture, struct km_recorder_totals *tota
 			struct km_err *err)
 {
 	struct km_trace_counts *counts = &totals->counts;
-	struct km_trace_gap gap = {.cpu = CPU_UNKNOWN, .cause = KM_LOSS_RECURSION};
+	struct km_trace_gap gap = {.cpu = KM_GAP_CPU_UNKNOWN, .cause = KM_LOSS_RECURSION};
 	int ret;
 
 	km_recorder_totals(capture->recorder, totals);

@@ -87,11 +87,12 @@ static void describe_cache(const struct km_drain *drain, const struct km_record_
 
 /* A new cache may live where a destroyed one did: then it gets an id of its own. */
 static int define_cache(struct km_drain *drain, struct mirror *mirror,
-			const struct km_record_cache *record)
+			const struct km_record_cache *record, struct km_err *err)
 {
 	unsigned slot = KM_CACHE_SLOT(record->cache);
 	struct cache_entry *entry;
 	size_t i = drain->nr_caches;
+	int ret;
 
 	while (i > 0 && drain->caches[i - 1].address != record->cache)
 		i--;
@@ -99,13 +100,14 @@ static int define_cache(struct km_drain *drain, struct mirror *mirror,
 	    drain->caches[i - 1].cache.size != record->size) {
 		entry = reallocarray(drain->caches, drain->nr_caches + 1, sizeof(*entry));
 		if (!entry)
-			return -ENOMEM;
+			return km_fail(err, -ENOMEM, "no memory to remember the kernel's caches");
 		drain->caches = entry;
 		entry += drain->nr_caches;
 		entry->address = record->cache;
 		describe_cache(drain, record, &entry->cache);
-		if (km_trace_define_cache(drain->writer, &entry->cache))
-			return -ENOMEM;
+		ret = km_trace_define_cache(drain->writer, &entry->cache, err);
+		if (ret)
+			return ret;
 		i = ++drain->nr_caches;
 	}
 	entry = &drain->caches[i - 1];
@@ -153,18 +155,20 @@ static int grow_tasks(struct km_drain *drain)
 
 /* A task that changes its name (exec) is a new entry: events before keep the old name. */
 static int define_task(struct km_drain *drain, struct mirror *mirror,
-		       const struct km_record_task *record)
+		       const struct km_record_task *record, struct km_err *err)
 {
 	struct km_trace_task task = {.tid = record->tid, .tgid = record->tgid};
 	size_t slot;
+	int ret;
 
 	if (drain->nr_tasks * 2 >= drain->task_slots && grow_tasks(drain))
-		return -ENOMEM;
+		return km_fail(err, -ENOMEM, "no memory to remember the kernel's tasks");
 	memcpy(task.comm, record->comm, sizeof(task.comm));
 	slot = task_slot(drain, &task);
 	if (!drain->tasks[slot].task.id) {
-		if (km_trace_define_task(drain->writer, &task))
-			return -ENOMEM;
+		ret = km_trace_define_task(drain->writer, &task, err);
+		if (ret)
+			return ret;
 		drain->tasks[slot].task = task;
 		drain->nr_tasks++;
 	}
@@ -291,10 +295,8 @@ static int take_definition(struct km_drain *drain, struct cpu_drain *cpu, const 
 			   struct km_err *err)
 {
 	const struct km_record *record = data;
-	int ret = record->kind == KM_REC_DEFINE_CACHE ? define_cache(drain, &cpu->mirror, data)
-						      : define_task(drain, &cpu->mirror, data);
-
-	return ret ? km_fail(err, ret, "no memory to remember the kernel's caches and tasks") : 0;
+	return record->kind == KM_REC_DEFINE_CACHE ? define_cache(drain, &cpu->mirror, data, err)
+						   : define_task(drain, &cpu->mirror, data, err);
 }
 
 /*

@@ -18,7 +18,7 @@
 	}
 
 /* Canonical types: u64 s32 … integers and enums by width, *NAME a pointer to struct NAME. */
-static const struct km_program programs[] = {
+static const struct km_probe_program programs[] = {
 	PROGRAM(kmalloc, KM_REC_KMALLOC, "u64 *void u64 u64 u32 s32", false),
 	PROGRAM(kfree, KM_REC_KFREE, "u64 *void", false),
 	PROGRAM(kmem_cache_alloc, KM_REC_CACHE_ALLOC, "u64 *void *kmem_cache u32 s32", false),
@@ -90,12 +90,12 @@ static int prototype_text(const struct btf *btf, const char *tracepoint, char *t
 	return 0;
 }
 
-static enum km_event_group group_of(const struct km_program *program)
+static enum km_event_group group_of(const struct km_probe_program *program)
 {
 	return km_event_group_of(program->kind);
 }
 
-static int choose_one(const struct btf *btf, const struct km_program *program,
+static int choose_one(const struct btf *btf, const struct km_probe_program *program,
 		      struct km_program_choice *choice, struct km_err *err)
 {
 	char prototype[256];

@@ -70,7 +70,7 @@ static bool recovers(const struct km_recorder *recorder, unsigned kind)
 static void select_programs(struct km_recorder *recorder)
 {
 	struct record_bpf *skel = recorder->skel;
-	const struct km_program *program;
+	const struct km_probe_program *program;
 	struct bpf_program *each;
 
 	bpf_object__for_each_program(each, skel->obj) bpf_program__set_autoload(each, false);
@@ -147,8 +147,13 @@ static int map_ring(struct km_recorder *recorder, unsigned cpu, struct km_err *e
 		      fd, (off_t)page);
 	ret = bpf_map_update_elem(bpf_map__fd(recorder->skel->maps.rings), &cpu, &fd, BPF_ANY);
 	close(fd); /* the outer map and the mappings hold it */
-	if (ring->consumer == MAP_FAILED || mapped == MAP_FAILED || ret)
+	if (ring->consumer == MAP_FAILED || mapped == MAP_FAILED || ret) {
+		if (ring->consumer != MAP_FAILED)
+			munmap(ring->consumer, page);
+		if (mapped != MAP_FAILED)
+			munmap(mapped, page + 2 * recorder->ring_bytes);
 		return fail_load(err, ret ? ret : -ENOMEM, "the ring of a CPU");
+	}
 	ring->producer = (const uint64_t *)mapped;
 	ring->data = mapped + page;
 	recorder->nr_rings++;
@@ -246,9 +251,14 @@ static int prepare(struct km_recorder *recorder, const struct km_recorder_option
 		   struct km_err *err)
 {
 	int cpus = libbpf_num_possible_cpus();
-	long online = sysconf(_SC_NPROCESSORS_ONLN);
+	long online = sysconf(_SC_NPROCESSORS_ONLN), page = sysconf(_SC_PAGESIZE);
 	int ret;
 
+	if ((uint64_t)page != KM_PAGE_SIZE)
+		return km_fail(err, -ENOTSUP,
+			       "this kernel's pages have %ld bytes and traces count pages of %d; "
+			       "record on one with %d-byte pages",
+			       page, (int)KM_PAGE_SIZE, (int)KM_PAGE_SIZE);
 	recorder->btf = btf__load_vmlinux_btf();
 	if (!recorder->btf)
 		return km_fail(
@@ -346,7 +356,7 @@ static uint64_t missed_by_both(const struct km_recorder *recorder, unsigned kind
 	return lowest;
 }
 
-int km_recorder_start(struct km_recorder *recorder, uint64_t *start_ns)
+void km_recorder_start(struct km_recorder *recorder, uint64_t *start_ns)
 {
 	struct timespec now;
 
@@ -356,7 +366,6 @@ int km_recorder_start(struct km_recorder *recorder, uint64_t *start_ns)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	*start_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	__atomic_store_n(&recorder->skel->bss->switched_on, true, __ATOMIC_SEQ_CST);
-	return 0;
 }
 
 static uint64_t missed_since_start(const struct km_recorder *recorder, unsigned kind)

@@ -146,9 +146,7 @@ int km_symbols_resolve(struct km_trace_writer *writer, uint32_t *sites, uint32_t
 
 		name_site(&symbols, &site);
 		*unresolved += !site.symbol[0];
-		ret = km_trace_define_site(writer, &site);
-		if (ret)
-			km_fail(err, ret, "cannot store the kernel's symbols: %s", strerror(-ret));
+		ret = km_trace_define_site(writer, &site, err);
 	}
 done:
 	free(symbols.list);

@@ -68,9 +68,10 @@ static km_pfn bump_page_alloc(void *self, unsigned cpu, uint32_t gfp, unsigned o
 	return (km_pfn){pfn};
 }
 
-static void bump_page_free(void *self, unsigned cpu, km_pfn pfn, unsigned order)
+static int bump_page_free(void *self, unsigned cpu, km_pfn pfn, unsigned order)
 {
 	(void)self, (void)cpu, (void)pfn, (void)order;
+	return 0;
 }
 
 static unsigned bump_page_alloc_bulk(void *self, unsigned cpu, uint32_t gfp, unsigned wanted,

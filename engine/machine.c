@@ -58,7 +58,7 @@ int km_machine_create(struct km_env *env, const struct km_machine_spec *spec,
 {
 	struct km_machine *machine = km_env_alloc(env, sizeof(*machine));
 	const struct km_zone_spec *last;
-	int code = -EINVAL;
+	int code;
 
 	if (!machine)
 		return -ENOMEM;
@@ -134,9 +134,9 @@ km_pfn km_alloc_pages(struct km_machine *machine, unsigned cpu, uint32_t gfp, un
 	return machine->model->page->alloc(machine->page, cpu, gfp, order);
 }
 
-void km_free_pages(struct km_machine *machine, unsigned cpu, km_pfn pfn, unsigned order)
+int km_free_pages(struct km_machine *machine, unsigned cpu, km_pfn pfn, unsigned order)
 {
-	machine->model->page->free(machine->page, cpu, pfn, order);
+	return machine->model->page->free(machine->page, cpu, pfn, order);
 }
 
 void *km_cache_create(struct km_machine *machine, const struct km_cache_spec *spec)

@@ -34,9 +34,10 @@ static km_pfn null_page_alloc(void *self, unsigned cpu, uint32_t gfp, unsigned o
 	return NULL_PFN;
 }
 
-static void null_page_free(void *self, unsigned cpu, km_pfn pfn, unsigned order)
+static int null_page_free(void *self, unsigned cpu, km_pfn pfn, unsigned order)
 {
 	(void)self, (void)cpu, (void)pfn, (void)order;
+	return 0;
 }
 
 static unsigned null_page_alloc_bulk(void *self, unsigned cpu, uint32_t gfp, unsigned wanted,

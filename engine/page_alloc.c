@@ -5,6 +5,9 @@
  * __alloc_pages, get_page_from_freelist, rmqueue, __alloc_pages_slowpath, alloc_pages_bulk,
  * __free_pages). There is nothing to reclaim here: a request that would have to fails.
  */
+#include <errno.h>
+#include <kmlab/page_state.h>
+
 #include "buddy.h"
 #include "models.h"
 
@@ -278,7 +281,7 @@ static unsigned buddy_alloc_bulk(void *self, unsigned cpu, uint32_t gfp, unsigne
 
 /* ---- free ---- */
 
-static void buddy_free(void *self, unsigned cpu, km_pfn pfn, unsigned order)
+static int buddy_free(void *self, unsigned cpu, km_pfn pfn, unsigned order)
 {
 	struct km_buddy *buddy = self;
 	struct km_zone *zone;
@@ -286,11 +289,11 @@ static void buddy_free(void *self, unsigned cpu, km_pfn pfn, unsigned order)
 
 	if (order > KM_MAX_ORDER || pfn.value >= buddy->max_pfn ||
 	    pfn.value & ((1ull << order) - 1))
-		return;
+		return -EFAULT;
 	byte = buddy->page[pfn.value];
 	/* Not in use, or freed already: the lists stay whole. */
 	if (byte != KM_PAGE_USED && byte != KM_PAGE_USED_MOVABLE)
-		return;
+		return -EFAULT;
 	if (order)
 		memset(buddy->page + pfn.value, 0, 1u << order);
 	if (byte == KM_PAGE_USED)
@@ -300,6 +303,7 @@ static void buddy_free(void *self, unsigned cpu, km_pfn pfn, unsigned order)
 		km_pcp_free(buddy, zone, cpu, pfn.value, order);
 	else
 		km_buddy_free_direct(buddy, zone, cpu, pfn.value, order);
+	return 0;
 }
 
 static void buddy_drain(void *self, int cpu)
@@ -322,6 +326,7 @@ const struct km_page_ops km_buddy_page_ops = {
 	.free = buddy_free,
 	.alloc_bulk = buddy_alloc_bulk,
 	.drain = buddy_drain,
+	.seed = km_buddy_seed_free,
 	.usage = km_buddy_usage,
 	.validate = km_buddy_validate,
 };

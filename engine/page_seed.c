@@ -295,12 +295,31 @@ static void finish(struct seeding *s)
 	km_zone_count_pageblocks(s->buddy, s->zone);
 }
 
+/* More free pages than the zone manages: the counts come from a file and may be anything. */
+static bool zone_can_hold(const struct km_zone *zone, const struct km_zone_seed *seed)
+{
+	uint64_t left = zone->managed;
+
+	for (unsigned order = 0; order < KM_NR_ORDERS; order++) {
+		for (unsigned type = 0; type < KM_NR_MIGRATETYPES; type++) {
+			uint64_t count = seed->free_blocks[order][type];
+
+			if (count > left >> order)
+				return false;
+			left -= count << order;
+		}
+	}
+	return true;
+}
+
 static int seed_zone(struct km_buddy *buddy, const struct km_zone_seed *seed)
 {
 	struct seeding s = {.buddy = buddy, .zone = &buddy->zone[seed->index]};
 	unsigned type;
 	int code;
 
+	if (!zone_can_hold(s.zone, seed))
+		return -ENOSPC;
 	km_zone_memory(s.zone, &s.first, &s.end);
 	memcpy(s.types_left, seed->pageblocks, sizeof(s.types_left));
 	code = prepare(&s);

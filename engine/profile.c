@@ -12,15 +12,15 @@
 #define COMMON .random_freelist = true, .merge = true
 
 #define UP_TO_6_6                                                                                  \
-	COMMON, .slab_front = KM_FRONT_CPU_SLAB, .order_old = true, .cpu_partial_frozen = true,    \
+	COMMON, .slab_front = KM_FRONT_CPU_SLAB, .order_old = true,    \
 	.fallback = KM_FALLBACK_STEAL
 
-#define SINCE_6_1 .pcp_thp_two = true, .watermark_promo = true, .vmalloc_bulk = true,              \
+#define SINCE_6_1 .pcp_thp_two = true, .vmalloc_bulk = true,              \
 	.vmalloc_huge = true, .highatomic_last_resort = true
 
 #define SINCE_6_12                                                                                 \
 	COMMON, SINCE_6_1, .try_node_first = true, .comp_always = true, .kmalloc_align = true,     \
-	.large_double_event = true, .fallback = KM_FALLBACK_CLAIM, .pcp_generation = 2,            \
+	.fallback = KM_FALLBACK_CLAIM, .pcp_generation = 2,            \
 	.freelist_hygiene = true, .highatomic_rounded = true, .vmap_nodes = true,                  \
 	.partial_count_sampled = true, .highatomic_free_only = true, .watermark_movable_small = true
 
@@ -76,10 +76,32 @@ const struct km_profile *km_profile_for_release(const char *release)
 	return &profiles[i];
 }
 
+uint64_t km_profile_max(const char *name)
+{
+	static const struct {
+		const char *name;
+		uint64_t max;
+	} enums[] = {{"slab_front", KM_FRONT_SHEAVES},
+		     {"fallback", KM_FALLBACK_CLAIM},
+		     {"pcp_generation", 2}};
+
+	for (unsigned i = 0; i < sizeof(enums) / sizeof(enums[0]); i++)
+		if (strcmp(enums[i].name, name) == 0)
+			return enums[i].max;
+#define X(type, field, text, meaning)                                                              \
+	if (strcmp(name, text) == 0)                                                               \
+		return 1;
+	KM_PROFILE_SWITCHES(X)
+#undef X
+	return 0;
+}
+
 int km_profile_set(struct km_profile *profile, const char *name, uint64_t value)
 {
 #define X(type, field, text, meaning)                                                              \
 	if (strcmp(name, text) == 0) {                                                             \
+		if (value > km_profile_max(name))                                                  \
+			return -ERANGE;                                                            \
 		profile->field = (type)value;                                                      \
 		return 0;                                                                          \
 	}

@@ -1,59 +1,51 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* kmlab fidelity: how closely the models reproduce what the traced kernel did. */
-#include <argp.h>
 #include <math.h>
 #include <stdlib.h>
 
 #include "replay/commands.h"
 #include "replay/fidelity.h"
-#include "results/emit.h"
+#include "results/options.h"
 #include "results/term.h"
 
 static const char doc[] =
 	"Compare the trace's own kernel model with what that kernel did: the size class of every "
-	"kmalloc, the geometry of every cache, the slab every object was put in.";
+	"kmalloc, the geometry of every cache, the slab every object was put in.\v"
+	"EXAMPLES\n"
+	"  kmlab fidelity a.kmt\n"
+	"  kmlab fidelity a.kmt --format json";
 
-enum { OPT_FORMAT = 256, OPT_SEED };
+enum { OPT_SEED = 256 };
 
 struct options {
 	const char *trace;
-	enum km_format format;
 	uint64_t seed;
+	struct km_common_options common;
 };
 
 static const struct argp_option argp_options[] = {
-	{"format", OPT_FORMAT, "table|json|csv|tsv", 0, "Document on stdout (default table)", 0},
 	{"seed", OPT_SEED, "N", 0, "Seed of placement and freelist order (default 1)", 0},
-	{"quiet", 'q', NULL, 0, "No notes", 0},
 	{0},
 };
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct options *options = state->input;
-	char *end;
 
 	switch (key) {
-	case 'q':
-		km_quiet = true;
-		return 0;
-	case OPT_FORMAT:
-		if (km_format_parse(arg, &options->format))
-			argp_error(state, "unknown format '%s'", arg);
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &options->common;
 		return 0;
 	case OPT_SEED:
-		options->seed = strtoull(arg, &end, 0);
-		if (end == arg || *end)
-			argp_error(state, "'%s' is not a number", arg);
+		options->seed = km_parse_number(state, "--seed", arg, 0, UINT64_MAX);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (options->trace)
-			argp_error(state, "one trace at a time");
+			argp_error(state, "one trace at a time; '%s' is a second", arg);
 		options->trace = arg;
 		return 0;
-	case ARGP_KEY_END:
-		if (!options->trace)
-			argp_error(state, "which trace? Record one with 'kmlab capture -o T.kmt'");
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "no trace given; make one with 'kmlab capture'");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -172,8 +164,8 @@ static void print_rows(const struct km_fidelity *fidelity, enum km_format format
 
 int km_cmd_fidelity(int argc, char **argv)
 {
-	static const struct argp argp = {argp_options, parse_option, "T.kmt", doc,
-					 NULL,         NULL,         NULL};
+	static const struct argp argp = {argp_options,       parse_option, "T.kmt", doc,
+					 km_common_children, NULL,         NULL};
 	struct options options = {.seed = 1};
 	struct km_fidelity fidelity;
 	struct km_trace *trace = NULL;
@@ -193,10 +185,10 @@ int km_cmd_fidelity(int argc, char **argv)
 		km_trace_close(trace);
 		return km_interrupted() ? KM_EXIT_INTERRUPTED : km_error("%s", err.text);
 	}
-	if (options.format == KM_FORMAT_JSON)
+	if (options.common.format == KM_FORMAT_JSON)
 		print_json(&fidelity, &start);
 	else
-		print_rows(&fidelity, options.format);
+		print_rows(&fidelity, options.common.format);
 	km_fidelity_release(&fidelity);
 	km_trace_close(trace);
 	return KM_EXIT_OK;

@@ -1,33 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* kmlab models: what can be replayed, with which parameters. */
-#include <argp.h>
 #include <kmlab/machine.h>
 #include <stdlib.h>
 
 #include "replay/commands.h"
-#include "results/emit.h"
+#include "results/options.h"
 #include "results/term.h"
 
 static const char doc[] = "List the models, the kernel profiles and the switches of a profile.";
 
-enum { OPT_FORMAT = 256 };
-
-static const struct argp_option argp_options[] = {
-	{"format", OPT_FORMAT, "table|json|csv|tsv", 0, "Document on stdout (default table)", 0},
-	{0},
-};
-
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
-	enum km_format *format = state->input;
-
 	switch (key) {
-	case OPT_FORMAT:
-		if (km_format_parse(arg, format))
-			argp_error(state, "unknown format '%s'", arg);
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = state->input;
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "'%s': no arguments are taken", arg);
+		argp_error(state, "no argument is taken; '%s' is left over", arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -106,14 +95,15 @@ static void print_rows(enum km_format format)
 
 int km_cmd_models(int argc, char **argv)
 {
-	static const struct argp argp = {argp_options, parse_option, NULL, doc, NULL, NULL, NULL};
-	enum km_format format = KM_FORMAT_TABLE;
+	static const struct argp argp = {NULL, parse_option, NULL, doc, km_common_children,
+					 NULL, NULL};
+	struct km_common_options common = {0};
 
-	if (argp_parse(&argp, argc, argv, 0, NULL, &format))
+	if (argp_parse(&argp, argc, argv, 0, NULL, &common))
 		return KM_EXIT_ERROR;
-	if (format == KM_FORMAT_JSON)
+	if (common.format == KM_FORMAT_JSON)
 		print_json();
 	else
-		print_rows(format);
+		print_rows(common.format);
 	return KM_EXIT_OK;
 }

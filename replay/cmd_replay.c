@@ -1,33 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* kmlab replay: a trace through machines, measured, into a result file. */
-#include <argp.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "replay/commands.h"
 #include "replay/session.h"
+#include "results/options.h"
 #include "results/term.h"
+
+#define RESULTS "results"
 
 static const char doc[] =
 	"Run a trace through simulated machines and measure them side by side.\v"
 	"Models: see 'kmlab models'. MODEL@PROFILE replays another kernel generation.\n"
 	"\nEXAMPLES\n"
 	"  kmlab replay a.kmt --model kernel,slub,buddy,vmalloc,bump,null -o a.kmr\n"
-	"  kmlab replay a.kmt --model slub@6.1,slub@6.18 --reps 5 -o gen.kmr --format json";
+	"  kmlab replay a.kmt --model slub@6.1,slub@6.18 --reps 5 -o gen.kmr -f json";
 
-enum { OPT_FORMAT = 256, OPT_SEED, OPT_REPS, OPT_ALLOW_LOSS };
+enum { OPT_SEED = 256, OPT_REPS, OPT_ALLOW_LOSS };
 
 static const struct argp_option argp_options[] = {
-	{"model", 'm', "A,B,…", 0, "Models to replay (default kernel,slub)", 0},
+	{"model", 'm', "A,B,C", 0, "Models to replay (default kernel,slub)", 0},
 	{"param", 'p', "KEY=VALUE", 0, "Set a profile switch of every model; repeatable", 0},
 	{"output", 'o', "R.kmr", 0, "Store the runs here (default results/TRACE.kmr)", 0},
 	{"seed", OPT_SEED, "N", 0, "Seed of placement and freelist order (default 1)", 0},
 	{"reps", OPT_REPS, "N", 0, "Repetitions, interleaved over the models (default 1)", 0},
 	{"allow-loss", OPT_ALLOW_LOSS, NULL, 0, "Replay a trace with lost events", 0},
-	{"format", OPT_FORMAT, "table|json|csv|tsv", 0, "Document on stdout (default table)", 0},
-	{"quiet", 'q', NULL, 0, "No notes, no progress", 0},
 	{0},
 };
 
@@ -45,46 +46,66 @@ static void parse_models(struct km_replay_options *options, char *list, struct a
 		}
 		options->nr_choices++;
 	}
+	if (!options->nr_choices)
+		argp_error(state, "--model names no model; 'kmlab models' lists them");
+}
+
+/* The parameter of that name, or a new one. */
+static struct km_param *find_param(struct km_replay_options *options, const char *name,
+				   struct argp_state *state)
+{
+	struct km_param *param;
+
+	for (unsigned i = 0; i < options->nr_params; i++)
+		if (!strcmp(options->params[i].name, name))
+			return &options->params[i];
+	if (options->nr_params == KM_MAX_PARAMS)
+		argp_error(state, "at most %d parameters", KM_MAX_PARAMS);
+	param = &options->params[options->nr_params++];
+	strcpy(param->name, name);
+	return param;
 }
 
 static void parse_param(struct km_replay_options *options, const char *text,
 			struct argp_state *state)
 {
-	struct km_param *param = &options->params[options->nr_params];
 	struct km_profile scratch = {0};
 	const char *equals = strchr(text, '=');
-	char *end = NULL;
+	char name[sizeof(options->params[0].name)], what[sizeof(name) + 16];
+	uint64_t value;
+	int code;
 
-	if (equals)
-		param->value = strtoull(equals + 1, &end, 0);
-	if (!equals || equals == text || (size_t)(equals - text) >= sizeof(param->name) ||
-	    end == equals + 1 || *end)
-		argp_error(state, "'%s' is not KEY=NUMBER", text);
-	snprintf(param->name, sizeof(param->name), "%.*s", (int)(equals - text), text);
-	if (km_profile_set(&scratch, param->name, param->value))
-		argp_error(state, "there is no parameter '%s'; 'kmlab models' lists them",
-			   param->name);
-	if (++options->nr_params == KM_MAX_PARAMS)
-		argp_error(state, "at most %d parameters", KM_MAX_PARAMS - 1);
+	if (!equals || equals == text)
+		argp_error(state, "--param takes KEY=NUMBER, not '%s'", text);
+	if ((size_t)(equals - text) >= sizeof(name))
+		argp_error(state, "there is no parameter '%.*s'; 'kmlab models' lists them",
+			   (int)(equals - text), text);
+	snprintf(name, sizeof(name), "%.*s", (int)(equals - text), text);
+	snprintf(what, sizeof(what), "parameter '%s'", name);
+	value = km_parse_number(state, what, equals + 1, 0, UINT64_MAX);
+	code = km_profile_set(&scratch, name, value);
+	if (code == -ERANGE)
+		argp_error(state, "%s takes 0 to %llu, not %llu", what,
+			   (unsigned long long)km_profile_max(name), (unsigned long long)value);
+	else if (code)
+		argp_error(state, "there is no %s; 'kmlab models' lists them", what);
+	find_param(options, name, state)->value = value;
 }
 
-static uint64_t parse_number(const char *text, uint64_t least, uint64_t most,
-			     struct argp_state *state)
-{
-	char *end;
-	uint64_t value = strtoull(text, &end, 0);
-
-	if (end == text || *end || value < least || value > most)
-		argp_error(state, "'%s' is not a number from %llu to %llu", text,
-			   (unsigned long long)least, (unsigned long long)most);
-	return value;
-}
+struct arguments {
+	struct km_replay_options *replay;
+	struct km_common_options common;
+};
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
-	struct km_replay_options *options = state->input;
+	struct arguments *arguments = state->input;
+	struct km_replay_options *options = arguments->replay;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &arguments->common;
+		return 0;
 	case 'm':
 		parse_models(options, arg, state);
 		return 0;
@@ -94,30 +115,22 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'o':
 		options->output = arg;
 		return 0;
-	case 'q':
-		km_quiet = true;
-		return 0;
-	case OPT_SEED:
-		options->seed = parse_number(arg, 0, UINT64_MAX - 1, state);
+	case OPT_SEED: /* a result file holds signed integers */
+		options->seed = km_parse_number(state, "--seed", arg, 0, INT64_MAX);
 		return 0;
 	case OPT_REPS:
-		options->reps = (unsigned)parse_number(arg, 1, KM_MAX_REPS, state);
+		options->reps = (unsigned)km_parse_number(state, "--reps", arg, 1, KM_MAX_REPS);
 		return 0;
 	case OPT_ALLOW_LOSS:
 		options->allow_loss = true;
 		return 0;
-	case OPT_FORMAT:
-		if (km_format_parse(arg, &options->format))
-			argp_error(state, "unknown format '%s'", arg);
-		return 0;
 	case ARGP_KEY_ARG:
 		if (options->trace)
-			argp_error(state, "one trace at a time");
+			argp_error(state, "one trace at a time; '%s' is a second", arg);
 		options->trace = arg;
 		return 0;
-	case ARGP_KEY_END:
-		if (!options->trace)
-			argp_error(state, "which trace? Record one with 'kmlab capture -o T.kmt'");
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "no trace given; make one with 'kmlab capture'");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -133,18 +146,39 @@ static void remember_command(struct km_replay_options *options, int argc, char *
 					 " %s", argv[i]);
 }
 
-/* results/TRACE.kmr, beside where kmlab is run. */
-static char *default_output(const char *trace)
+/* Where the runs go without -o: results/TRACE.kmr, below where kmlab is run. */
+struct default_output {
+	char *path;
+	bool made_directory;
+};
+
+static int default_output(const char *trace, struct default_output *output)
 {
 	const char *name = strrchr(trace, '/') ? strrchr(trace, '/') + 1 : trace;
-	const char *dot = strrchr(name, '.');
-	char *path = NULL;
+	size_t length = strlen(name);
 
-	mkdir("results", 0777);
-	if (asprintf(&path, "results/%.*s.kmr", (int)(dot ? dot - name : (int)strlen(name)), name) <
-	    0)
-		return NULL;
-	return path;
+	if (length > 4 && !strcmp(name + length - 4, ".kmt"))
+		length -= 4;
+	if (asprintf(&output->path, RESULTS "/%.*s.kmr", (int)length, name) < 0) {
+		output->path = NULL;
+		return km_error("no memory to read the arguments");
+	}
+	output->made_directory = mkdir(RESULTS, 0777) == 0;
+	if (!output->made_directory && errno != EEXIST)
+		return km_error("the directory " RESULTS " cannot be made: %s; name a file "
+				"elsewhere with -o",
+				strerror(errno));
+	return 0;
+}
+
+/* A directory made for nothing goes away again; rmdir() leaves one that holds something. */
+static void finish_default_output(struct default_output *output, unsigned nr_done, int code)
+{
+	if (output->path && nr_done && code != KM_EXIT_INTERRUPTED)
+		km_note("the runs are stored in %s", output->path);
+	if (output->made_directory && !nr_done)
+		rmdir(RESULTS);
+	free(output->path);
 }
 
 static int exit_code(const struct km_session *session, int code, const struct km_err *err)
@@ -159,12 +193,13 @@ static int exit_code(const struct km_session *session, int code, const struct km
 
 int km_cmd_replay(int argc, char **argv)
 {
-	static const struct argp argp = {argp_options, parse_option, "T.kmt", doc,
-					 NULL,         NULL,         NULL};
+	static const struct argp argp = {argp_options,       parse_option, "T.kmt", doc,
+					 km_common_children, NULL,         NULL};
 	static struct km_session session;
+	struct arguments arguments = {.replay = &session.options};
+	struct default_output output = {0};
 	struct km_err err = {""};
-	char *output = NULL;
-	int code;
+	int code = 0;
 
 	session.options.seed = 1;
 	session.options.reps = 1;
@@ -172,16 +207,23 @@ int km_cmd_replay(int argc, char **argv)
 	km_model_choice_parse("slub", &session.options.choices[1], NULL);
 	session.options.nr_choices = 2;
 	remember_command(&session.options, argc, argv);
-	if (argp_parse(&argp, argc, argv, 0, NULL, &session.options))
+	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
 		return KM_EXIT_ERROR;
+	session.options.format = arguments.common.format;
 	if (!session.options.output)
-		session.options.output = output = default_output(session.options.trace);
+		code = default_output(session.options.trace, &output);
+	if (code)
+		goto out;
+	if (output.path)
+		session.options.output = output.path;
 	km_catch_interrupts();
 	code = km_session_run(&session, &err);
 	if (!code)
 		km_session_print(&session);
 	code = exit_code(&session, code, &err);
-	km_session_close(&session);
-	free(output);
+	if (km_session_close(&session, &err))
+		code = km_error("%s", err.text);
+out:
+	finish_default_output(&output, session.nr_done, code);
 	return code;
 }

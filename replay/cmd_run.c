@@ -2,7 +2,6 @@
 /* `kmlab run`: options, and the rows, the comparison and the end state as one document. */
 #include "replay/cmd_run.h"
 
-#include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,23 +9,21 @@
 #include <string.h>
 
 #include "replay/run.h"
-#include "results/emit.h"
+#include "results/options.h"
 #include "results/term.h"
 
 struct arguments {
 	const char *path;
 	struct km_run_options run;
-	enum km_format format;
-	bool format_given;
+	struct km_common_options common;
 };
 
 /* clang-format off */
 static const struct argp_option options[] = {
-	{"check", 'c', NULL, 0, "compare with what Linux returned (-> and expect); exit 1 if anything differs", 0},
-	{"state", 's', NULL, 0, "add the end state, in the lines of an expect block", 0},
-	{"format", 'f', "FORMAT", 0, "table, json, csv or tsv", 0},
-	{"model", 'm', "MODEL", 0, "run on this model instead of slub (see kmlab models)", 0},
-	{"seed", 'S', "N", 0, "seed of the machine's random numbers, default 1", 0},
+	{"check", 'c', NULL, 0, "Compare with what Linux returned (-> and expect); exit 1 if anything differs", 0},
+	{"state", 's', NULL, 0, "Add the end state, as an expect block", 0},
+	{"model", 'm', "MODEL", 0, "Run on this model instead of slub (see 'kmlab models')", 0},
+	{"seed", 'S', "N", 0, "Seed of the machine's random numbers (default 1)", 0},
 	{0},
 };
 /* clang-format on */
@@ -34,38 +31,32 @@ static const struct argp_option options[] = {
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct arguments *arguments = state->input;
-	char *end;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &arguments->common;
+		break;
 	case 'c':
 		arguments->run.check = true;
 		break;
 	case 's':
 		arguments->run.state = true;
 		break;
-	case 'f':
-		if (km_format_parse(arg, &arguments->format))
-			argp_error(state, "--format %s: use table, json, csv or tsv", arg);
-		arguments->format_given = true;
-		break;
 	case 'm':
 		arguments->run.model = km_model_find(arg);
 		if (!arguments->run.model)
-			argp_error(state, "unknown model %s; kmlab models lists them", arg);
+			argp_error(state, "unknown model '%s'; 'kmlab models' lists them", arg);
 		break;
 	case 'S':
-		errno = 0;
-		arguments->run.seed = strtoull(arg, &end, 0);
-		if (errno || *end || end == arg)
-			argp_error(state, "--seed %s is not a number", arg);
+		arguments->run.seed = km_parse_number(state, "--seed", arg, 0, UINT64_MAX);
 		break;
 	case ARGP_KEY_ARG:
 		if (arguments->path)
-			argp_error(state, "one scenario at a time");
+			argp_error(state, "one scenario at a time; '%s' is a second", arg);
 		arguments->path = arg;
 		break;
 	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "give a scenario file, or - for standard input");
+		argp_error(state, "no scenario given; name a file, or - for standard input");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -91,7 +82,7 @@ static const char *result_text(const struct km_run_row *row, char text[32])
 	return text;
 }
 
-static void print_rows(const struct km_run *run, enum km_format format)
+static void print_rows(const struct km_scenario_run *run, enum km_format format)
 {
 	struct km_table *table = km_table_new(NR_COLUMNS, columns);
 	char text[32];
@@ -116,7 +107,7 @@ static void print_rows(const struct km_run *run, enum km_format format)
 
 /* ---- comparison ---- */
 
-static bool all_matched(const struct km_run *run)
+static bool all_matched(const struct km_scenario_run *run)
 {
 	for (unsigned kind = 0; kind < KM_NR_CHECKS; kind++)
 		if (run->check.checked[kind] != run->check.matched[kind])
@@ -124,7 +115,7 @@ static bool all_matched(const struct km_run *run)
 	return run->broken == 0;
 }
 
-static void print_check(const struct km_run *run, FILE *out)
+static void print_check(const struct km_scenario_run *run, FILE *out)
 {
 	uint64_t total = 0;
 
@@ -167,7 +158,7 @@ static void json_row(struct km_json *json, const struct km_run_row *row)
 	km_json_close(json);
 }
 
-static void json_check(struct km_json *json, const struct km_run *run)
+static void json_check(struct km_json *json, const struct km_scenario_run *run)
 {
 	km_json_object(json, "check");
 	km_json_bool(json, "passed", all_matched(run));
@@ -186,7 +177,7 @@ static void json_check(struct km_json *json, const struct km_run *run)
 }
 
 static void print_json(const struct arguments *arguments, const struct km_scenario *scenario,
-		       struct km_run *run)
+		       struct km_scenario_run *run)
 {
 	struct km_json json;
 	char *save = NULL;
@@ -214,17 +205,17 @@ static void print_json(const struct arguments *arguments, const struct km_scenar
 /* ---- the command ---- */
 
 static void print_run(const struct arguments *arguments, const struct km_scenario *scenario,
-		      struct km_run *run)
+		      struct km_scenario_run *run)
 {
 	/* A comparison is the document itself unless a format for the rows was asked for. */
-	bool rows = !arguments->run.check || arguments->format_given;
+	bool rows = !arguments->run.check || arguments->common.format_given;
 
-	if (arguments->format == KM_FORMAT_JSON) {
+	if (arguments->common.format == KM_FORMAT_JSON) {
 		print_json(arguments, scenario, run);
 		return;
 	}
 	if (rows)
-		print_rows(run, arguments->format);
+		print_rows(run, arguments->common.format);
 	if (arguments->run.check)
 		print_check(run, rows ? stderr : stdout);
 	if (arguments->run.state)
@@ -242,18 +233,20 @@ int km_cmd_run(int argc, char **argv)
 		       "\vCalls: kmem_cache_create kmem_cache_alloc kmem_cache_free "
 		       "kmem_cache_shrink alloc_pages __get_free_pages __free_pages free_pages "
 		       "kmalloc kzalloc kcalloc kmalloc_array krealloc kfree ksize kvmalloc kvfree "
-		       "vmalloc vzalloc vfree context. Unpack .kms.xz with xz -dc and pass - to "
-		       "read "
-		       "standard input.",
+		       "vmalloc vzalloc vfree context.\n\n"
+		       "EXAMPLES\n"
+		       "  kmlab run a.kms --check\n"
+		       "  xz -dc a.kms.xz | kmlab run - --format json",
+		.children = km_common_children,
 	};
-	struct arguments arguments = {.run.seed = 1, .format = KM_FORMAT_TABLE};
+	struct arguments arguments = {.run.seed = 1};
 	struct km_scenario scenario;
 	struct km_err err = {""};
-	struct km_run run;
+	struct km_scenario_run run;
 	int status = KM_EXIT_OK;
 
-	argp_err_exit_status = KM_EXIT_ERROR;
-	argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+		return KM_EXIT_ERROR;
 	if (km_scenario_load(arguments.path, &scenario, &err))
 		return km_error("%s", err.text);
 	if (km_run_scenario(&scenario, &arguments.run, &run, &err)) {
@@ -265,7 +258,7 @@ int km_cmd_run(int argc, char **argv)
 		status = KM_EXIT_NO;
 	if (fflush(stdout) || ferror(stdout))
 		status = km_error("cannot write the output: %s", strerror(errno));
-	km_run_free(&run);
+	km_scenario_run_free(&run);
 	km_scenario_free(&scenario);
 	return status;
 }

@@ -158,10 +158,12 @@ static void print_footer(const struct km_session *session)
 	       km_score_text(&fidelity->geometry, geometry),
 	       km_score_text(&fidelity->slab_choice, choice),
 	       km_score_text(&fidelity->slab_choice_sheaves, sheaves));
-	printf("coverage %.2f %% of the events fired; %u rep%s, timer cost %.0f ns included in "
-	       "each latency; '-' = not measured\n",
-	       km_coverage(session->trace, session->program) * 100, session->options.reps,
-	       session->options.reps == 1 ? "" : "s",
+	printf("coverage %.2f %%: of the events recorded or lost, all but losses and %llu frees of "
+	       "objects older than the trace\n",
+	       km_coverage(session->trace, session->program) * 100,
+	       (unsigned long long)session->program->counts.preexisting);
+	printf("%u rep%s, timer cost %.0f ns included in each latency; '-' = not measured\n",
+	       session->options.reps, session->options.reps == 1 ? "" : "s",
 	       (double)session->timer.cost_ticks * session->timer.ns_per_tick);
 }
 

@@ -54,59 +54,66 @@ static uint64_t object_pages(const struct metrics_pass *pass)
 	return held > pass->direct_pages ? held - pass->direct_pages : 0;
 }
 
-static void sample(struct metrics_pass *pass, uint64_t time_ns)
+/* Free memory not in blocks of 2 MiB or more; NAN for a model without free lists. */
+static double unusable_share(const struct km_page_usage *pages)
+{
+	uint64_t suitable = 0, total = 0;
+
+	for (unsigned order = 0; pages->pageblocks && order < KM_NR_ORDERS; order++) {
+		uint64_t in_order = pages->free_blocks[order] << order;
+
+		total += in_order;
+		suitable += order >= KM_PAGEBLOCK_ORDER ? in_order : 0;
+	}
+	return total ? (double)(total - suitable) / (double)total : NAN;
+}
+
+/* What objects take: NAN where the model places nothing, or the trace has no objects. */
+static void sample_objects(struct metrics_pass *pass, size_t i)
 {
 	const struct km_machine *machine = pass->replayer->machine;
+	const struct km_measures *measures = pass->measures;
 	struct km_series *series = &pass->measures->series;
-	struct km_page_usage pages;
-	struct km_vm_usage areas;
 	struct km_live_now live;
+	struct km_vm_usage areas;
 	uint64_t slab_pages, slab_bytes;
-	size_t i = series->n++;
 
-	machine->model->page->usage(machine->page, &pages);
+	km_live_read(pass->live, &live);
+	series->live_req[i] = measures->has_objects ? live.asked : NAN;
+	series->pages[i] = series->utilisation[i] = series->page_table[i] = NAN;
+	series->tlb_4k[i] = series->tlb_2m[i] = series->live_alloc[i] = series->internal[i] = NAN;
+	if (!measures->places_objects || !measures->has_objects)
+		return;
 	machine->model->slab->usage(machine->slab, &slab_pages, &slab_bytes);
 	machine->model->vm->usage(machine->vm, &areas);
-	km_live_advance(pass->live, time_ns);
-	km_live_read(pass->live, &live);
-	series->time_ns[i] = time_ns;
-	series->live_req[i] = live.asked;
-	if (!pass->measures->places_objects) {
-		series->pages[i] = series->pages_all[i] = series->utilisation[i] = NAN;
-		series->unusable[i] = series->unmovable[i] = series->page_table[i] = NAN;
-		series->tlb_4k[i] = series->tlb_2m[i] = NAN;
-		series->live_alloc[i] = series->internal[i] = NAN;
-		return;
-	}
+	series->pages[i] = (double)object_pages(pass);
 	series->live_alloc[i] = live.placed;
 	series->internal[i] = live.placed > 0 ? 1 - live.asked / live.placed : NAN;
-	series->pages_all[i] = (double)pages_held(pass);
-	series->pages[i] = (double)object_pages(pass);
-	series->utilisation[i] =
-		slab_pages && pass->measures->fills_slabs
-			? (double)slab_bytes / (double)(slab_pages << KM_PAGE_SHIFT)
-			: NAN;
-	series->unusable[i] = NAN;
-	if (pages.pageblocks) { /* the model keeps free lists */
-		uint64_t suitable = 0, total = 0;
-
-		for (unsigned order = 0; order < KM_NR_ORDERS; order++) {
-			uint64_t in_order = pages.free_blocks[order] << order;
-
-			total += in_order;
-			suitable += order >= KM_PAGEBLOCK_ORDER ? in_order : 0;
-		}
-		if (total)
-			series->unusable[i] = (double)(total - suitable) / (double)total;
-	}
-	series->unmovable[i] =
-		pages.pageblocks ? (double)pages.pageblocks_unmovable / (double)pages.pageblocks
-				 : NAN;
+	if (slab_pages && measures->fills_slabs)
+		series->utilisation[i] = (double)slab_bytes / (double)(slab_pages << KM_PAGE_SHIFT);
 	series->page_table[i] = (double)(areas.page_table_pages << KM_PAGE_SHIFT);
 	series->tlb_4k[i] = live.tlb_4k;
 	series->tlb_2m[i] = live.tlb_2m;
 	if (series->pages[i] > pass->peak)
 		pass->peak = series->pages[i];
+}
+
+static void sample(struct metrics_pass *pass, uint64_t time_ns)
+{
+	const struct km_machine *machine = pass->replayer->machine;
+	struct km_series *series = &pass->measures->series;
+	struct km_page_usage pages;
+	size_t i = series->n++;
+
+	machine->model->page->usage(machine->page, &pages);
+	km_live_advance(pass->live, time_ns);
+	series->time_ns[i] = time_ns;
+	series->pages_all[i] = pass->measures->places_objects ? (double)pages_held(pass) : NAN;
+	series->unusable[i] = unusable_share(&pages);
+	series->unmovable[i] =
+		pages.pageblocks ? (double)pages.pageblocks_unmovable / (double)pages.pageblocks
+				 : NAN;
+	sample_objects(pass, i);
 }
 
 static void begin_object(struct metrics_pass *pass, const struct km_op *op)
@@ -165,7 +172,7 @@ static int metrics_loop(struct metrics_pass *pass)
 			next += step;
 		}
 		metrics_step(pass, op);
-		if (i % PEAK_EVERY_OPS == 0 && pass->measures->places_objects) {
+		if (i % PEAK_EVERY_OPS == 0) {
 			double held = (double)object_pages(pass);
 
 			if (held > pass->peak)
@@ -193,14 +200,25 @@ static void finish_metrics(struct metrics_pass *pass)
 		live.placed_time > 0 ? 1 - live.asked_time / live.placed_time : NAN;
 	measures->paths = pass->replayer->env.count;
 	km_measures_summarise(measures);
-	if (measures->places_objects)
+	if (measures->places_objects && measures->has_objects)
 		measures->pages_peak = pass->peak;
 	else
 		measures->internal_event = measures->internal_time = NAN;
 }
 
-static int run_metrics(struct km_replayer *replayer, struct km_measures *measures,
-		       struct km_err *err)
+/* Do the model's objects lie in slabs whose geometry it can tell? */
+static bool fills_slabs(const struct km_machine *machine)
+{
+	const struct km_model *model = machine->model;
+	struct km_cache_info info;
+
+	return (model->route == KM_ROUTE_SLAB || model->route == KM_ROUTE_KVMALLOC) &&
+	       model->slab->cache_info(machine->slab, machine->kmalloc_caches[KM_KMALLOC_NORMAL][3],
+				       &info) == 0;
+}
+
+static int run_metrics(struct km_replayer *replayer, const struct km_start *start,
+		       struct km_measures *measures, struct km_err *err)
 {
 	struct metrics_pass pass = {.replayer = replayer, .measures = measures};
 	struct km_page_usage usage;
@@ -211,6 +229,12 @@ static int run_metrics(struct km_replayer *replayer, struct km_measures *measure
 		return km_fail(err, -ENOMEM, "no memory to follow live objects");
 	replayer->machine->model->page->usage(replayer->machine->page, &usage);
 	pass.free_at_start = usage.free;
+	measures->places_objects = usage.managed != 0;
+	measures->fills_slabs = fills_slabs(replayer->machine);
+	snprintf(measures->start_state, sizeof(measures->start_state), "%s",
+		 !measures->places_objects              ? "none"
+		 : replayer->machine->model->page->seed ? start->describe
+							: "all memory free");
 	code = metrics_loop(&pass);
 	if (!code)
 		finish_metrics(&pass);
@@ -307,13 +331,8 @@ int km_measure(const struct km_program *program, struct km_trace *trace,
 
 	if (!measures)
 		return km_fail(err, -ENOMEM, "no memory for the results of a run");
-	measures->places_objects = strcmp(choice->model->name, "null") != 0;
-	measures->fills_slabs = choice->model->slab == km_model_find("slub")->slab &&
-				(choice->model->route == KM_ROUTE_SLAB ||
-				 choice->model->route == KM_ROUTE_KVMALLOC);
+	measures->has_objects = program->size_req.total != 0;
 	measures->coverage = km_coverage(trace, program);
-	snprintf(measures->start_state, sizeof(measures->start_state), "%s",
-		 measures->places_objects ? start->describe : "none");
 	snprintf(measures->method, sizeof(measures->method),
 		 "one pass for footprint, one for speed, one timing each operation with %s; "
 		 "reclaim and compaction: none",
@@ -325,7 +344,7 @@ int km_measure(const struct km_program *program, struct km_trace *trace,
 		if (code)
 			break;
 		if (pass == 0)
-			code = run_metrics(replayer, measures, err);
+			code = run_metrics(replayer, start, measures, err);
 		else if (pass == 1)
 			code = run_speed(replayer, measures);
 		else

@@ -51,6 +51,7 @@ struct km_latency { /* in nanoseconds, timer cost included */
 struct km_measures {
 	bool offline_only;   /* the kernel itself: nothing was executed, so nothing was timed */
 	bool places_objects; /* false for null: footprint means nothing */
+	bool has_objects;    /* false: the trace holds no slab events */
 	bool fills_slabs;    /* objects lie in slabs: their utilisation is the model's */
 	uint64_t ops, failed;
 	uint64_t wall_ns;
@@ -79,7 +80,10 @@ void km_measures_free(struct km_measures *measures);
 
 /* Means and peaks from the series; `measures->series` is complete. */
 void km_measures_summarise(struct km_measures *measures);
-/* Share of all fired events that the run accounts for. */
+/*
+ * Of the events recorded or lost, the share whose meaning is known: all but losses and frees of
+ * objects older than the trace. Filtered events are in neither.
+ */
 double km_coverage(struct km_trace *trace, const struct km_program *program);
 
 /* Live objects' bytes and the address space they touch, kept up to date per operation. */

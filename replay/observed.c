@@ -212,7 +212,9 @@ static void sample(struct observer *observer, uint64_t time_ns)
 	cross_edges(observer, time_ns);
 	km_live_read(observer->live, &live);
 	series->time_ns[i] = time_ns;
-	series->pages[i] = (double)(observer->slab_pages + observer->other_pages);
+	series->pages[i] = observer->measures->has_objects
+				   ? (double)(observer->slab_pages + observer->other_pages)
+				   : NAN;
 	series->pages_all[i] = NAN;
 	series->live_req[i] = live.asked;
 	series->live_alloc[i] = live.placed;
@@ -283,7 +285,8 @@ static void summarise(struct observer *observer)
 	measures->internal_time =
 		live.placed_time > 0 ? 1 - live.asked_time / live.placed_time : NAN;
 	km_measures_summarise(measures);
-	measures->pages_peak = (double)observer->object_pages_peak;
+	if (measures->has_objects)
+		measures->pages_peak = (double)observer->object_pages_peak;
 	measures->page_table_peak = NAN;
 }
 
@@ -308,6 +311,7 @@ int km_measure_kernel(const struct km_program *program, struct km_trace *trace,
 	measures->offline_only = true;
 	measures->places_objects = true;
 	measures->fills_slabs = true;
+	measures->has_objects = program->size_req.total != 0;
 	measures->ops = program->nr_ops;
 	measures->coverage = km_coverage(trace, program);
 	read_classes(&observer, start);

@@ -61,7 +61,7 @@ int km_model_choice_parse(const char *text, struct km_model_choice *choice, stru
 		return unknown_model(text, err);
 	if (choice->model->route == KM_ROUTE_KVMALLOC) {
 		choice->threshold = colon ? strtoull(colon + 1, &end, 0) : 0;
-		if (!choice->threshold || *end)
+		if (!choice->threshold || *end || colon[1] == '-')
 			return km_fail(err, -EINVAL,
 				       "model 'kvmalloc' needs a size in bytes; write "
 				       "'kvmalloc:65536'");
@@ -96,6 +96,16 @@ static void cache_spec(const struct km_trace_cache *cache, bool own_profile,
 		spec->order_known_plus_one = (uint8_t)(cache->order + 1);
 }
 
+/* Bytes one object takes; a model without slabs takes what is asked. */
+static uint32_t stride_of(struct km_machine *machine, void *cache, uint32_t object_size)
+{
+	struct km_cache_info info;
+
+	if (machine->model->slab->cache_info(machine->slab, cache, &info) == 0)
+		return info.size;
+	return (uint32_t)km_round_up(object_size, 8);
+}
+
 static int create_caches(struct km_replayer *replayer, struct km_trace *trace, bool own_profile)
 {
 	const struct km_trace_cache *caches = km_trace_caches(trace, &replayer->nr_caches);
@@ -104,9 +114,12 @@ static int create_caches(struct km_replayer *replayer, struct km_trace *trace, b
 	replayer->strides = calloc(replayer->nr_caches + 1, sizeof(uint32_t));
 	if (!replayer->caches || !replayer->strides)
 		return -ENOMEM;
+	for (unsigned i = 1; i < KM_KMALLOC_CLASSES; i++)
+		replayer->kmalloc_strides[i] = stride_of(
+			replayer->machine, replayer->machine->kmalloc_caches[KM_KMALLOC_NORMAL][i],
+			km_kmalloc_class_size(i));
 	for (uint32_t i = 1; i < replayer->nr_caches; i++) {
 		struct km_machine *machine = replayer->machine;
-		struct km_cache_info info;
 		struct km_cache_spec spec;
 
 		cache_spec(&caches[i], own_profile, &spec);
@@ -115,10 +128,7 @@ static int create_caches(struct km_replayer *replayer, struct km_trace *trace, b
 		replayer->caches[i] = km_cache_create(machine, &spec);
 		if (!replayer->caches[i])
 			return -ENOMEM;
-		replayer->strides[i] = machine->model->slab->cache_info(
-					       machine->slab, replayer->caches[i], &info) == 0
-					       ? info.size
-					       : (uint32_t)km_round_up(spec.object_size, 8);
+		replayer->strides[i] = stride_of(machine, replayer->caches[i], spec.object_size);
 	}
 	return 0;
 }
@@ -199,6 +209,10 @@ uint64_t km_replayer_placed_bytes(const struct km_replayer *replayer, const stru
 	case KM_ROUTE_VMALLOC:
 		return km_round_up(op->size, KM_PAGE_SIZE);
 	default:
-		return op->cache ? replayer->strides[op->cache] : km_kmalloc_bytes_alloc(op->size);
+		if (op->cache)
+			return replayer->strides[op->cache];
+		if (op->size > KM_KMALLOC_MAX_CACHE)
+			return km_kmalloc_bytes_alloc(op->size);
+		return op->size ? replayer->kmalloc_strides[km_kmalloc_class(op->size)] : 0;
 	}
 }

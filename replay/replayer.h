@@ -28,6 +28,7 @@ struct km_replayer {
 	struct km_machine *machine;
 	void **caches;     /* by trace cache id; NULL: kmalloc */
 	uint32_t *strides; /* bytes one object of the cache takes, by trace cache id */
+	uint32_t kmalloc_strides[KM_KMALLOC_CLASSES];
 	uint32_t nr_caches;
 	uint64_t *addr;   /* by slot: address, or pfn for pages; 0 = failed */
 	uint64_t failed;  /* allocations the machine refused */
@@ -67,8 +68,8 @@ static inline void km_replay_op(struct km_replayer *replayer, const struct km_op
 		break;
 	case KM_OP_PAGE_FREE:
 		pfn = (km_pfn){replayer->addr[op->slot]};
-		if (km_pfn_valid(pfn))
-			km_free_pages(machine, op->cpu, pfn, op->size);
+		if (km_pfn_valid(pfn) && km_free_pages(machine, op->cpu, pfn, op->size))
+			replayer->refused++;
 		break;
 	case KM_OP_VMAP_ALLOC:
 		addr = km_vmalloc(machine, op->cpu, (uint64_t)op->size << KM_PAGE_SHIFT, 0,

@@ -174,7 +174,7 @@ static int execute(struct executor *run, bool trial, struct km_err *err)
 }
 
 int km_run_once(const struct km_scenario *scenario, const struct km_run_options *options,
-		struct run_trial *trial, struct km_run *run, struct km_err *err)
+		struct run_trial *trial, struct km_scenario_run *run, struct km_err *err)
 {
 	struct executor executor = {.scenario = scenario,
 				    .options = options,
@@ -185,7 +185,7 @@ int km_run_once(const struct km_scenario *scenario, const struct km_run_options 
 				    .last_purge = SIZE_MAX};
 	int code = -ENOMEM;
 
-	*run = (struct km_run){0};
+	*run = (struct km_scenario_run){0};
 	run->rows = calloc(scenario->nr_calls + 1, sizeof(*run->rows));
 	executor.variables = calloc(scenario->nr_names + 1, sizeof(*executor.variables));
 	if (run->rows && executor.variables)
@@ -204,7 +204,7 @@ int km_run_once(const struct km_scenario *scenario, const struct km_run_options 
 	km_addr_map_free(&executor.kernel_live);
 	km_addr_map_free(&executor.model_live);
 	if (code)
-		km_run_free(run);
+		km_scenario_run_free(run);
 	return code;
 }
 
@@ -216,7 +216,7 @@ static bool purge_may_be_late(const struct km_scenario *scenario)
 }
 
 int km_run_scenario(const struct km_scenario *scenario, const struct km_run_options *options,
-		    struct km_run *run, struct km_err *err)
+		    struct km_scenario_run *run, struct km_err *err)
 {
 	struct late_purge late[MAX_LATE_PURGES];
 	struct run_trial trial = {.late = late};
@@ -226,7 +226,7 @@ int km_run_scenario(const struct km_scenario *scenario, const struct km_run_opti
 	    trial.last_purge == SIZE_MAX || !purge_may_be_late(scenario))
 		return code;
 	code = km_find_late_purges(scenario, options, late, &trial.nr_late, err);
-	km_run_free(run);
+	km_scenario_run_free(run);
 	if (!code)
 		code = km_run_once(scenario, options, &trial, run, err);
 	if (!code)
@@ -234,7 +234,7 @@ int km_run_scenario(const struct km_scenario *scenario, const struct km_run_opti
 	return code;
 }
 
-void km_run_free(struct km_run *run)
+void km_scenario_run_free(struct km_scenario_run *run)
 {
 	for (size_t i = 0; i < run->nr_rows; i++)
 		free(run->rows[i].note);
@@ -242,5 +242,5 @@ void km_run_free(struct km_run *run)
 		free(run->check.mismatch[i]);
 	free(run->rows);
 	free(run->state);
-	*run = (struct km_run){0};
+	*run = (struct km_scenario_run){0};
 }

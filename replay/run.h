@@ -37,7 +37,7 @@ struct km_run_options {
 	bool check, state;
 };
 
-struct km_run {
+struct km_scenario_run {
 	struct km_run_row *rows; /* one per call of the scenario */
 	size_t nr_rows;
 	size_t broken; /* rows with a rule broken */
@@ -50,7 +50,7 @@ const char *km_check_name(enum km_check_kind kind);
 
 /* The scenario must outlive the run. 0 or -errno with a sentence; release the run after 0. */
 int km_run_scenario(const struct km_scenario *scenario, const struct km_run_options *options,
-		    struct km_run *run, struct km_err *err);
-void km_run_free(struct km_run *run);
+		    struct km_scenario_run *run, struct km_err *err);
+void km_scenario_run_free(struct km_scenario_run *run);
 
 #endif

@@ -12,11 +12,11 @@
 static int try_late(const struct km_scenario *scenario, const struct km_run_options *options,
 		    struct run_trial *trial, struct km_err *err)
 {
-	struct km_run run;
+	struct km_scenario_run run;
 	int code = km_run_once(scenario, options, trial, &run, err);
 
 	if (!code)
-		km_run_free(&run);
+		km_scenario_run_free(&run);
 	return code;
 }
 

@@ -51,7 +51,7 @@ struct executor {
 	size_t last_purge;     /* last call before that with a purge; SIZE_MAX: none */
 	const struct late_purge *late;
 	size_t nr_late;
-	struct km_run *run;
+	struct km_scenario_run *run;
 };
 
 /* Add a note to a row (the first one stays). */
@@ -74,7 +74,7 @@ struct run_trial {
 	size_t first_mismatch, last_purge;
 };
 int km_run_once(const struct km_scenario *scenario, const struct km_run_options *options,
-		struct run_trial *trial, struct km_run *run, struct km_err *err);
+		struct run_trial *trial, struct km_scenario_run *run, struct km_err *err);
 
 /* run_purges.c: which purges Linux's worker ran late, so that the answers agree. 0 or -errno. */
 #define MAX_LATE_PURGES 64

@@ -42,6 +42,21 @@ static int set_kernel(struct km_scenario *scenario, const char *value, unsigned 
 	return 0;
 }
 
+static int set_switch(struct km_scenario *scenario, const char *key, uint64_t value, unsigned line,
+		      struct km_err *err)
+{
+	int code = km_profile_set(&scenario->spec.profile, key, value);
+
+	if (code == -ERANGE)
+		return km_scenario_fail(
+			err, scenario->path, line, "machine switch %s takes 0 to %llu, not %llu",
+			key, (unsigned long long)km_profile_max(key), (unsigned long long)value);
+	if (code)
+		return km_scenario_fail(err, scenario->path, line,
+					"unknown machine switch %s; kmlab models lists them", key);
+	return 0;
+}
+
 static int set_one(struct km_scenario *scenario, const char *key, const char *value, unsigned line,
 		   struct km_err *err)
 {
@@ -67,9 +82,8 @@ static int set_one(struct km_scenario *scenario, const char *key, const char *va
 		spec->min_free_kbytes = number;
 	} else if (strcmp(key, "thp") == 0) {
 		spec->thp = number;
-	} else if (km_profile_set(&spec->profile, key, number)) {
-		return km_scenario_fail(err, scenario->path, line,
-					"unknown machine switch %s; kmlab models lists them", key);
+	} else {
+		return set_switch(scenario, key, number, line, err);
 	}
 	return 0;
 }

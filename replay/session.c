@@ -14,24 +14,32 @@ static int on_compile_progress(void *context, uint64_t done)
 	return km_interrupted();
 }
 
+/* A trace that was not finished has no ledger: its gaps are the least that was lost. */
 static int refuse_loss(const struct km_session *session, struct km_err *err)
 {
+	const char *least = km_trace_complete(session->trace) ? "" : "at least ";
 	struct km_trace_counts counts;
 	uint64_t lost = 0;
+	int code = km_trace_counts(session->trace, &counts);
 
-	if (km_trace_counts(session->trace, &counts))
-		return 0;
+	if (code)
+		return km_fail(err, code, "%s: its loss ledger cannot be read",
+			       session->options.trace);
 	for (unsigned i = 0; i < KM_NR_LOSS_CAUSES; i++)
 		lost += counts.lost[i];
+	if (!km_trace_complete(session->trace))
+		km_warn("%s was not finished: it holds what was stored before its capture ended, "
+			"and what was filtered is not known",
+			session->options.trace);
 	if (!lost)
 		return 0;
 	if (!session->options.allow_loss)
 		return km_fail(err, -EINVAL,
-			       "%s lost %llu events, so every number from it would be off by an "
+			       "%s lost %s%llu events, so every number from it would be off by an "
 			       "unknown amount; record again, or give --allow-loss to go on with "
 			       "the coverage shown",
-			       session->options.trace, (unsigned long long)lost);
-	km_warn("%s lost %llu events; results show the coverage", session->options.trace,
+			       session->options.trace, least, (unsigned long long)lost);
+	km_warn("%s lost %s%llu events; results show the coverage", session->options.trace, least,
 		(unsigned long long)lost);
 	return 0;
 }
@@ -90,7 +98,7 @@ static void write_params(struct km_session *session)
 
 	qsort(options->params, options->nr_params, sizeof(struct km_param), compare_params);
 	session->params[used++] = '{';
-	for (unsigned i = 0; i < options->nr_params && used < sizeof(session->params) - 80; i++)
+	for (unsigned i = 0; i < options->nr_params; i++)
 		used += (size_t)sprintf(session->params + used, "%s\"%s\":%llu", i ? "," : "",
 					options->params[i].name,
 					(unsigned long long)options->params[i].value);
@@ -169,7 +177,7 @@ int km_session_run(struct km_session *session, struct km_err *err)
 	return run_all(session, err);
 }
 
-void km_session_close(struct km_session *session)
+int km_session_close(struct km_session *session, struct km_err *err)
 {
 	unsigned total = session->options.reps * session->options.nr_choices;
 
@@ -181,5 +189,5 @@ void km_session_close(struct km_session *session)
 	km_program_free(session->program);
 	km_pmu_close(session->pmu);
 	km_trace_close(session->trace);
-	km_result_close(session->result, NULL);
+	return km_result_close(session->result, err);
 }

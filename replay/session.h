@@ -39,8 +39,8 @@ struct km_session {
 	struct km_timer timer;
 	struct km_pmu *pmu;
 	struct km_pmu_reading no_pmu;
-	char params[1024];             /* JSON object, keys sorted */
-	struct km_measures **measures; /* [rep * nr_choices + choice] */
+	char params[KM_MAX_PARAMS * 80 + 8]; /* JSON object, keys sorted */
+	struct km_measures **measures;       /* [rep * nr_choices + choice] */
 	struct km_pmu_reading *readings;
 	unsigned nr_done;
 };
@@ -50,7 +50,8 @@ struct km_session {
  * until an error or interrupt (-EINTR) is stored and stays in the session.
  */
 int km_session_run(struct km_session *session, struct km_err *err);
-void km_session_close(struct km_session *session);
+/* 0, or -errno when the result file could not be finished. */
+int km_session_close(struct km_session *session, struct km_err *err);
 
 /* The asked document on stdout. */
 void km_session_print(const struct km_session *session);

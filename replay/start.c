@@ -48,11 +48,13 @@ static int zone_of_line(const char *line)
 	return zone_index(name);
 }
 
-static void read_zones(const char *text, struct km_start *start)
+/* 0, or -EINVAL: these zones cannot be. */
+static int read_zones(const char *text, struct km_start *start)
 {
 	struct km_zone_spec found[KM_NR_ZONES] = {0};
 	unsigned long long value;
 	char line[256], key[32];
+	uint64_t last = 0;
 	int zone = -1;
 
 	while ((text = next_line(text, line, sizeof(line)))) {
@@ -72,9 +74,16 @@ static void read_zones(const char *text, struct km_start *start)
 	for (int i = 0; i < KM_NR_ZONES; i++) {
 		if (!found[i].managed)
 			continue;
+		/* What no kernel reports is damage: the machine would not be the recorded one. */
+		if (found[i].managed > found[i].present || found[i].present > found[i].spanned ||
+		    found[i].spanned > UINT32_MAX || found[i].start < last ||
+		    found[i].start > UINT32_MAX - found[i].spanned)
+			return -EINVAL;
+		last = found[i].start + found[i].spanned;
 		found[i].index = (uint8_t)i;
 		start->zones[start->nr_zones++] = found[i];
 	}
+	return 0;
 }
 
 static struct km_start_zone *state_of(struct km_start *start, int zone)
@@ -184,8 +193,11 @@ int km_start_read(struct km_trace *trace, struct km_start *start, struct km_err 
 	if (!start->memory_bytes)
 		start->memory_bytes = DEFAULT_MEMORY_BYTES;
 	text = km_trace_snapshot_text(trace, "start", "/proc/zoneinfo");
-	if (text)
-		read_zones(text, start);
+	if (text && read_zones(text, start))
+		return km_fail(err, -EINVAL,
+			       "%s: the zones of its /proc/zoneinfo snapshot cannot be; the file "
+			       "is damaged, record again",
+			       km_trace_path(trace));
 	text = km_trace_snapshot_text(trace, "start", "/proc/sys/vm/min_free_kbytes");
 	if (text)
 		start->min_free_kbytes = strtoull(text, NULL, 10);
@@ -233,7 +245,7 @@ int km_start_seed(const struct km_start *start, struct km_machine *machine)
 {
 	struct km_buddy_seed seed = {.nr_zones = start->nr_zones};
 
-	if (machine->model->page != km_model_find("slub")->page)
+	if (!machine->model->page->seed)
 		return 0; /* no free lists to fill */
 	for (unsigned i = 0; i < start->nr_zones; i++) {
 		seed.zones[i].index = start->zones[i].index;
@@ -242,5 +254,5 @@ int km_start_seed(const struct km_start *start, struct km_machine *machine)
 		memcpy(seed.zones[i].pageblocks, start->state[i].pageblocks,
 		       sizeof(seed.zones[i].pageblocks));
 	}
-	return km_buddy_seed_free(machine->page, &seed);
+	return machine->model->page->seed(machine->page, &seed);
 }

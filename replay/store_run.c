@@ -216,7 +216,9 @@ static int store_notes(struct km_result *result, int64_t id, const struct km_run
 		{"timer", measures->latency ? measures->latency->method : ""},
 		{"tlb.source", run->pmu->source},
 		{"tlb.why", run->pmu->why},
-		{"pages.why", measures->places_objects ? "" : "the model places nothing"},
+		{"pages.why", !measures->places_objects ? "the model places nothing"
+			      : measures->has_objects   ? ""
+							: "the trace holds no slab events"},
 		{"fragmentation.slab_utilisation.why",
 		 measures->fills_slabs || !measures->places_objects
 			 ? ""
@@ -316,8 +318,10 @@ static void store_ledger(struct facts *facts, struct km_trace *trace)
 		fact_u64(facts, key, counts.lost[i]);
 	}
 	fact_u64(facts, "events_total", km_trace_events(trace));
-	fact_u64(facts, "fired", fired);
 	fact_u64(facts, "lost_total", lost);
+	if (!km_trace_complete(trace))
+		return; /* never measured */
+	fact_u64(facts, "fired", fired);
 	fact_u64(facts, "filtered_null", counts.filtered_null);
 	fact_u64(facts, "filtered_self", counts.filtered_self);
 	fact_u64(facts, "filtered_sampled", counts.filtered_sampled);

@@ -183,16 +183,41 @@ static int initialise(struct km_result *result, struct km_err *err)
 	return code;
 }
 
+/* Runs are added to whole files only: what is added to a damaged one could not be read back. */
+static int check_whole(struct km_result *result, struct km_err *err)
+{
+	sqlite3_stmt *statement = NULL;
+	bool whole = false;
+
+	if (sqlite3_prepare_v2(result->db, "PRAGMA quick_check(1)", -1, &statement, NULL) ==
+		    SQLITE_OK &&
+	    sqlite3_step(statement) == SQLITE_ROW)
+		whole = strcmp((const char *)sqlite3_column_text(statement, 0), "ok") == 0;
+	sqlite3_finalize(statement);
+	if (whole)
+		return 0;
+	return km_fail(err, -EPROTO,
+		       "%s is damaged; move it away, or name another file for the results",
+		       result->path);
+}
+
 int km_result_create(const char *path, struct km_result **result, struct km_err *err)
 {
 	struct km_result *opened;
 	struct stat status;
-	bool fresh = stat(path, &status) != 0 || status.st_size == 0;
-	int code = open_file(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &opened, err);
+	bool exists = stat(path, &status) == 0;
+	bool empty = !exists || status.st_size == 0;
+	int code;
 
+	if (exists && !S_ISREG(status.st_mode))
+		return km_fail(err, -EINVAL,
+			       "%s is not a plain file; name another place for the results", path);
+	code = open_file(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &opened, err);
 	if (code)
 		return code;
-	code = fresh ? initialise(opened, err) : check_identity(opened, err);
+	code = empty ? initialise(opened, err) : check_identity(opened, err);
+	if (!code && !empty)
+		code = check_whole(opened, err);
 	if (!code)
 		code = exec(opened,
 			    "PRAGMA foreign_keys=ON; PRAGMA journal_mode=WAL;"
@@ -200,7 +225,7 @@ int km_result_create(const char *path, struct km_result **result, struct km_err 
 			    "preparing to write", err);
 	if (code) {
 		discard(opened);
-		if (fresh)
+		if (!exists) /* only what this call made */
 			unlink(path);
 		return code;
 	}

@@ -16,6 +16,7 @@ bool km_quiet;
 #define SHOW_AFTER_NS 1000000000ull
 #define SHOW_EVERY_NS 100000000ull
 #define BAR_WIDTH 30
+#define SECOND_CHANCE_NS 1000000000ull
 
 static bool stderr_is_terminal(void)
 {
@@ -68,27 +69,6 @@ void km_note(const char *format, ...)
 	va_start(args, format);
 	message("", format, args);
 	va_end(args);
-}
-
-static bool may_colour(void)
-{
-	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-
-	if (no_color && *no_color)
-		return false;
-	if (term && strcmp(term, "dumb") == 0)
-		return false;
-	return isatty(STDOUT_FILENO) && stderr_is_terminal();
-}
-
-const char *km_bold(void)
-{
-	return may_colour() ? "\033[1m" : "";
-}
-
-const char *km_plain(void)
-{
-	return may_colour() ? "\033[0m" : "";
 }
 
 uint64_t km_clock_ns(void)
@@ -152,15 +132,23 @@ void km_progress_end(struct km_progress *progress)
 }
 
 static volatile sig_atomic_t interrupted;
+static uint64_t interrupted_ns;
 
+/*
+ * A signal sent to a process and to its group arrives twice at once: only one that comes after a
+ * person had time to mean it ends the program before it has saved.
+ */
 static void on_interrupt(int signal_number)
 {
-	if (interrupted) {
+	uint64_t now = km_clock_ns();
+
+	if (!interrupted) {
+		interrupted_ns = now;
+		interrupted = 1;
+	} else if (now - interrupted_ns > SECOND_CHANCE_NS) {
 		signal(signal_number, SIG_DFL);
 		raise(signal_number);
-		return;
 	}
-	interrupted = 1;
 }
 
 void km_catch_interrupts(void)
@@ -170,6 +158,7 @@ void km_catch_interrupts(void)
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL); /* the connection was lost: save as well */
 }
 
 bool km_interrupted(void)

@@ -20,10 +20,6 @@ __attribute__((format(printf, 1, 2))) int km_error(const char *format, ...);
 __attribute__((format(printf, 1, 2))) void km_warn(const char *format, ...);
 __attribute__((format(printf, 1, 2))) void km_note(const char *format, ...); /* unless -q */
 
-/* Bold and colour escapes, or "" (NO_COLOR, TERM=dumb, not a terminal). */
-const char *km_bold(void);
-const char *km_plain(void);
-
 /* Progress: shown after 1 s, at most 10 times a second, only on a terminal. total 0: spinner. */
 struct km_progress {
 	const char *what;
@@ -35,7 +31,10 @@ void km_progress_start(struct km_progress *progress, const char *what, uint64_t 
 void km_progress_update(struct km_progress *progress, uint64_t done);
 void km_progress_end(struct km_progress *progress);
 
-/* Install the SIGINT/SIGTERM handler; km_interrupted() becomes true at the first signal. */
+/*
+ * Handle SIGINT, SIGTERM and SIGHUP: km_interrupted() becomes true at the first; one that comes
+ * more than a second later kills.
+ */
 void km_catch_interrupts(void);
 bool km_interrupted(void);
 

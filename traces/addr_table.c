@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static inline uint32_t km_addr_table_home(const struct km_addr_table *table, uint64_t key)
+static inline uint32_t home_of(const struct km_addr_table *table, uint64_t key)
 {
 	return (uint32_t)(key * 0x9e3779b97f4a7c15ull >> (64 - table->bits));
 }
@@ -19,7 +19,7 @@ uint32_t km_addr_table_find(const struct km_addr_table *table, uint64_t key)
 	if (!table->used)
 		return KM_NO_SLOT;
 	mask = (1u << table->bits) - 1;
-	for (at = km_addr_table_home(table, key); table->entries[at].slot; at = (at + 1) & mask)
+	for (at = home_of(table, key); table->entries[at].slot; at = (at + 1) & mask)
 		if (table->entries[at].key == key)
 			return table->entries[at].slot - 1;
 	return KM_NO_SLOT;
@@ -27,7 +27,7 @@ uint32_t km_addr_table_find(const struct km_addr_table *table, uint64_t key)
 
 void km_addr_table_put(struct km_addr_table *table, uint64_t key, uint32_t slot)
 {
-	uint32_t mask = (1u << table->bits) - 1, at = km_addr_table_home(table, key);
+	uint32_t mask = (1u << table->bits) - 1, at = home_of(table, key);
 
 	while (table->entries[at].slot)
 		at = (at + 1) & mask;
@@ -58,12 +58,12 @@ int km_addr_table_reserve(struct km_addr_table *table)
 
 void km_addr_table_remove(struct km_addr_table *table, uint64_t key)
 {
-	uint32_t mask = (1u << table->bits) - 1, hole = km_addr_table_home(table, key), at;
+	uint32_t mask = (1u << table->bits) - 1, hole = home_of(table, key), at;
 
 	while (table->entries[hole].key != key || !table->entries[hole].slot)
 		hole = (hole + 1) & mask;
 	for (at = (hole + 1) & mask; table->entries[at].slot; at = (at + 1) & mask) {
-		uint32_t home = km_addr_table_home(table, table->entries[at].key);
+		uint32_t home = home_of(table, table->entries[at].key);
 
 		if (((at - home) & mask) < ((at - hole) & mask))
 			continue; /* its home lies behind the hole */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct km_lane_cursor {
+struct lane_cursor {
 	struct km_event *events; /* the decoded chunk, NULL before the first */
 	uint32_t at, n;          /* events left: [at, n) */
 	uint32_t capacity;
@@ -23,24 +23,24 @@ struct km_trace_cursor {
 	struct km_trace_filter filter;
 	struct km_decoder *decoder;
 	sqlite3_stmt *payload;
-	struct km_lane_cursor *lanes;
-	struct km_lane_cursor **heap;
+	struct lane_cursor *lanes;
+	struct lane_cursor **heap;
 	size_t nr_lanes, nr_heap;
 };
 
-static bool km_chunk_passes(const struct km_trace_filter *filter, const struct km_chunk *chunk)
+static bool chunk_passes(const struct km_trace_filter *filter, const struct km_chunk *chunk)
 {
 	return chunk->t_max >= filter->from_ns && chunk->t_min < filter->to_ns &&
 	       (chunk->kinds & filter->kinds) && (filter->cpu < 0 || filter->cpu == chunk->cpu);
 }
 
 /* Step to the lane's next chunk that may hold events of the filter; false at the end. */
-static bool km_lane_seek(struct km_trace_cursor *cursor, struct km_lane_cursor *lane)
+static bool lane_seek(struct km_trace_cursor *cursor, struct lane_cursor *lane)
 {
 	const struct km_chunk_row *chunks = cursor->trace->chunks;
 
 	while (lane->chunk < lane->end &&
-	       !km_chunk_passes(&cursor->filter, &chunks[lane->chunk].chunk))
+	       !chunk_passes(&cursor->filter, &chunks[lane->chunk].chunk))
 		lane->chunk++;
 	if (lane->chunk == lane->end)
 		return false;
@@ -48,50 +48,49 @@ static bool km_lane_seek(struct km_trace_cursor *cursor, struct km_lane_cursor *
 	return true;
 }
 
-static int km_chunk_fail(const struct km_trace_cursor *cursor, const struct km_chunk_row *row,
-			 int rc, struct km_err *err)
+static int chunk_fail(const struct km_trace_cursor *cursor, const struct km_chunk_row *row,
+		      int code, struct km_err *err)
 {
 	char what[96];
 
-	if (rc == -ENOMEM)
-		return km_fail(err, rc, "cannot read %s: not enough memory", cursor->trace->path);
+	if (code == -ENOMEM)
+		return km_fail(err, code, "cannot read %s: not enough memory", cursor->trace->path);
 	snprintf(what, sizeof(what), "chunk %lld %s", (long long)row->id,
-		 rc == -EBADMSG ? "fails its checksum" : "cannot be decoded");
+		 code == -EBADMSG ? "fails its checksum" : "cannot be decoded");
 	return km_damaged(cursor->trace, err, what);
 }
 
 /* Decode the lane's next chunk. */
-static int km_lane_load(struct km_trace_cursor *cursor, struct km_lane_cursor *lane,
-			struct km_err *err)
+static int lane_load(struct km_trace_cursor *cursor, struct lane_cursor *lane, struct km_err *err)
 {
 	const struct km_chunk_row *row = &cursor->trace->chunks[lane->chunk];
 	const void *bytes;
-	int rc, step;
+	int code, step;
 
 	if (row->chunk.events > lane->capacity) {
 		free(lane->events);
 		lane->capacity = 0;
 		lane->events = malloc(row->chunk.events * sizeof(*lane->events));
 		if (!lane->events)
-			return km_chunk_fail(cursor, row, -ENOMEM, err);
+			return chunk_fail(cursor, row, -ENOMEM, err);
 		lane->capacity = row->chunk.events;
 	}
 	sqlite3_bind_int64(cursor->payload, 1, row->id);
 	step = sqlite3_step(cursor->payload);
 	if (step != SQLITE_ROW && step != SQLITE_DONE &&
 	    km_sql_errno(cursor->trace->db) != -EPROTO) {
-		rc = km_sql_fail(cursor->trace->db, cursor->trace->path, "read", err);
+		code = km_sql_fail(cursor->trace->db, cursor->trace->path, "read", err);
 		sqlite3_reset(cursor->payload);
-		return rc;
+		return code;
 	}
 	bytes = step == SQLITE_ROW ? sqlite3_column_blob(cursor->payload, 0) : NULL;
-	rc = bytes ? km_chunk_decode(cursor->decoder, bytes,
-				     (size_t)sqlite3_column_bytes(cursor->payload, 0),
-				     &cursor->trace->limits, &row->chunk, lane->events)
-		   : -EPROTO;
+	code = bytes ? km_chunk_decode(cursor->decoder, bytes,
+				       (size_t)sqlite3_column_bytes(cursor->payload, 0),
+				       &cursor->trace->limits, &row->chunk, lane->events)
+		     : -EPROTO;
 	sqlite3_reset(cursor->payload);
-	if (rc)
-		return km_chunk_fail(cursor, row, rc, err);
+	if (code)
+		return chunk_fail(cursor, row, code, err);
 	lane->chunk++;
 	lane->at = 0;
 	lane->n = row->chunk.events;
@@ -101,14 +100,14 @@ static int km_lane_load(struct km_trace_cursor *cursor, struct km_lane_cursor *l
 
 /* ---- the heap: the least (key, cpu) first ---- */
 
-static inline bool km_before(const struct km_lane_cursor *a, const struct km_lane_cursor *b)
+static inline bool before(const struct lane_cursor *a, const struct lane_cursor *b)
 {
 	return a->key != b->key ? a->key < b->key : a->cpu < b->cpu;
 }
 
-static void km_sift_down(struct km_trace_cursor *cursor, size_t at)
+static void sift_down(struct km_trace_cursor *cursor, size_t at)
 {
-	struct km_lane_cursor *lane = cursor->heap[at];
+	struct lane_cursor *lane = cursor->heap[at];
 
 	for (;;) {
 		size_t child = 2 * at + 1;
@@ -116,9 +115,9 @@ static void km_sift_down(struct km_trace_cursor *cursor, size_t at)
 		if (child >= cursor->nr_heap)
 			break;
 		if (child + 1 < cursor->nr_heap &&
-		    km_before(cursor->heap[child + 1], cursor->heap[child]))
+		    before(cursor->heap[child + 1], cursor->heap[child]))
 			child++;
-		if (!km_before(cursor->heap[child], lane))
+		if (!before(cursor->heap[child], lane))
 			break;
 		cursor->heap[at] = cursor->heap[child];
 		at = child;
@@ -127,17 +126,17 @@ static void km_sift_down(struct km_trace_cursor *cursor, size_t at)
 }
 
 /* The lane at the top has changed: the next chunk, or out. */
-static void km_top_used_up(struct km_trace_cursor *cursor)
+static void top_used_up(struct km_trace_cursor *cursor)
 {
-	if (!km_lane_seek(cursor, cursor->heap[0]))
+	if (!lane_seek(cursor, cursor->heap[0]))
 		cursor->heap[0] = cursor->heap[--cursor->nr_heap];
 	if (cursor->nr_heap)
-		km_sift_down(cursor, 0);
+		sift_down(cursor, 0);
 }
 
 /* ---- open, next, close ---- */
 
-static int km_cursor_lanes(struct km_trace_cursor *cursor)
+static int cursor_lanes(struct km_trace_cursor *cursor)
 {
 	const struct km_trace *trace = cursor->trace;
 	size_t n = 0;
@@ -156,10 +155,10 @@ static int km_cursor_lanes(struct km_trace_cursor *cursor)
 		cursor->lanes[cursor->nr_lanes - 1].end = i + 1;
 	}
 	for (size_t i = 0; i < cursor->nr_lanes; i++)
-		if (km_lane_seek(cursor, &cursor->lanes[i]))
+		if (lane_seek(cursor, &cursor->lanes[i]))
 			cursor->heap[cursor->nr_heap++] = &cursor->lanes[i];
 	for (size_t i = cursor->nr_heap / 2; i-- > 0;)
-		km_sift_down(cursor, i);
+		sift_down(cursor, i);
 	return 0;
 }
 
@@ -167,10 +166,10 @@ int km_trace_cursor_open(struct km_trace *trace, const struct km_trace_filter *f
 			 struct km_trace_cursor **out, struct km_err *err)
 {
 	struct km_trace_cursor *cursor = calloc(1, sizeof(*cursor));
-	int rc = -ENOMEM;
+	int code = -ENOMEM;
 
 	if (!cursor)
-		return km_fail(err, rc, "cannot read %s: not enough memory", trace->path);
+		return km_fail(err, code, "cannot read %s: not enough memory", trace->path);
 	cursor->trace = trace;
 	cursor->filter = filter ? *filter : (struct km_trace_filter){.cpu = -1};
 	if (!cursor->filter.to_ns)
@@ -178,18 +177,18 @@ int km_trace_cursor_open(struct km_trace *trace, const struct km_trace_filter *f
 	if (!cursor->filter.kinds)
 		cursor->filter.kinds = UINT32_MAX;
 	cursor->decoder = km_decoder_new();
-	if (!cursor->decoder || km_cursor_lanes(cursor)) {
-		km_fail(err, rc, "cannot read %s: not enough memory", trace->path);
+	if (!cursor->decoder || cursor_lanes(cursor)) {
+		km_fail(err, code, "cannot read %s: not enough memory", trace->path);
 		goto fail;
 	}
-	rc = km_prepare(trace, "SELECT payload FROM chunk WHERE id=?", &cursor->payload, err);
-	if (rc)
+	code = km_prepare(trace, "SELECT payload FROM chunk WHERE id=?", &cursor->payload, err);
+	if (code)
 		goto fail;
 	*out = cursor;
 	return 0;
 fail:
 	km_trace_cursor_close(cursor);
-	return rc;
+	return code;
 }
 
 void km_trace_cursor_close(struct km_trace_cursor *cursor)
@@ -209,16 +208,16 @@ void km_trace_cursor_close(struct km_trace_cursor *cursor)
  * Copy events of the lane at the top until another lane comes first, the lane is used up or there
  * is no room. Returns how many.
  */
-static size_t km_take_run(struct km_trace_cursor *cursor, struct km_event *events, size_t room)
+static size_t take_run(struct km_trace_cursor *cursor, struct km_event *events, size_t room)
 {
-	struct km_lane_cursor *lane = cursor->heap[0], *rival = NULL;
+	struct lane_cursor *lane = cursor->heap[0], *rival = NULL;
 	const struct km_trace_filter *filter = &cursor->filter;
 	uint64_t limit = UINT64_MAX; /* last time this lane may go to */
 	uint32_t at = lane->at;
 	size_t got = 0;
 
 	for (size_t i = 1; i <= 2 && i < cursor->nr_heap; i++)
-		if (!rival || km_before(cursor->heap[i], rival))
+		if (!rival || before(cursor->heap[i], rival))
 			rival = cursor->heap[i];
 	if (rival)
 		limit = lane->cpu < rival->cpu ? rival->key : rival->key - 1;
@@ -239,23 +238,23 @@ int km_trace_next(struct km_trace_cursor *cursor, struct km_event *events, size_
 		  struct km_err *err)
 {
 	size_t done = 0;
-	int rc;
+	int code;
 
 	while (done < n && cursor->nr_heap) {
-		struct km_lane_cursor *lane = cursor->heap[0];
+		struct lane_cursor *lane = cursor->heap[0];
 
 		if (lane->at == lane->n) {
-			rc = km_lane_load(cursor, lane, err);
-			if (rc)
-				return rc;
-			km_sift_down(cursor, 0);
+			code = lane_load(cursor, lane, err);
+			if (code)
+				return code;
+			sift_down(cursor, 0);
 			continue;
 		}
-		done += km_take_run(cursor, events + done, n - done);
+		done += take_run(cursor, events + done, n - done);
 		if (lane->at == lane->n)
-			km_top_used_up(cursor);
+			top_used_up(cursor);
 		else
-			km_sift_down(cursor, 0);
+			sift_down(cursor, 0);
 	}
 	*got = done;
 	return 0;

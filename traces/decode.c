@@ -17,7 +17,7 @@ struct km_decoder {
 	size_t capacity[KM_NR_STREAMS];
 	struct km_event *shape;
 	uint64_t *shape_ptr;
-	struct km_actor {
+	struct actor {
 		uint32_t task;
 		uint8_t context;
 	} * actor;
@@ -40,7 +40,7 @@ struct km_decoder *km_decoder_new(void)
 	return decoder;
 }
 
-static void km_decoder_release(struct km_decoder *decoder)
+static void decoder_release(struct km_decoder *decoder)
 {
 	free(decoder->shape);
 	free(decoder->shape_ptr);
@@ -57,17 +57,17 @@ void km_decoder_delete(struct km_decoder *decoder)
 		return;
 	for (int s = 0; s < KM_NR_STREAMS; s++)
 		free(decoder->raw[s]);
-	km_decoder_release(decoder);
+	decoder_release(decoder);
 	ZSTD_freeDCtx(decoder->zstd);
 	free(decoder);
 }
 
 /* Tables for n events; n is checked. */
-static int km_decoder_reserve(struct km_decoder *decoder, uint32_t n)
+static int decoder_reserve(struct km_decoder *decoder, uint32_t n)
 {
 	if (n <= decoder->max_events)
 		return 0;
-	km_decoder_release(decoder);
+	decoder_release(decoder);
 	decoder->shape = calloc(n, sizeof(*decoder->shape));
 	decoder->shape_ptr = calloc(n, sizeof(*decoder->shape_ptr));
 	decoder->actor = calloc(n, sizeof(*decoder->actor));
@@ -81,8 +81,8 @@ static int km_decoder_reserve(struct km_decoder *decoder, uint32_t n)
 	return 0;
 }
 
-static int km_check_header(const struct km_chunk_header *header, const struct km_chunk *chunk,
-			   size_t size)
+static int check_header(const struct km_chunk_header *header, const struct km_chunk *chunk,
+			size_t size)
 {
 	uint64_t n = header->events, total = sizeof(*header);
 
@@ -107,7 +107,7 @@ static int km_check_header(const struct km_chunk_header *header, const struct km
 }
 
 /* Decompress all streams, each with slack behind it. */
-static int km_read_streams(struct km_decoder *decoder, const uint8_t *from)
+static int read_streams(struct km_decoder *decoder, const uint8_t *from)
 {
 	for (int s = 0; s < KM_NR_STREAMS; s++) {
 		size_t raw = decoder->header.stream[s].raw;
@@ -132,8 +132,7 @@ static int km_read_streams(struct km_decoder *decoder, const uint8_t *from)
 	return 0;
 }
 
-static int km_get_varint(const uint8_t **from, const uint8_t *end, uint64_t maximum,
-			 uint64_t *value)
+static int get_varint(const uint8_t **from, const uint8_t *end, uint64_t maximum, uint64_t *value)
 {
 	uint64_t sum = 0;
 
@@ -151,8 +150,8 @@ static int km_get_varint(const uint8_t **from, const uint8_t *end, uint64_t maxi
 	return -EPROTO;
 }
 
-static int km_read_shapes(struct km_decoder *decoder, const struct km_chunk_limits *limits,
-			  const struct km_chunk *chunk)
+static int read_shapes(struct km_decoder *decoder, const struct km_chunk_limits *limits,
+		       const struct km_chunk *chunk)
 {
 	const uint8_t *from = decoder->raw[KM_STREAM_SHAPES];
 	const uint8_t *end = from + decoder->header.stream[KM_STREAM_SHAPES].raw;
@@ -163,7 +162,7 @@ static int km_read_shapes(struct km_decoder *decoder, const struct km_chunk_limi
 	memset(decoder->shape_ptr, 0, n * sizeof(*decoder->shape_ptr));
 #define X(field, maximum)                                                                          \
 	for (uint32_t i = 0; i < n; i++) {                                                         \
-		if (km_get_varint(&from, end, maximum, &value))                                    \
+		if (get_varint(&from, end, maximum, &value))                                       \
 			return -EPROTO;                                                            \
 		decoder->shape[i].field = (__typeof__(decoder->shape[i].field))value;              \
 	}
@@ -172,7 +171,7 @@ static int km_read_shapes(struct km_decoder *decoder, const struct km_chunk_limi
 	for (uint32_t i = 0; i < n; i++) {
 		struct km_event *shape = &decoder->shape[i];
 
-		if (km_get_varint(&from, end, UINT16_MAX, &value) || shape->site >= limits->sites ||
+		if (get_varint(&from, end, UINT16_MAX, &value) || shape->site >= limits->sites ||
 		    shape->cache >= limits->caches)
 			return -EPROTO;
 		shape->node = (int16_t)(uint16_t)(value - 1);
@@ -182,26 +181,26 @@ static int km_read_shapes(struct km_decoder *decoder, const struct km_chunk_limi
 	return from == end && kinds == chunk->kinds ? 0 : -EPROTO;
 }
 
-static int km_read_actors(struct km_decoder *decoder, const struct km_chunk_limits *limits)
+static int read_actors(struct km_decoder *decoder, const struct km_chunk_limits *limits)
 {
 	const uint8_t *from = decoder->raw[KM_STREAM_ACTORS];
 	const uint8_t *end = from + decoder->header.stream[KM_STREAM_ACTORS].raw;
 	uint64_t value = 0;
 
 	for (uint32_t i = 0; i < decoder->header.actors; i++) {
-		if (km_get_varint(&from, end, UINT32_MAX, &value) || value >= limits->tasks)
+		if (get_varint(&from, end, UINT32_MAX, &value) || value >= limits->tasks)
 			return -EPROTO;
 		decoder->actor[i].task = (uint32_t)value;
 	}
 	for (uint32_t i = 0; i < decoder->header.actors; i++) {
-		if (km_get_varint(&from, end, KM_CTX_UNKNOWN, &value))
+		if (get_varint(&from, end, KM_CTX_UNKNOWN, &value))
 			return -EPROTO;
 		decoder->actor[i].context = (uint8_t)value;
 	}
 	return from == end ? 0 : -EPROTO;
 }
 
-static int km_read_ids(const uint8_t *raw, uint16_t *ids, uint32_t n, uint32_t distinct)
+static int read_ids(const uint8_t *raw, uint16_t *ids, uint32_t n, uint32_t distinct)
 {
 	uint32_t most = 0;
 
@@ -216,7 +215,7 @@ static int km_read_ids(const uint8_t *raw, uint16_t *ids, uint32_t n, uint32_t d
 }
 
 /* The high bytes are as many as the widths say; unused bits of the last width byte are 0. */
-static int km_check_times(const struct km_decoder *decoder, uint32_t n)
+static int check_times(const struct km_decoder *decoder, uint32_t n)
 {
 	const uint8_t *width = decoder->raw[KM_STREAM_TIME_WIDTH];
 	size_t total = 0;
@@ -228,7 +227,7 @@ static int km_check_times(const struct km_decoder *decoder, uint32_t n)
 	return total == decoder->header.stream[KM_STREAM_TIME_HIGH].raw ? 0 : -EPROTO;
 }
 
-static int km_check_ptrs(const struct km_decoder *decoder, uint32_t n)
+static int check_ptrs(const struct km_decoder *decoder, uint32_t n)
 {
 	const uint8_t *code = decoder->raw[KM_STREAM_PTR_CODE];
 	size_t total = 0;
@@ -245,8 +244,8 @@ static int km_check_ptrs(const struct km_decoder *decoder, uint32_t n)
 	return total == decoder->header.stream[KM_STREAM_PTR].raw ? 0 : -EPROTO;
 }
 
-/* Checked: km_check_ptrs(). Only "seen" distances are left to check. */
-static int km_read_ptrs(struct km_decoder *decoder, uint32_t n)
+/* Checked: check_ptrs(). Only "seen" distances are left to check. */
+static int read_ptrs(struct km_decoder *decoder, uint32_t n)
 {
 	static const uint64_t masks[9] = {0, 0xff, 0xffff, 0xffffff,  0xffffffff,
 					  0, 0,    0,      UINT64_MAX};
@@ -275,9 +274,9 @@ static int km_read_ptrs(struct km_decoder *decoder, uint32_t n)
 	return bad ? -EPROTO : 0;
 }
 
-/* Put the columns together; checked: km_check_times(), all ids. */
-static int km_assemble(struct km_decoder *decoder, const struct km_chunk *chunk,
-		       struct km_event *events)
+/* Put the columns together; checked: check_times(), all ids. */
+static int assemble(struct km_decoder *decoder, const struct km_chunk *chunk,
+		    struct km_event *events)
 {
 	static const uint64_t masks[4] = {0, 0xff, 0xffff, 0xffffffffffffff};
 	const uint8_t *width = decoder->raw[KM_STREAM_TIME_WIDTH];
@@ -287,7 +286,7 @@ static int km_assemble(struct km_decoder *decoder, const struct km_chunk *chunk,
 	bool sorted = true;
 
 	for (uint32_t i = 0; i < chunk->events; i++) {
-		const struct km_actor *actor = &decoder->actor[decoder->actor_of[i]];
+		const struct actor *actor = &decoder->actor[decoder->actor_of[i]];
 		struct km_event *event = &events[i];
 		unsigned w = width[i >> 2] >> (i & 3) * 2 & 3;
 
@@ -313,24 +312,23 @@ int km_chunk_decode(struct km_decoder *decoder, const void *bytes, size_t size,
 		    struct km_event *events)
 {
 	uint32_t n = chunk->events;
-	int rc;
+	int code;
 
 	if (XXH64(bytes, size, 0) != chunk->xxh64)
 		return -EBADMSG;
 	if (size < sizeof(decoder->header))
 		return -EPROTO;
 	memcpy(&decoder->header, bytes, sizeof(decoder->header));
-	if ((rc = km_check_header(&decoder->header, chunk, size)) ||
-	    (rc = km_decoder_reserve(decoder, n)) ||
-	    (rc = km_read_streams(decoder, (const uint8_t *)bytes + sizeof(decoder->header))) ||
-	    (rc = km_read_shapes(decoder, limits, chunk)) ||
-	    (rc = km_read_actors(decoder, limits)) ||
-	    (rc = km_read_ids(decoder->raw[KM_STREAM_SHAPE], decoder->shape_of, n,
-			      decoder->header.shapes)) ||
-	    (rc = km_read_ids(decoder->raw[KM_STREAM_ACTOR], decoder->actor_of, n,
-			      decoder->header.actors)) ||
-	    (rc = km_check_times(decoder, n)) || (rc = km_check_ptrs(decoder, n)) ||
-	    (rc = km_read_ptrs(decoder, n)))
-		return rc;
-	return km_assemble(decoder, chunk, events);
+	if ((code = check_header(&decoder->header, chunk, size)) ||
+	    (code = decoder_reserve(decoder, n)) ||
+	    (code = read_streams(decoder, (const uint8_t *)bytes + sizeof(decoder->header))) ||
+	    (code = read_shapes(decoder, limits, chunk)) || (code = read_actors(decoder, limits)) ||
+	    (code = read_ids(decoder->raw[KM_STREAM_SHAPE], decoder->shape_of, n,
+			     decoder->header.shapes)) ||
+	    (code = read_ids(decoder->raw[KM_STREAM_ACTOR], decoder->actor_of, n,
+			     decoder->header.actors)) ||
+	    (code = check_times(decoder, n)) || (code = check_ptrs(decoder, n)) ||
+	    (code = read_ptrs(decoder, n)))
+		return code;
+	return assemble(decoder, chunk, events);
 }

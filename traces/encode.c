@@ -56,7 +56,7 @@ void km_encoder_delete(struct km_encoder *encoder)
 	free(encoder);
 }
 
-static int km_stream_reserve(struct km_encoder *encoder, enum km_stream s, size_t bytes)
+static int stream_reserve(struct km_encoder *encoder, enum km_stream s, size_t bytes)
 {
 	uint8_t *grown;
 
@@ -71,7 +71,7 @@ static int km_stream_reserve(struct km_encoder *encoder, enum km_stream s, size_
 	return 0;
 }
 
-static inline uint32_t km_hash_shape(const struct km_event *event, unsigned bits)
+static inline uint32_t hash_shape(const struct km_event *event, unsigned bits)
 {
 	uint64_t hash = event->bytes_req * 0x9e3779b97f4a7c15ull;
 
@@ -84,7 +84,7 @@ static inline uint32_t km_hash_shape(const struct km_event *event, unsigned bits
 	return (uint32_t)(hash * 0x9e3779b97f4a7c15ull >> (64 - bits));
 }
 
-static inline bool km_same_shape(const struct km_event *a, const struct km_event *b)
+static inline bool same_shape(const struct km_event *a, const struct km_event *b)
 {
 	return a->site == b->site && a->kind == b->kind && a->bytes_req == b->bytes_req &&
 	       a->bytes_alloc == b->bytes_alloc && a->gfp == b->gfp && a->cache == b->cache &&
@@ -92,8 +92,8 @@ static inline bool km_same_shape(const struct km_event *a, const struct km_event
 	       a->migratetype == b->migratetype;
 }
 
-static int km_encode_shapes(struct km_encoder *encoder, const struct km_event *events, uint32_t n,
-			    const struct km_chunk_limits *limits)
+static int encode_shapes(struct km_encoder *encoder, const struct km_event *events, uint32_t n,
+			 const struct km_chunk_limits *limits)
 {
 	uint32_t mask = (1u << encoder->hash_bits) - 1;
 
@@ -101,10 +101,10 @@ static int km_encode_shapes(struct km_encoder *encoder, const struct km_event *e
 	memset(encoder->shape_slot, 0, sizeof(uint32_t) << encoder->hash_bits);
 	for (uint32_t i = 0; i < n; i++) {
 		const struct km_event *event = &events[i];
-		uint32_t at = km_hash_shape(event, encoder->hash_bits), id;
+		uint32_t at = hash_shape(event, encoder->hash_bits), id;
 
 		while ((id = encoder->shape_slot[at]) &&
-		       !km_same_shape(&encoder->shape[id - 1], event))
+		       !same_shape(&encoder->shape[id - 1], event))
 			at = (at + 1) & mask;
 		if (!id) {
 			if (event->kind >= KM_NR_EVENT_KINDS || event->site >= limits->sites ||
@@ -119,8 +119,8 @@ static int km_encode_shapes(struct km_encoder *encoder, const struct km_event *e
 	return 0;
 }
 
-static int km_encode_actors(struct km_encoder *encoder, const struct km_event *events, uint32_t n,
-			    const struct km_chunk_limits *limits)
+static int encode_actors(struct km_encoder *encoder, const struct km_event *events, uint32_t n,
+			 const struct km_chunk_limits *limits)
 {
 	uint32_t mask = (1u << encoder->hash_bits) - 1, last = 0;
 
@@ -154,7 +154,7 @@ static int km_encode_actors(struct km_encoder *encoder, const struct km_event *e
 	return 0;
 }
 
-static uint8_t *km_put_varint(uint8_t *to, uint64_t value)
+static uint8_t *put_varint(uint8_t *to, uint64_t value)
 {
 	while (value >= 0x80) {
 		*to++ = (uint8_t)(value | 0x80);
@@ -164,45 +164,45 @@ static uint8_t *km_put_varint(uint8_t *to, uint64_t value)
 	return to;
 }
 
-static int km_write_dictionaries(struct km_encoder *encoder)
+static int write_dictionaries(struct km_encoder *encoder)
 {
 	uint8_t *to;
-	int rc;
+	int code;
 
-	rc = km_stream_reserve(encoder, KM_STREAM_SHAPES,
-			       (size_t)encoder->shapes * KM_SHAPE_COLUMNS * KM_VARINT_BYTES);
-	if (rc)
-		return rc;
+	code = stream_reserve(encoder, KM_STREAM_SHAPES,
+			      (size_t)encoder->shapes * KM_SHAPE_COLUMNS * KM_VARINT_BYTES);
+	if (code)
+		return code;
 	to = encoder->raw[KM_STREAM_SHAPES];
 #define X(field, maximum)                                                                          \
 	for (uint32_t i = 0; i < encoder->shapes; i++)                                             \
-		to = km_put_varint(to, encoder->shape[i].field);
+		to = put_varint(to, encoder->shape[i].field);
 	KM_SHAPE_FIELDS(X)
 #undef X
 	for (uint32_t i = 0; i < encoder->shapes; i++)
-		to = km_put_varint(to, (uint16_t)(encoder->shape[i].node + 1));
+		to = put_varint(to, (uint16_t)(encoder->shape[i].node + 1));
 	encoder->raw_size[KM_STREAM_SHAPES] = (size_t)(to - encoder->raw[KM_STREAM_SHAPES]);
 
-	rc = km_stream_reserve(encoder, KM_STREAM_ACTORS,
-			       (size_t)encoder->actors * 2 * KM_VARINT_BYTES);
-	if (rc)
-		return rc;
+	code = stream_reserve(encoder, KM_STREAM_ACTORS,
+			      (size_t)encoder->actors * 2 * KM_VARINT_BYTES);
+	if (code)
+		return code;
 	to = encoder->raw[KM_STREAM_ACTORS];
 	for (uint32_t i = 0; i < encoder->actors; i++)
-		to = km_put_varint(to, encoder->actor[i].task);
+		to = put_varint(to, encoder->actor[i].task);
 	for (uint32_t i = 0; i < encoder->actors; i++)
-		to = km_put_varint(to, encoder->actor[i].context);
+		to = put_varint(to, encoder->actor[i].context);
 	encoder->raw_size[KM_STREAM_ACTORS] = (size_t)(to - encoder->raw[KM_STREAM_ACTORS]);
 	return 0;
 }
 
-static int km_write_ids(struct km_encoder *encoder, enum km_stream s, const uint16_t *ids,
-			uint32_t n, uint32_t distinct)
+static int write_ids(struct km_encoder *encoder, enum km_stream s, const uint16_t *ids, uint32_t n,
+		     uint32_t distinct)
 {
-	int rc = km_stream_reserve(encoder, s, distinct <= 256 ? n : (size_t)n * 2);
+	int code = stream_reserve(encoder, s, distinct <= 256 ? n : (size_t)n * 2);
 
-	if (rc)
-		return rc;
+	if (code)
+		return code;
 	if (distinct > 256) {
 		memcpy(encoder->raw[s], ids, (size_t)n * 2);
 		return 0;
@@ -213,28 +213,28 @@ static int km_write_ids(struct km_encoder *encoder, enum km_stream s, const uint
 }
 
 /* Index in km_time_high of the least width that holds the value. */
-static inline unsigned km_time_width(uint64_t value)
+static inline unsigned time_width(uint64_t value)
 {
 	return value >> 24 ? 3 : (value > 0xff) + (value > 0xffff);
 }
 
-static int km_write_times(struct km_encoder *encoder, const struct km_event *events, uint32_t n)
+static int write_times(struct km_encoder *encoder, const struct km_event *events, uint32_t n)
 {
 	uint8_t *width, *low, *high;
 	uint64_t last = 0;
-	int rc;
+	int code;
 
-	if ((rc = km_stream_reserve(encoder, KM_STREAM_TIME_WIDTH, (n + 3) / 4)) ||
-	    (rc = km_stream_reserve(encoder, KM_STREAM_TIME_LOW, n)) ||
-	    (rc = km_stream_reserve(encoder, KM_STREAM_TIME_HIGH, (size_t)n * 7)))
-		return rc;
+	if ((code = stream_reserve(encoder, KM_STREAM_TIME_WIDTH, (n + 3) / 4)) ||
+	    (code = stream_reserve(encoder, KM_STREAM_TIME_LOW, n)) ||
+	    (code = stream_reserve(encoder, KM_STREAM_TIME_HIGH, (size_t)n * 7)))
+		return code;
 	width = encoder->raw[KM_STREAM_TIME_WIDTH];
 	low = encoder->raw[KM_STREAM_TIME_LOW];
 	high = encoder->raw[KM_STREAM_TIME_HIGH];
 	memset(width, 0, (n + 3) / 4);
 	for (uint32_t i = 0; i < n; i++) {
 		uint64_t step = km_zigzag(events[i].time_ns - last);
-		unsigned w = km_time_width(step);
+		unsigned w = time_width(step);
 
 		last = events[i].time_ns;
 		width[i >> 2] |= (uint8_t)(w << (i & 3) * 2);
@@ -247,22 +247,22 @@ static int km_write_times(struct km_encoder *encoder, const struct km_event *eve
 }
 
 /* The code of the least width that holds the value, in the group of codes. */
-static inline unsigned km_ptr_code(unsigned group, uint64_t value)
+static inline unsigned ptr_code(unsigned group, uint64_t value)
 {
 	if (value >> 32)
 		return group + 4;
 	return group + (value > 0xff) + (value > 0xffff) + (value > 0xffffff);
 }
 
-static int km_write_ptrs(struct km_encoder *encoder, const struct km_event *events, uint32_t n)
+static int write_ptrs(struct km_encoder *encoder, const struct km_event *events, uint32_t n)
 {
 	uint64_t group_ptr[KM_NR_GROUPS] = {0};
 	uint8_t *codes, *out;
-	int rc;
+	int code;
 
-	if ((rc = km_stream_reserve(encoder, KM_STREAM_PTR_CODE, (n + 1) / 2)) ||
-	    (rc = km_stream_reserve(encoder, KM_STREAM_PTR, (size_t)n * 8)))
-		return rc;
+	if ((code = stream_reserve(encoder, KM_STREAM_PTR_CODE, (n + 1) / 2)) ||
+	    (code = stream_reserve(encoder, KM_STREAM_PTR, (size_t)n * 8)))
+		return code;
 	codes = encoder->raw[KM_STREAM_PTR_CODE];
 	out = encoder->raw[KM_STREAM_PTR];
 	memset(codes, 0, (n + 1) / 2);
@@ -273,36 +273,36 @@ static int km_write_ptrs(struct km_encoder *encoder, const struct km_event *even
 		uint64_t *group = &group_ptr[km_event_group_of(events[i].kind)];
 		uint32_t *slot = &encoder->ptr_slot[ptr * 0x9e3779b97f4a7c15ull >>
 						    (64 - encoder->hash_bits)];
-		unsigned code;
+		unsigned c;
 
 		difference = ptr - (*near ? *near : *group);
 		if (difference & 7) {
 			value = km_zigzag(difference);
-			code = km_ptr_code(KM_PTR_ONES, value);
+			c = ptr_code(KM_PTR_ONES, value);
 		} else {
 			value = km_zigzag((uint64_t)((int64_t)difference >> 3));
-			code = km_ptr_code(KM_PTR_EIGHTS, value);
+			c = ptr_code(KM_PTR_EIGHTS, value);
 		}
 		if (*slot && encoder->ptr[*slot - 1] == ptr) {
 			uint32_t ago = i - *slot; /* slot is index + 1 */
 			unsigned seen = KM_PTR_SEEN + (ago > 0xff);
 
-			if (km_ptr_width[seen] <= km_ptr_width[code]) {
+			if (km_ptr_width[seen] <= km_ptr_width[c]) {
 				value = ago;
-				code = seen;
+				c = seen;
 			}
 		}
 		encoder->ptr[i] = *near = *group = ptr;
 		*slot = i + 1;
-		codes[i >> 1] |= (uint8_t)(code << (i & 1) * 4);
+		codes[i >> 1] |= (uint8_t)(c << (i & 1) * 4);
 		km_store64(out, value);
-		out += km_ptr_width[code];
+		out += km_ptr_width[c];
 	}
 	encoder->raw_size[KM_STREAM_PTR] = (size_t)(out - encoder->raw[KM_STREAM_PTR]);
 	return 0;
 }
 
-static int km_write_chunk(struct km_encoder *encoder, const struct km_chunk *chunk, size_t *size)
+static int write_chunk(struct km_encoder *encoder, const struct km_chunk *chunk, size_t *size)
 {
 	struct km_chunk_header header = {.events = chunk->events,
 					 .first_seq = chunk->first_seq,
@@ -341,8 +341,8 @@ static int km_write_chunk(struct km_encoder *encoder, const struct km_chunk *chu
 	return 0;
 }
 
-static void km_describe(struct km_chunk *chunk, const struct km_encoder *encoder,
-			const struct km_event *events)
+static void describe(struct km_chunk *chunk, const struct km_encoder *encoder,
+		     const struct km_event *events)
 {
 	uint64_t t_min = UINT64_MAX, t_max = 0, last = 0;
 	bool sorted = true;
@@ -368,20 +368,20 @@ int km_chunk_encode(struct km_encoder *encoder, const struct km_event *events,
 		    const void **bytes, size_t *size)
 {
 	uint32_t n = chunk->events;
-	int rc;
+	int code;
 
 	if (!n || n > KM_CHUNK_EVENTS)
 		return -EINVAL;
 	encoder->hash_bits = n == 1 ? 2 : 33 - (unsigned)__builtin_clz(n - 1);
-	if ((rc = km_encode_shapes(encoder, events, n, limits)) ||
-	    (rc = km_encode_actors(encoder, events, n, limits)) ||
-	    (rc = km_write_dictionaries(encoder)) ||
-	    (rc = km_write_ids(encoder, KM_STREAM_SHAPE, encoder->shape_of, n, encoder->shapes)) ||
-	    (rc = km_write_ids(encoder, KM_STREAM_ACTOR, encoder->actor_of, n, encoder->actors)) ||
-	    (rc = km_write_times(encoder, events, n)) || (rc = km_write_ptrs(encoder, events, n)) ||
-	    (rc = km_write_chunk(encoder, chunk, size)))
-		return rc;
-	km_describe(chunk, encoder, events);
+	if ((code = encode_shapes(encoder, events, n, limits)) ||
+	    (code = encode_actors(encoder, events, n, limits)) ||
+	    (code = write_dictionaries(encoder)) ||
+	    (code = write_ids(encoder, KM_STREAM_SHAPE, encoder->shape_of, n, encoder->shapes)) ||
+	    (code = write_ids(encoder, KM_STREAM_ACTOR, encoder->actor_of, n, encoder->actors)) ||
+	    (code = write_times(encoder, events, n)) || (code = write_ptrs(encoder, events, n)) ||
+	    (code = write_chunk(encoder, chunk, size)))
+		return code;
+	describe(chunk, encoder, events);
 	chunk->xxh64 = XXH64(encoder->out, *size, 0);
 	*bytes = encoder->out;
 	return 0;

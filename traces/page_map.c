@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static inline size_t km_leaf_chain(const struct km_page_map *map, uint64_t number)
+static inline size_t leaf_chain(const struct km_page_map *map, uint64_t number)
 {
 	return (size_t)(number * 0x9e3779b97f4a7c15ull >> (64 - map->bits));
 }
@@ -16,14 +16,14 @@ uint32_t *km_page_map_entry(const struct km_page_map *map, uint64_t pfn)
 
 	if (!map->chains)
 		return NULL;
-	for (leaf = map->chains[km_leaf_chain(map, number)]; leaf; leaf = leaf->next)
+	for (leaf = map->chains[leaf_chain(map, number)]; leaf; leaf = leaf->next)
 		if (leaf->number == number)
 			return &leaf->slot[pfn & (KM_LEAF_PAGES - 1)];
 	return NULL;
 }
 
 /* As many chains as leaves, at least. */
-static int km_page_map_grow(struct km_page_map *map)
+static int grow_chains(struct km_page_map *map)
 {
 	struct km_page_map grown = {.bits = map->chains ? map->bits + 1 : 10};
 
@@ -38,7 +38,7 @@ static int km_page_map_grow(struct km_page_map *map)
 		struct km_page_leaf *leaf = map->chains[i], *next;
 
 		for (; leaf; leaf = next) {
-			size_t chain = km_leaf_chain(&grown, leaf->number);
+			size_t chain = leaf_chain(&grown, leaf->number);
 
 			next = leaf->next;
 			leaf->next = grown.chains[chain];
@@ -60,12 +60,12 @@ int km_page_map_reserve(struct km_page_map *map, uint64_t pfn, uint64_t end)
 
 		if (km_page_map_entry(map, number << KM_LEAF_SHIFT))
 			continue;
-		if (km_page_map_grow(map))
+		if (grow_chains(map))
 			return -ENOMEM;
 		leaf = calloc(1, sizeof(*leaf));
 		if (!leaf)
 			return -ENOMEM;
-		chain = km_leaf_chain(map, number);
+		chain = leaf_chain(map, number);
 		leaf->number = number;
 		leaf->next = map->chains[chain];
 		map->chains[chain] = leaf;

@@ -45,7 +45,7 @@ int km_grow(void **array, size_t n, size_t size)
 
 /* ---- is it a trace ---- */
 
-static bool km_has_log(const char *path)
+static bool has_log(const char *path)
 {
 	char name[4096];
 
@@ -53,15 +53,15 @@ static bool km_has_log(const char *path)
 	       access(name, F_OK) == 0;
 }
 
-static int km_check_file(const char *path, struct km_err *err)
+static int check_file(const char *path, struct km_err *err)
 {
 	struct km_file_head head;
-	int rc = km_read_head(path, &head);
+	int code = km_read_head(path, &head);
 
-	if (rc == -ENOENT)
-		return km_fail(err, rc, "%s does not exist; " KM_RECORD_ONE, path);
-	if (rc)
-		return km_fail(err, rc, "cannot read %s: %s", path, strerror(-rc));
+	if (code == -ENOENT)
+		return km_fail(err, code, "%s does not exist; " KM_RECORD_ONE, path);
+	if (code)
+		return km_fail(err, code, "cannot read %s: %s", path, strerror(-code));
 	if (!head.bytes)
 		return km_fail(err, -EPROTO, "%s is not a kmlab trace: it is empty; " KM_RECORD_ONE,
 			       path);
@@ -74,7 +74,7 @@ static int km_check_file(const char *path, struct km_err *err)
 			       "%s is not a kmlab trace: it is an SQLite file of another "
 			       "application (id 0x%08x); " KM_RECORD_ONE,
 			       path, head.application_id);
-	if (head.bytes < head.pages_bytes && !km_has_log(path))
+	if (head.bytes < head.pages_bytes && !has_log(path))
 		return km_fail(err, -EPROTO,
 			       "%s is truncated: it has %llu of its %llu bytes; copy it again "
 			       "or " KM_RECORD_ONE,
@@ -83,19 +83,19 @@ static int km_check_file(const char *path, struct km_err *err)
 	return 0;
 }
 
-static int km_check_version(struct km_trace *trace, struct km_err *err)
+static int check_version(struct km_trace *trace, struct km_err *err)
 {
 	sqlite3_stmt *statement;
-	int rc = km_prepare(trace, "PRAGMA user_version", &statement, err), version;
+	int code = km_prepare(trace, "PRAGMA user_version", &statement, err), version;
 
-	if (rc)
-		return rc;
+	if (code)
+		return code;
 	if (sqlite3_step(statement) != SQLITE_ROW) {
-		rc = km_sql_errno(trace->db) == -EPROTO
-			     ? km_damaged(trace, err, sqlite3_errmsg(trace->db))
-			     : km_sql_fail(trace->db, trace->path, "read", err);
+		code = km_sql_errno(trace->db) == -EPROTO
+			       ? km_damaged(trace, err, sqlite3_errmsg(trace->db))
+			       : km_sql_fail(trace->db, trace->path, "read", err);
 		sqlite3_finalize(statement);
-		return rc;
+		return code;
 	}
 	version = sqlite3_column_int(statement, 0);
 	sqlite3_finalize(statement);
@@ -112,7 +112,7 @@ static int km_check_version(struct km_trace *trace, struct km_err *err)
 /* ---- open, close ---- */
 
 /* The path as an SQLite URI, or NULL without memory. */
-static char *km_immutable_uri(const char *path)
+static char *immutable_uri(const char *path)
 {
 	static const char hex[] = "0123456789abcdef";
 	char *uri = malloc(3 * strlen(path) + 32), *to = uri;
@@ -137,10 +137,10 @@ static char *km_immutable_uri(const char *path)
  * Writable only so that SQLite can take in the log of a killed capture. `immutable`: without any
  * file beside it.
  */
-static int km_open_db(struct km_trace *trace, bool immutable, struct km_err *err)
+static int open_db(struct km_trace *trace, bool immutable, struct km_err *err)
 {
-	char *name = immutable ? km_immutable_uri(trace->path) : strdup(trace->path);
-	int flags = SQLITE_OPEN_NOMUTEX, rc = 0;
+	char *name = immutable ? immutable_uri(trace->path) : strdup(trace->path);
+	int flags = SQLITE_OPEN_NOMUTEX, code = 0;
 
 	if (!name)
 		return km_fail(err, -ENOMEM, "cannot read %s: not enough memory", trace->path);
@@ -149,62 +149,81 @@ static int km_open_db(struct km_trace *trace, bool immutable, struct km_err *err
 	    sqlite3_busy_timeout(trace->db, 5000) != SQLITE_OK ||
 	    sqlite3_exec(trace->db, "PRAGMA query_only=1; PRAGMA cell_size_check=1", NULL, NULL,
 			 NULL) != SQLITE_OK)
-		rc = km_sql_fail(trace->db, trace->path, "read", err);
+		code = km_sql_fail(trace->db, trace->path, "read", err);
 	free(name);
-	return rc ? rc : km_check_version(trace, err);
+	return code ? code : check_version(trace, err);
 }
 
 /*
  * A trace that was not finished cannot be read through its log where nothing may be written; if
  * the log is gone (taken in before), it can be read as it is.
  */
-static int km_open_anywhere(struct km_trace *trace, struct km_err *err)
+static int open_anywhere(struct km_trace *trace, struct km_err *err)
 {
-	int rc = km_open_db(trace, false, err);
+	int code = open_db(trace, false, err);
 
-	if (rc != -EACCES && rc != -EROFS && rc != -ENOENT)
-		return rc;
-	if (km_has_log(trace->path))
-		return km_fail(err, rc,
+	if (code != -EACCES && code != -EROFS && code != -ENOENT)
+		return code;
+	if (has_log(trace->path))
+		return km_fail(err, code,
 			       "%s was not finished and lies where nothing may be written; copy it "
 			       "and %s-wal to a directory of your own",
 			       trace->path, trace->path);
 	sqlite3_close(trace->db);
 	trace->db = NULL;
-	return km_open_db(trace, true, err);
+	return open_db(trace, true, err);
+}
+
+/* A finished trace says how many events it recorded; its chunks must hold as many. */
+static int check_ledger(const struct km_trace *trace, struct km_err *err)
+{
+	uint64_t recorded = 0;
+
+	for (unsigned kind = 0; kind < KM_NR_EVENT_KINDS; kind++)
+		recorded += trace->counts.recorded[kind];
+	if (!km_trace_complete(trace) || recorded == trace->events)
+		return 0;
+	return km_fail(
+		err, -EPROTO,
+		"%s is damaged: its ledger says %llu events and its chunks hold %llu; record "
+		"it again",
+		trace->path, (unsigned long long)recorded, (unsigned long long)trace->events);
 }
 
 int km_trace_open(const char *path, struct km_trace **out, struct km_err *err)
 {
 	struct km_trace *trace;
-	int rc = km_check_file(path, err);
+	int code = check_file(path, err);
 
-	if (rc)
-		return rc;
+	if (code)
+		return code;
 	trace = calloc(1, sizeof(*trace));
 	if (!trace)
 		return km_fail(err, -ENOMEM, "cannot read %s: not enough memory", path);
 	trace->path = strdup(path);
 	if (!trace->path) {
-		rc = km_fail(err, -ENOMEM, "cannot read %s: not enough memory", path);
+		code = km_fail(err, -ENOMEM, "cannot read %s: not enough memory", path);
 		goto fail;
 	}
-	rc = km_open_anywhere(trace, err);
-	if (rc)
+	code = open_anywhere(trace, err);
+	if (code)
 		goto fail;
 	/* One moment of a file that may still be written. */
 	if (sqlite3_exec(trace->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK) {
-		rc = km_sql_fail(trace->db, path, "read", err);
+		code = km_sql_fail(trace->db, path, "read", err);
 		goto fail;
 	}
-	if ((rc = km_load_tables(trace, err)) || (rc = km_load_chunks(trace, err)))
+	if ((code = km_load_tables(trace, err)) || (code = km_load_chunks(trace, err)))
 		goto fail;
 	sqlite3_exec(trace->db, "COMMIT", NULL, NULL, NULL);
+	code = check_ledger(trace, err);
+	if (code)
+		goto fail;
 	*out = trace;
 	return 0;
 fail:
 	km_trace_close(trace);
-	return rc;
+	return code;
 }
 
 void km_trace_close(struct km_trace *trace)

@@ -22,7 +22,7 @@
 #define KM_REPAIR_MAX_ORDER 13 /* the largest of any architecture (arm64 with 64 KiB pages) */
 
 /* The last large kmalloc of a CPU, as long as its task has done nothing else there. */
-struct km_large {
+struct large {
 	bool valid;
 	uint8_t context;
 	uint32_t task, slot;
@@ -33,11 +33,11 @@ struct km_repair {
 	uint32_t *pages_left; /* by slot: pages of a block not yet freed */
 	uint32_t nr_objects, capacity;
 	uint32_t *free_slots, nr_free;
-	uint32_t *ended, nr_ended; /* gone unseen, not yet reported; see km_take_slot() */
+	uint32_t *ended, nr_ended; /* gone unseen, not yet reported; see take_slot() */
 	struct km_addr_table tables[KM_NR_SPACES]; /* but pages */
 	struct km_page_map pages;
 	struct km_page_map live_on; /* slab objects that begin in each page and seem live */
-	struct km_large *large;     /* by cpu */
+	struct large *large;        /* by cpu */
 	uint32_t nr_large;
 	uint64_t direct_map;
 	struct km_repair_counts counts;
@@ -77,7 +77,7 @@ void km_repair_set_direct_map(struct km_repair *repair, uint64_t base)
 
 /* ---- slots ---- */
 
-static int km_grow_slots(struct km_repair *repair)
+static int grow_slots(struct km_repair *repair)
 {
 	uint32_t capacity = repair->capacity ? 2 * repair->capacity : 1024;
 	struct {
@@ -104,18 +104,18 @@ static int km_grow_slots(struct km_repair *repair)
 }
 
 /* So that the steps after it cannot fail. */
-static int km_reserve_slot(struct km_repair *repair)
+static int reserve_slot(struct km_repair *repair)
 {
 	if (repair->nr_free || repair->nr_ended || repair->nr_objects < repair->capacity)
 		return 0;
-	return km_grow_slots(repair);
+	return grow_slots(repair);
 }
 
 /*
  * A slot for a new object. One event can end several objects unseen: who does not ask for them with
  * km_repair_next_gone() gets them as the implied frees of later allocations.
  */
-static void km_take_slot(struct km_repair *repair, struct km_repair_step *step)
+static void take_slot(struct km_repair *repair, struct km_repair_step *step)
 {
 	step->action = KM_REPAIR_ALLOC;
 	if (repair->nr_ended) {
@@ -129,24 +129,24 @@ static void km_take_slot(struct km_repair *repair, struct km_repair_step *step)
 	}
 }
 
-static uint64_t km_pfn_of(const struct km_repair *repair, uint64_t addr)
+static uint64_t pfn_of(const struct km_repair *repair, uint64_t addr)
 {
 	return (addr - repair->direct_map) >> KM_PAGE_SHIFT;
 }
 
-static void km_count_on_page(struct km_repair *repair, const struct km_object *object, int change)
+static void count_on_page(struct km_repair *repair, const struct km_object *object, int change)
 {
 	uint32_t *entry;
 
 	if (object->space != KM_SPACE_SLAB)
 		return;
-	entry = km_page_map_entry(&repair->live_on, km_pfn_of(repair, object->ptr));
+	entry = km_page_map_entry(&repair->live_on, pfn_of(repair, object->ptr));
 	if (entry)
 		*entry += (uint32_t)change;
 }
 
-static void km_fill_slot(struct km_repair *repair, uint32_t slot, const struct km_event *event,
-			 enum km_object_space space)
+static void fill_slot(struct km_repair *repair, uint32_t slot, const struct km_event *event,
+		      enum km_object_space space)
 {
 	repair->objects[slot] = (struct km_object){.ptr = event->ptr,
 						   .alloc_ns = event->time_ns,
@@ -162,34 +162,34 @@ static void km_fill_slot(struct km_repair *repair, uint32_t slot, const struct k
 						   .space = (uint8_t)space};
 	repair->counts.open++;
 	repair->counts.open_bytes += event->bytes_alloc;
-	km_count_on_page(repair, &repair->objects[slot], 1);
+	count_on_page(repair, &repair->objects[slot], 1);
 }
 
 /* The object is not live any more; its slot stays taken. */
-static void km_end_object(struct km_repair *repair, uint32_t slot)
+static void end_object(struct km_repair *repair, uint32_t slot)
 {
 	repair->counts.open--;
 	repair->counts.open_bytes -= repair->objects[slot].bytes_alloc;
-	km_count_on_page(repair, &repair->objects[slot], -1);
+	count_on_page(repair, &repair->objects[slot], -1);
 }
 
-static void km_free_slot(struct km_repair *repair, uint32_t slot, struct km_repair_step *step)
+static void free_slot(struct km_repair *repair, uint32_t slot, struct km_repair_step *step)
 {
 	step->action = KM_REPAIR_FREE;
 	step->slot = slot;
 	step->gone = repair->objects[slot];
 	repair->counts.matched_frees++;
-	km_end_object(repair, slot);
+	end_object(repair, slot);
 	repair->objects[slot].kind = KM_NR_EVENT_KINDS;
 	repair->free_slots[repair->nr_free++] = slot;
 }
 
 /* ---- slab objects and vmalloc areas ---- */
 
-static int km_large_of(struct km_repair *repair, unsigned cpu, struct km_large **large)
+static int large_of(struct km_repair *repair, unsigned cpu, struct large **large)
 {
 	if (cpu >= repair->nr_large) {
-		struct km_large *grown = realloc(repair->large, (cpu + 1) * sizeof(*grown));
+		struct large *grown = realloc(repair->large, (cpu + 1) * sizeof(*grown));
 
 		if (!grown)
 			return -ENOMEM;
@@ -201,7 +201,7 @@ static int km_large_of(struct km_repair *repair, unsigned cpu, struct km_large *
 	return 0;
 }
 
-static inline bool km_same_actor(const struct km_large *large, const struct km_event *event)
+static inline bool same_actor(const struct large *large, const struct km_event *event)
 {
 	return large->task == event->task && large->context == event->context;
 }
@@ -210,51 +210,51 @@ static inline bool km_same_actor(const struct km_large *large, const struct km_e
  * A large kmalloc traced by the inner function and again by its caller: same CPU and task, nothing
  * of that task between, same pointer and sizes, and the object still live.
  */
-static bool km_is_double(const struct km_repair *repair, const struct km_large *large,
-			 const struct km_event *event, uint32_t live)
+static bool is_double(const struct km_repair *repair, const struct large *large,
+		      const struct km_event *event, uint32_t live)
 {
 	const struct km_object *object = &repair->objects[large->slot];
 
-	return event->kind == KM_EV_KMALLOC && large->valid && km_same_actor(large, event) &&
+	return event->kind == KM_EV_KMALLOC && large->valid && same_actor(large, event) &&
 	       live == large->slot && object->task == event->task && object->cpu == event->cpu &&
 	       object->bytes_req == event->bytes_req && object->bytes_alloc == event->bytes_alloc;
 }
 
 /* `slot` holds what the event allocated. */
-static void km_note_large(struct km_large *large, const struct km_event *event, uint32_t slot)
+static void note_large(struct large *large, const struct km_event *event, uint32_t slot)
 {
 	if (event->kind == KM_EV_KMALLOC && event->bytes_alloc > KM_LARGE_BYTES)
-		*large = (struct km_large){true, event->context, event->task, slot};
-	else if (km_same_actor(large, event))
+		*large = (struct large){true, event->context, event->task, slot};
+	else if (same_actor(large, event))
 		large->valid = false;
 }
 
-static void km_mark_backing(struct km_repair *repair, uint64_t addr)
+static void mark_backing(struct km_repair *repair, uint64_t addr)
 {
-	uint32_t slot = km_page_map_get(&repair->pages, km_pfn_of(repair, addr));
+	uint32_t slot = km_page_map_get(&repair->pages, pfn_of(repair, addr));
 
 	if (slot != KM_NO_SLOT)
 		repair->objects[slot].backing = 1;
 }
 
-static int km_feed_alloc(struct km_repair *repair, const struct km_event *event,
-			 enum km_object_space space, struct km_repair_step *step)
+static int feed_alloc(struct km_repair *repair, const struct km_event *event,
+		      enum km_object_space space, struct km_repair_step *step)
 {
 	struct km_addr_table *table = &repair->tables[space];
-	uint64_t pfn = km_pfn_of(repair, event->ptr);
-	struct km_large *large;
+	uint64_t pfn = pfn_of(repair, event->ptr);
+	struct large *large;
 	uint32_t live;
 
 	if (!event->ptr) {
 		repair->counts.failed_allocs++;
 		return 0;
 	}
-	if (km_large_of(repair, event->cpu, &large) || km_reserve_slot(repair) ||
+	if (large_of(repair, event->cpu, &large) || reserve_slot(repair) ||
 	    km_addr_table_reserve(table) ||
 	    (space == KM_SPACE_SLAB && km_page_map_reserve(&repair->live_on, pfn, pfn + 1)))
 		return -ENOMEM;
 	live = km_addr_table_find(table, event->ptr);
-	if (km_is_double(repair, large, event, live)) {
+	if (is_double(repair, large, event, live)) {
 		repair->counts.double_large++;
 		repair->objects[live].site = event->site;
 		large->valid = false;
@@ -265,21 +265,21 @@ static int km_feed_alloc(struct km_repair *repair, const struct km_event *event,
 		step->action = KM_REPAIR_REALLOC;
 		step->slot = live;
 		step->gone = repair->objects[live];
-		km_end_object(repair, live);
+		end_object(repair, live);
 		repair->counts.implied_frees++;
 	} else {
-		km_take_slot(repair, step);
+		take_slot(repair, step);
 		km_addr_table_put(table, event->ptr, step->slot);
 	}
-	km_fill_slot(repair, step->slot, event, space);
+	fill_slot(repair, step->slot, event, space);
 	if (space == KM_SPACE_SLAB)
-		km_mark_backing(repair, event->ptr);
-	km_note_large(large, event, step->slot);
+		mark_backing(repair, event->ptr);
+	note_large(large, event, step->slot);
 	return 0;
 }
 
-static void km_feed_free(struct km_repair *repair, const struct km_event *event,
-			 enum km_object_space space, struct km_repair_step *step)
+static void feed_free(struct km_repair *repair, const struct km_event *event,
+		      enum km_object_space space, struct km_repair_step *step)
 {
 	struct km_addr_table *table = &repair->tables[space];
 	uint32_t slot;
@@ -295,7 +295,7 @@ static void km_feed_free(struct km_repair *repair, const struct km_event *event,
 		return;
 	}
 	km_addr_table_remove(table, event->ptr);
-	km_free_slot(repair, slot, step);
+	free_slot(repair, slot, step);
 	step->cross_api = (step->gone.kind == KM_EV_KMALLOC && event->kind == KM_EV_CACHE_FREE) ||
 			  (step->gone.kind == KM_EV_CACHE_ALLOC && event->kind == KM_EV_KFREE);
 	repair->counts.cross_api_frees += step->cross_api;
@@ -304,7 +304,7 @@ static void km_feed_free(struct km_repair *repair, const struct km_event *event,
 /* ---- pages ---- */
 
 /* Take one page, *entry of the map, from the block that holds it. True if that was its last. */
-static bool km_drop_page(struct km_repair *repair, uint32_t *entry)
+static bool drop_page(struct km_repair *repair, uint32_t *entry)
 {
 	uint32_t slot = *entry - 1;
 
@@ -313,15 +313,15 @@ static bool km_drop_page(struct km_repair *repair, uint32_t *entry)
 }
 
 /* The block ended and the event's step cannot say so. */
-static void km_end_unseen(struct km_repair *repair, uint32_t slot)
+static void end_unseen(struct km_repair *repair, uint32_t slot)
 {
-	km_end_object(repair, slot);
+	end_object(repair, slot);
 	repair->counts.implied_frees++;
 	repair->ended[repair->nr_ended++] = slot;
 }
 
 /* The pages are not a slab any more: what seems live in them was freed, and not traced. */
-static void km_end_objects_on(struct km_repair *repair, uint64_t pfn, uint64_t end)
+static void end_objects_on(struct km_repair *repair, uint64_t pfn, uint64_t end)
 {
 	struct km_addr_table *table = &repair->tables[KM_SPACE_SLAB];
 
@@ -335,13 +335,13 @@ static void km_end_objects_on(struct km_repair *repair, uint64_t pfn, uint64_t e
 			if (slot == KM_NO_SLOT)
 				continue;
 			km_addr_table_remove(table, addr);
-			km_end_unseen(repair, slot);
+			end_unseen(repair, slot);
 		}
 	}
 }
 
-static int km_feed_page_alloc(struct km_repair *repair, const struct km_event *event,
-			      struct km_repair_step *step)
+static int feed_page_alloc(struct km_repair *repair, const struct km_event *event,
+			   struct km_repair_step *step)
 {
 	uint64_t pfn = event->ptr, end = pfn + ((uint64_t)1 << event->order);
 	uint32_t last = KM_NO_SLOT;
@@ -354,22 +354,22 @@ static int km_feed_page_alloc(struct km_repair *repair, const struct km_event *e
 		step->action = KM_REPAIR_NOTE;
 		return 0;
 	}
-	if (km_reserve_slot(repair) || km_page_map_reserve(&repair->pages, pfn, end))
+	if (reserve_slot(repair) || km_page_map_reserve(&repair->pages, pfn, end))
 		return -ENOMEM;
-	km_end_objects_on(repair, pfn, end);
+	end_objects_on(repair, pfn, end);
 	for (uint64_t page = pfn; page < end; page++) {
 		uint32_t *entry = km_page_map_entry(&repair->pages, page), slot = *entry - 1;
 
 		if (slot == KM_NO_SLOT)
 			continue;
-		if (km_drop_page(repair, entry))
-			km_end_unseen(repair, slot);
+		if (drop_page(repair, entry))
+			end_unseen(repair, slot);
 		else if (slot != last)
 			repair->counts.page_splits++; /* a part was freed unseen */
 		last = slot;
 	}
-	km_take_slot(repair, step);
-	km_fill_slot(repair, step->slot, event, KM_SPACE_PAGE);
+	take_slot(repair, step);
+	fill_slot(repair, step->slot, event, KM_SPACE_PAGE);
 	repair->pages_left[step->slot] = 1u << event->order;
 	for (uint64_t page = pfn; page < end; page++)
 		*km_page_map_entry(&repair->pages, page) = step->slot + 1;
@@ -380,8 +380,8 @@ static int km_feed_page_alloc(struct km_repair *repair, const struct km_event *e
  * Any part of a block may be freed. The block ends with its last page; until then its parts are
  * counted and noted. A free over several blocks reports the first that ends.
  */
-static void km_feed_page_free(struct km_repair *repair, const struct km_event *event,
-			      struct km_repair_step *step)
+static void feed_page_free(struct km_repair *repair, const struct km_event *event,
+			   struct km_repair_step *step)
 {
 	uint64_t pfn = event->ptr, end = pfn + ((uint64_t)1 << event->order);
 	bool found = false, part = false;
@@ -389,7 +389,7 @@ static void km_feed_page_free(struct km_repair *repair, const struct km_event *e
 	step->action = KM_REPAIR_NOTE;
 	if (pfn == UINT64_MAX || end < pfn)
 		return;
-	km_end_objects_on(repair, pfn, end);
+	end_objects_on(repair, pfn, end);
 	for (uint64_t page = pfn; page < end; page++) {
 		uint32_t *entry = km_page_map_entry(&repair->pages, page), slot;
 
@@ -398,12 +398,12 @@ static void km_feed_page_free(struct km_repair *repair, const struct km_event *e
 		slot = *entry - 1;
 		found = true;
 		part |= repair->objects[slot].order > event->order;
-		if (!km_drop_page(repair, entry))
+		if (!drop_page(repair, entry))
 			continue;
 		if (step->action == KM_REPAIR_FREE)
-			km_end_unseen(repair, slot);
+			end_unseen(repair, slot);
 		else
-			km_free_slot(repair, slot, step);
+			free_slot(repair, slot, step);
 	}
 	repair->counts.page_splits += part;
 	if (!found) {
@@ -421,28 +421,28 @@ int km_repair_feed(struct km_repair *repair, const struct km_event *event,
 	step->slot = 0;
 	step->cross_api = false;
 	if (event->cpu < repair->nr_large && !(event->kind == KM_EV_KMALLOC && event->ptr) &&
-	    km_same_actor(&repair->large[event->cpu], event))
+	    same_actor(&repair->large[event->cpu], event))
 		repair->large[event->cpu].valid = false;
 	switch (event->kind) {
 	case KM_EV_KMALLOC:
 	case KM_EV_CACHE_ALLOC:
-		return km_feed_alloc(repair, event, KM_SPACE_SLAB, step);
+		return feed_alloc(repair, event, KM_SPACE_SLAB, step);
 	case KM_EV_KFREE:
 	case KM_EV_CACHE_FREE:
-		km_feed_free(repair, event, KM_SPACE_SLAB, step);
+		feed_free(repair, event, KM_SPACE_SLAB, step);
 		return 0;
 	case KM_EV_VMAP_ALLOC:
-		return km_feed_alloc(repair, event, KM_SPACE_VMAP, step);
+		return feed_alloc(repair, event, KM_SPACE_VMAP, step);
 	case KM_EV_VMAP_FREE:
-		km_feed_free(repair, event, KM_SPACE_VMAP, step);
+		feed_free(repair, event, KM_SPACE_VMAP, step);
 		return 0;
 	case KM_EV_PAGE_ALLOC:
 	case KM_EV_PAGE_FREE:
 		if (event->order > KM_REPAIR_MAX_ORDER)
 			break;
 		if (event->kind == KM_EV_PAGE_ALLOC)
-			return km_feed_page_alloc(repair, event, step);
-		km_feed_page_free(repair, event, step);
+			return feed_page_alloc(repair, event, step);
+		feed_page_free(repair, event, step);
 		return 0;
 	default:
 		break;
@@ -473,7 +473,7 @@ const struct km_object *km_repair_objects(const struct km_repair *repair, uint32
 
 const struct km_object *km_repair_block_at(const struct km_repair *repair, uint64_t addr)
 {
-	uint32_t slot = km_page_map_get(&repair->pages, km_pfn_of(repair, addr));
+	uint32_t slot = km_page_map_get(&repair->pages, pfn_of(repair, addr));
 
 	return slot == KM_NO_SLOT ? NULL : &repair->objects[slot];
 }

@@ -44,15 +44,27 @@ struct km_repair_step {
 	bool cross_api;        /* FREE: by another API than it was allocated with */
 };
 
+/* X(field, meaning): one list for the struct, the rows of a trace's table `repair` and readers. */
+#define KM_REPAIR_COUNTERS(X)                                                                      \
+	X(implied_frees, "frees not traced, implied by what came after them")                      \
+	X(cross_api_frees, "frees by another API than the object was allocated with")              \
+	X(preexisting_frees, "frees of objects older than the trace")                              \
+	X(double_large, "large kmallocs traced twice")                                             \
+	X(open, "objects live after the events fed so far")                                        \
+	X(open_bytes, "their bytes, as allocated")                                                 \
+	X(matched_frees, "frees that ended a traced object")                                       \
+	X(null_frees, "frees of nothing")                                                          \
+	X(failed_allocs, "allocations that returned nothing")                                      \
+	X(page_splits, "frees of a part of a traced block of pages")
+
 struct km_repair_counts {
-	uint64_t null_frees, failed_allocs, double_large;
-	uint64_t implied_frees, cross_api_frees, preexisting_frees, matched_frees;
-	uint64_t open; /* live at the end (after km_repair_finish) */
-	uint64_t open_bytes;
-	uint64_t page_splits; /* frees of a part of a traced block */
+#define X(field, meaning) uint64_t field;
+	KM_REPAIR_COUNTERS(X)
+#undef X
 };
 
 struct km_repair;
+struct km_trace;
 
 int km_repair_new(struct km_repair **repair);
 void km_repair_delete(struct km_repair *repair);
@@ -71,5 +83,11 @@ const struct km_object *km_repair_objects(const struct km_repair *repair, uint32
 /* Live page block that covers the direct-map address, or NULL. */
 const struct km_object *km_repair_block_at(const struct km_repair *repair, uint64_t addr);
 void km_repair_counts(const struct km_repair *repair, struct km_repair_counts *counts);
+
+/*
+ * All events of a trace through a repair of their own; km_trace_repair() reads what is stored.
+ * 0 or -errno with a sentence in *err.
+ */
+int km_repair_trace(struct km_trace *trace, struct km_repair_counts *counts, struct km_err *err);
 
 #endif

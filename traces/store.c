@@ -40,19 +40,19 @@ int km_sql_errno(sqlite3 *db)
 
 int km_sql_fail(sqlite3 *db, const char *path, const char *what, struct km_err *err)
 {
-	int rc = km_sql_errno(db);
+	int code = km_sql_errno(db);
 
-	if (rc == -ENOSPC)
-		return km_fail(err, rc,
+	if (code == -ENOSPC)
+		return km_fail(err, code,
 			       "cannot %s %s: the disk is full; make room or choose another place "
 			       "with -o",
 			       what, path);
-	return km_fail(err, rc, "cannot %s %s: %s", what, path,
+	return km_fail(err, code, "cannot %s %s: %s", what, path,
 		       db && sqlite3_system_errno(db) ? strerror(sqlite3_system_errno(db))
 						      : sqlite3_errmsg(db));
 }
 
-static uint32_t km_big_endian32(const uint8_t *at)
+static uint32_t big_endian32(const uint8_t *at)
 {
 	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
@@ -60,7 +60,7 @@ static uint32_t km_big_endian32(const uint8_t *at)
 /* Offsets: https://sqlite.org/fileformat2.html, section 1.3. */
 int km_read_head(const char *path, struct km_file_head *head)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), code = 0;
 	uint8_t bytes[100];
 	struct stat st;
 	ssize_t got;
@@ -69,30 +69,30 @@ int km_read_head(const char *path, struct km_file_head *head)
 		return -errno;
 	memset(head, 0, sizeof(*head));
 	if (fstat(fd, &st)) {
-		rc = -errno;
+		code = -errno;
 		goto close;
 	}
 	if (S_ISDIR(st.st_mode)) {
-		rc = -EISDIR;
+		code = -EISDIR;
 		goto close;
 	}
 	head->bytes = (uint64_t)st.st_size;
 	got = S_ISREG(st.st_mode) ? pread(fd, bytes, sizeof(bytes), 0) : 0;
 	if (got < 0) {
-		rc = -errno;
+		code = -errno;
 		goto close;
 	}
 	if (got == sizeof(bytes) && !memcmp(bytes, "SQLite format 3", 16)) {
 		uint32_t page = (uint32_t)bytes[16] << 8 | bytes[17];
 
 		head->is_sqlite = true;
-		head->application_id = km_big_endian32(bytes + 68);
+		head->application_id = big_endian32(bytes + 68);
 		/* The page count is valid only if "version valid for" is the change counter. */
 		if (!memcmp(bytes + 24, bytes + 92, 4))
 			head->pages_bytes =
-				(uint64_t)(page == 1 ? 65536 : page) * km_big_endian32(bytes + 28);
+				(uint64_t)(page == 1 ? 65536 : page) * big_endian32(bytes + 28);
 	}
 close:
 	close(fd);
-	return rc;
+	return code;
 }

@@ -14,6 +14,7 @@
 #include <kmlab/event.h>
 
 struct sqlite3;
+struct km_repair_counts;
 
 #define KM_TRACE_APPLICATION_ID 0x6b6d6c74 /* 'kmlt' */
 #define KM_TRACE_VERSION 1
@@ -23,11 +24,14 @@ struct sqlite3;
 struct km_trace_cache {
 	uint32_t id;
 	char name[64];
-	uint32_t object_size, size, align, flags; /* as seen in the kernel's struct; 0 unknown */
-	uint32_t order, objects_per_slab, min_partial, cpu_partial; /* sysfs; 0 unknown */
+	/* As seen in the kernel's struct; 0 unknown. */
+	uint32_t object_size, size, align, flags;
+	/* Likewise, replaced by what sysfs says of the cache where that was read (has_geometry). */
+	uint32_t order, objects_per_slab, min_partial, cpu_partial;
 	uint32_t sheaf_capacity;
-	uint8_t has_geometry; /* the sysfs columns were read */
-	uint8_t has_ctor, typesafe_by_rcu, reclaim_account, account, cache_dma, hwcache_align;
+	uint8_t has_geometry;
+	uint8_t has_ctor, account; /* from the kernel's struct */
+	uint8_t typesafe_by_rcu, reclaim_account, cache_dma, hwcache_align; /* from sysfs */
 };
 
 struct km_trace_site {
@@ -48,6 +52,9 @@ struct km_trace_task {
 
 enum km_loss_cause { KM_LOSS_RING_FULL, KM_LOSS_CONTENDED, KM_LOSS_RECURSION, KM_NR_LOSS_CAUSES };
 extern const char *const km_loss_cause_names[KM_NR_LOSS_CAUSES]; /* ring_full contended recursion */
+
+/* The cpu of a gap that is not known: the kernel counts recursion per program, not per CPU. */
+#define KM_GAP_CPU_UNKNOWN 0xffff
 
 /* A gap: `events` were lost on `cpu` between two recorded events (or the trace's ends). */
 struct km_trace_gap {
@@ -81,12 +88,15 @@ int km_trace_snapshot(struct km_trace_writer *writer, const char *phase, uint64_
 
 /* Dictionary ids; new entries get the next id. A cache or task may be redefined (same id). */
 uint32_t km_trace_site_id(struct km_trace_writer *writer, uint64_t address);
-int km_trace_define_site(struct km_trace_writer *writer, const struct km_trace_site *site);
+int km_trace_define_site(struct km_trace_writer *writer, const struct km_trace_site *site,
+			 struct km_err *err);
 /* Addresses of all sites so far, index = id; for resolving symbols at the end. */
 const uint64_t *km_trace_sites(const struct km_trace_writer *writer, uint32_t *count);
 /* cache->id / task->id 0: allocate one and store it there. */
-int km_trace_define_cache(struct km_trace_writer *writer, struct km_trace_cache *cache);
-int km_trace_define_task(struct km_trace_writer *writer, struct km_trace_task *task);
+int km_trace_define_cache(struct km_trace_writer *writer, struct km_trace_cache *cache,
+			  struct km_err *err);
+int km_trace_define_task(struct km_trace_writer *writer, struct km_trace_task *task,
+			 struct km_err *err);
 
 /*
  * Append n events of one CPU, in the order they were recorded (times of one CPU may step back by
@@ -124,7 +134,8 @@ const char *km_trace_meta(const struct km_trace *trace, const char *key);
 const char *km_trace_snapshot_text(struct km_trace *trace, const char *phase, const char *source);
 /*
  * Every snapshot of that phase and source in order of time; `text` lives for the call. Stops at the
- * first nonzero return and returns it; -EPROTO or -ENOMEM when a text cannot be read.
+ * first nonzero return and returns it; -errno when they cannot all be read: -EPROTO if the trace is
+ * damaged, -ENOMEM, or of the file.
  */
 int km_trace_each_snapshot(struct km_trace *trace, const char *phase, const char *source,
 			   int (*visit)(void *context, uint64_t time_ns, const char *text),
@@ -141,7 +152,11 @@ const struct km_trace_cache *km_trace_caches(const struct km_trace *trace, uint3
 const struct km_trace_site *km_trace_site_table(const struct km_trace *trace, uint32_t *count);
 const struct km_trace_task *km_trace_tasks(const struct km_trace *trace, uint32_t *count);
 const struct km_trace_gap *km_trace_gaps(const struct km_trace *trace, size_t *count);
+/* Of an unfinished trace: fired and filtered are not known, lost is what its gaps hold, at least.
+ */
 int km_trace_counts(const struct km_trace *trace, struct km_trace_counts *counts);
+/* The repair pass as km_trace_finish() stored it. -ENOENT: it is not, or not all, there. */
+int km_trace_repair(struct km_trace *trace, struct km_repair_counts *counts);
 
 /* Events of all CPUs merged to one order (time, cpu, seq). */
 struct km_trace_filter {

@@ -33,24 +33,24 @@
 	X(COLUMN_MIGRATETYPE, "migratetype INTEGER")                                               \
 	X(COLUMN_STACK, "stack INTEGER")
 
-enum km_event_column {
+enum event_column {
 #define X(constant, declaration) constant,
 	KM_EVENT_COLUMNS(X)
 #undef X
 };
 
-static const char km_event_declaration[] = "CREATE TABLE event("
+static const char event_declaration[] = "CREATE TABLE event("
 #define X(constant, declaration) declaration ","
 	KM_EVENT_COLUMNS(X)
 #undef X
 		"CHECK (1))";
 
-struct km_event_vtab {
+struct event_vtab {
 	sqlite3_vtab base;
 	struct km_trace *trace;
 };
 
-struct km_event_rows {
+struct event_rows {
 	sqlite3_vtab_cursor base;
 	struct km_trace_cursor *cursor;
 	struct km_event events[KM_VTAB_BATCH];
@@ -58,24 +58,24 @@ struct km_event_rows {
 	int64_t rowid;
 };
 
-static int km_vtab_fail(sqlite3_vtab *vtab, const struct km_err *err, int rc)
+static int vtab_fail(sqlite3_vtab *vtab, const struct km_err *err, int code)
 {
 	sqlite3_free(vtab->zErrMsg);
 	vtab->zErrMsg = sqlite3_mprintf("%s", err->text);
-	return rc == -ENOMEM ? SQLITE_NOMEM : SQLITE_ERROR;
+	return code == -ENOMEM ? SQLITE_NOMEM : SQLITE_ERROR;
 }
 
-static int km_vtab_connect(sqlite3 *db, void *trace, int argc, const char *const *argv,
-			   sqlite3_vtab **out, char **message)
+static int vtab_connect(sqlite3 *db, void *trace, int argc, const char *const *argv,
+			sqlite3_vtab **out, char **message)
 {
-	struct km_event_vtab *vtab;
-	int rc = sqlite3_declare_vtab(db, km_event_declaration);
+	struct event_vtab *vtab;
+	int code = sqlite3_declare_vtab(db, event_declaration);
 
 	(void)argc;
 	(void)argv;
 	(void)message;
-	if (rc != SQLITE_OK)
-		return rc;
+	if (code != SQLITE_OK)
+		return code;
 	vtab = calloc(1, sizeof(*vtab));
 	if (!vtab)
 		return SQLITE_NOMEM;
@@ -84,7 +84,7 @@ static int km_vtab_connect(sqlite3 *db, void *trace, int argc, const char *const
 	return SQLITE_OK;
 }
 
-static int km_vtab_disconnect(sqlite3_vtab *vtab)
+static int vtab_disconnect(sqlite3_vtab *vtab)
 {
 	free(vtab);
 	return SQLITE_OK;
@@ -93,11 +93,11 @@ static int km_vtab_disconnect(sqlite3_vtab *vtab)
 /* ---- planning: which conditions to take ---- */
 
 /*
- * The conditions taken are told to km_vtab_filter() as a text, one character for each argument:
+ * The conditions taken are told to vtab_filter() as a text, one character for each argument:
  * '>' G '<' L '=' on time_ns (G: >=, L: <=), c cpu =, k kind =. SQLite checks every row again, so
  * what is taken need only never lose a row.
  */
-static char km_condition(sqlite3_index_info *info, int i)
+static char plan_code(sqlite3_index_info *info, int i)
 {
 	const struct sqlite3_index_constraint *condition = &info->aConstraint[i];
 
@@ -132,7 +132,7 @@ static char km_condition(sqlite3_index_info *info, int i)
 }
 
 /* Rows come in order of (time_ns, cpu, seq) if the trace is ordered. */
-static bool km_comes_in_order(const struct km_trace *trace, const sqlite3_index_info *info)
+static bool comes_in_order(const struct km_trace *trace, const sqlite3_index_info *info)
 {
 	static const int order[] = {COLUMN_TIME_NS, COLUMN_CPU, COLUMN_SEQ};
 
@@ -144,9 +144,9 @@ static bool km_comes_in_order(const struct km_trace *trace, const sqlite3_index_
 	return true;
 }
 
-static int km_vtab_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
+static int vtab_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
 {
-	struct km_event_vtab *vtab = (struct km_event_vtab *)base;
+	struct event_vtab *vtab = (struct event_vtab *)base;
 	double rows = (double)vtab->trace->events + 1;
 	char *plan = sqlite3_malloc(info->nConstraint + 1);
 	int taken = 0;
@@ -154,7 +154,7 @@ static int km_vtab_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
 	if (!plan)
 		return SQLITE_NOMEM;
 	for (int i = 0; i < info->nConstraint; i++) {
-		char what = km_condition(info, i);
+		char what = plan_code(info, i);
 
 		if (!what)
 			continue;
@@ -167,15 +167,15 @@ static int km_vtab_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
 	info->needToFreeIdxStr = 1;
 	info->estimatedCost = rows + 10;
 	info->estimatedRows = (sqlite3_int64)rows + 1;
-	info->orderByConsumed = info->nOrderBy && km_comes_in_order(vtab->trace, info);
+	info->orderByConsumed = info->nOrderBy && comes_in_order(vtab->trace, info);
 	return SQLITE_OK;
 }
 
 /* ---- rows ---- */
 
-static int km_vtab_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out)
+static int vtab_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out)
 {
-	struct km_event_rows *rows = calloc(1, sizeof(*rows));
+	struct event_rows *rows = calloc(1, sizeof(*rows));
 
 	(void)vtab;
 	if (!rows)
@@ -184,9 +184,9 @@ static int km_vtab_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out)
 	return SQLITE_OK;
 }
 
-static int km_vtab_close(sqlite3_vtab_cursor *base)
+static int vtab_close(sqlite3_vtab_cursor *base)
 {
-	struct km_event_rows *rows = (struct km_event_rows *)base;
+	struct event_rows *rows = (struct event_rows *)base;
 
 	km_trace_cursor_close(rows->cursor);
 	free(rows);
@@ -194,7 +194,7 @@ static int km_vtab_close(sqlite3_vtab_cursor *base)
 }
 
 /* Narrow [*from, *to] by one condition on the time; values that are no integers narrow nothing. */
-static void km_narrow(char what, sqlite3_value *value, int64_t *from, int64_t *to)
+static void narrow(char what, sqlite3_value *value, int64_t *from, int64_t *to)
 {
 	int64_t bound = sqlite3_value_int64(value);
 
@@ -210,7 +210,7 @@ static void km_narrow(char what, sqlite3_value *value, int64_t *from, int64_t *t
 		*to = bound;
 }
 
-static uint32_t km_kind_bit(sqlite3_value *value)
+static uint32_t kind_bit(sqlite3_value *value)
 {
 	const char *name = (const char *)sqlite3_value_text(value);
 
@@ -221,7 +221,7 @@ static uint32_t km_kind_bit(sqlite3_value *value)
 }
 
 /* The conditions as a filter; false if no row can meet them. */
-static bool km_plan_filter(const char *plan, sqlite3_value **values, struct km_trace_filter *filter)
+static bool plan_filter(const char *plan, sqlite3_value **values, struct km_trace_filter *filter)
 {
 	int64_t from = 0, to = INT64_MAX, cpu;
 	uint32_t kinds = UINT32_MAX;
@@ -238,10 +238,10 @@ static bool km_plan_filter(const char *plan, sqlite3_value **values, struct km_t
 			filter->cpu = (int)cpu;
 			break;
 		case 'k':
-			kinds &= km_kind_bit(*values);
+			kinds &= kind_bit(*values);
 			break;
 		default:
-			km_narrow(*plan, *values, &from, &to);
+			narrow(*plan, *values, &from, &to);
 		}
 	}
 	filter->kinds = kinds;
@@ -250,24 +250,24 @@ static bool km_plan_filter(const char *plan, sqlite3_value **values, struct km_t
 	return kinds && from <= to;
 }
 
-static int km_vtab_fetch(struct km_event_rows *rows)
+static int vtab_fetch(struct event_rows *rows)
 {
 	struct km_err err;
-	int rc;
+	int code;
 
 	rows->at = 0;
-	rc = km_trace_next(rows->cursor, rows->events, KM_VTAB_BATCH, &rows->got, &err);
-	return rc ? km_vtab_fail(rows->base.pVtab, &err, rc) : SQLITE_OK;
+	code = km_trace_next(rows->cursor, rows->events, KM_VTAB_BATCH, &rows->got, &err);
+	return code ? vtab_fail(rows->base.pVtab, &err, code) : SQLITE_OK;
 }
 
-static int km_vtab_filter(sqlite3_vtab_cursor *base, int number, const char *plan, int argc,
-			  sqlite3_value **argv)
+static int vtab_filter(sqlite3_vtab_cursor *base, int number, const char *plan, int argc,
+		       sqlite3_value **argv)
 {
-	struct km_event_rows *rows = (struct km_event_rows *)base;
-	struct km_trace *trace = ((struct km_event_vtab *)base->pVtab)->trace;
+	struct event_rows *rows = (struct event_rows *)base;
+	struct km_trace *trace = ((struct event_vtab *)base->pVtab)->trace;
 	struct km_trace_filter filter;
 	struct km_err err;
-	int rc;
+	int code;
 
 	(void)number;
 	(void)argc;
@@ -275,36 +275,36 @@ static int km_vtab_filter(sqlite3_vtab_cursor *base, int number, const char *pla
 	rows->cursor = NULL;
 	rows->at = rows->got = 0;
 	rows->rowid = 1;
-	if (!km_plan_filter(plan ? plan : "", argv, &filter))
+	if (!plan_filter(plan ? plan : "", argv, &filter))
 		return SQLITE_OK;
-	rc = km_trace_cursor_open(trace, &filter, &rows->cursor, &err);
-	return rc ? km_vtab_fail(base->pVtab, &err, rc) : km_vtab_fetch(rows);
+	code = km_trace_cursor_open(trace, &filter, &rows->cursor, &err);
+	return code ? vtab_fail(base->pVtab, &err, code) : vtab_fetch(rows);
 }
 
-static int km_vtab_next(sqlite3_vtab_cursor *base)
+static int vtab_next(sqlite3_vtab_cursor *base)
 {
-	struct km_event_rows *rows = (struct km_event_rows *)base;
+	struct event_rows *rows = (struct event_rows *)base;
 
 	rows->rowid++;
-	return ++rows->at < rows->got ? SQLITE_OK : km_vtab_fetch(rows);
+	return ++rows->at < rows->got ? SQLITE_OK : vtab_fetch(rows);
 }
 
-static int km_vtab_eof(sqlite3_vtab_cursor *base)
+static int vtab_eof(sqlite3_vtab_cursor *base)
 {
-	struct km_event_rows *rows = (struct km_event_rows *)base;
+	struct event_rows *rows = (struct event_rows *)base;
 
 	return rows->at == rows->got;
 }
 
-static int km_vtab_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid)
+static int vtab_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid)
 {
-	*rowid = ((struct km_event_rows *)base)->rowid;
+	*rowid = ((struct event_rows *)base)->rowid;
 	return SQLITE_OK;
 }
 
 /* ---- columns ---- */
 
-static void km_result_static(sqlite3_context *context, const char *text)
+static void result_static(sqlite3_context *context, const char *text)
 {
 	if (*text)
 		sqlite3_result_text(context, text, -1, SQLITE_STATIC);
@@ -313,7 +313,7 @@ static void km_result_static(sqlite3_context *context, const char *text)
 }
 
 /* "symbol+0x1c", "symbol+0x1c [module]" or the address. */
-static void km_result_site(sqlite3_context *context, const struct km_trace_site *site)
+static void result_site(sqlite3_context *context, const struct km_trace_site *site)
 {
 	char text[224];
 
@@ -329,8 +329,8 @@ static void km_result_site(sqlite3_context *context, const struct km_trace_site 
 	sqlite3_result_text(context, text, -1, SQLITE_TRANSIENT);
 }
 
-static void km_result_text_column(sqlite3_context *context, const struct km_trace *trace,
-				  const struct km_event *event, int column)
+static void result_text_column(sqlite3_context *context, const struct km_trace *trace,
+			       const struct km_event *event, int column)
 {
 	static const char *const contexts[] = {"process", "softirq", "hardirq", "nmi", "unknown"};
 
@@ -339,13 +339,13 @@ static void km_result_text_column(sqlite3_context *context, const struct km_trac
 		sqlite3_result_text(context, km_event_name(event->kind), -1, SQLITE_STATIC);
 		break;
 	case COLUMN_CACHE:
-		km_result_static(context, trace->caches[event->cache].name);
+		result_static(context, trace->caches[event->cache].name);
 		break;
 	case COLUMN_SITE:
-		km_result_site(context, &trace->sites[event->site]);
+		result_site(context, &trace->sites[event->site]);
 		break;
 	case COLUMN_COMM:
-		km_result_static(context, trace->tasks[event->task].comm);
+		result_static(context, trace->tasks[event->task].comm);
 		break;
 	case COLUMN_CONTEXT:
 		sqlite3_result_text(context, contexts[event->context], -1, SQLITE_STATIC);
@@ -355,7 +355,7 @@ static void km_result_text_column(sqlite3_context *context, const struct km_trac
 	}
 }
 
-static int64_t km_number(const struct km_trace *trace, const struct km_event *event, int column)
+static int64_t number_column(const struct km_trace *trace, const struct km_event *event, int column)
 {
 	switch (column) {
 	case COLUMN_TIME_NS:
@@ -387,10 +387,10 @@ static int64_t km_number(const struct km_trace *trace, const struct km_event *ev
 	}
 }
 
-static int km_vtab_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column)
+static int vtab_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column)
 {
-	const struct km_event_rows *rows = (struct km_event_rows *)base;
-	const struct km_trace *trace = ((struct km_event_vtab *)base->pVtab)->trace;
+	const struct event_rows *rows = (struct event_rows *)base;
+	const struct km_trace *trace = ((struct event_vtab *)base->pVtab)->trace;
 	const struct km_event *event = &rows->events[rows->at];
 
 	switch (column) {
@@ -399,10 +399,10 @@ static int km_vtab_column(sqlite3_vtab_cursor *base, sqlite3_context *context, i
 	case COLUMN_SITE:
 	case COLUMN_COMM:
 	case COLUMN_CONTEXT:
-		km_result_text_column(context, trace, event, column);
+		result_text_column(context, trace, event, column);
 		break;
 	default:
-		sqlite3_result_int64(context, km_number(trace, event, column));
+		sqlite3_result_int64(context, number_column(trace, event, column));
 	}
 	return SQLITE_OK;
 }
@@ -410,16 +410,16 @@ static int km_vtab_column(sqlite3_vtab_cursor *base, sqlite3_context *context, i
 int km_trace_register_sql(struct km_trace *trace, struct km_err *err)
 {
 	/* Without xCreate the table exists by itself, under the module's name. */
-	static const sqlite3_module module = {.xConnect = km_vtab_connect,
-					      .xBestIndex = km_vtab_best_index,
-					      .xDisconnect = km_vtab_disconnect,
-					      .xOpen = km_vtab_open,
-					      .xClose = km_vtab_close,
-					      .xFilter = km_vtab_filter,
-					      .xNext = km_vtab_next,
-					      .xEof = km_vtab_eof,
-					      .xColumn = km_vtab_column,
-					      .xRowid = km_vtab_rowid};
+	static const sqlite3_module module = {.xConnect = vtab_connect,
+					      .xBestIndex = vtab_best_index,
+					      .xDisconnect = vtab_disconnect,
+					      .xOpen = vtab_open,
+					      .xClose = vtab_close,
+					      .xFilter = vtab_filter,
+					      .xNext = vtab_next,
+					      .xEof = vtab_eof,
+					      .xColumn = vtab_column,
+					      .xRowid = vtab_rowid};
 
 	if (sqlite3_create_module_v2(trace->db, "event", &module, trace, NULL) == SQLITE_OK)
 		return 0;

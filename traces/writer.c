@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const km_write_sql[KM_NR_WRITE_STATEMENTS] = {
+static const char *const write_sql[KM_NR_WRITE_STATEMENTS] = {
 	[KM_WRITE_CHUNK] =
 		"INSERT INTO "
 		"chunk(cpu,first_seq,events,t_min,t_max,kinds,sorted,codec,xxh64,payload) "
@@ -39,24 +39,24 @@ int km_write_usable(const struct km_trace_writer *writer, struct km_err *err)
 	return writer->failed;
 }
 
-static int km_write_failed(struct km_trace_writer *writer, int rc, struct km_err *err)
+static int write_failed(struct km_trace_writer *writer, int code, struct km_err *err)
 {
 	if (!writer->failed) {
-		writer->failed = rc;
+		writer->failed = code;
 		if (err)
 			writer->failure = *err;
 	}
-	return rc;
+	return code;
 }
 
-static int km_write_sql_failed(struct km_trace_writer *writer, struct km_err *err)
+static int write_sql_failed(struct km_trace_writer *writer, struct km_err *err)
 {
 	struct km_err here;
-	int rc = km_sql_fail(writer->db, writer->path, "write", &here);
+	int code = km_sql_fail(writer->db, writer->path, "write", &here);
 
 	if (err)
 		*err = here;
-	return km_write_failed(writer, rc, &here);
+	return write_failed(writer, code, &here);
 }
 
 sqlite3_stmt *km_write_bind(struct km_trace_writer *writer, enum km_write_statement which,
@@ -86,23 +86,23 @@ sqlite3_stmt *km_write_bind(struct km_trace_writer *writer, enum km_write_statem
 
 int km_write_step(struct km_trace_writer *writer, sqlite3_stmt *statement, struct km_err *err)
 {
-	int rc = sqlite3_step(statement) == SQLITE_DONE ? 0 : km_write_sql_failed(writer, err);
+	int code = sqlite3_step(statement) == SQLITE_DONE ? 0 : write_sql_failed(writer, err);
 
 	sqlite3_reset(statement);
-	return rc;
+	return code;
 }
 
 int km_write_commit(struct km_trace_writer *writer, struct km_err *err)
 {
 	if (sqlite3_exec(writer->db, "COMMIT; BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
-		return km_write_sql_failed(writer, err);
+		return write_sql_failed(writer, err);
 	return 0;
 }
 
 /* ---- create ---- */
 
 /* Another process that writes a trace holds its write lock. */
-static bool km_is_being_written(const char *path)
+static bool is_being_written(const char *path)
 {
 	sqlite3 *db = NULL;
 	bool busy = false;
@@ -113,21 +113,21 @@ static bool km_is_being_written(const char *path)
 	return busy;
 }
 
-static int km_make_way(const char *path, struct km_err *err)
+static int make_way(const char *path, struct km_err *err)
 {
 	static const char *const beside[] = {"", "-wal", "-shm", "-journal"};
 	struct km_file_head head;
 	char name[4096];
-	int rc = km_read_head(path, &head);
+	int code = km_read_head(path, &head);
 
-	if (rc && rc != -ENOENT)
-		return km_fail(err, rc, "cannot write %s: %s", path, strerror(-rc));
-	if (!rc && head.bytes &&
+	if (code && code != -ENOENT)
+		return km_fail(err, code, "cannot write %s: %s", path, strerror(-code));
+	if (!code && head.bytes &&
 	    !(head.is_sqlite && head.application_id == KM_TRACE_APPLICATION_ID))
 		return km_fail(err, -EEXIST,
 			       "%s exists and is not a kmlab trace; choose another name with -o",
 			       path);
-	if (!rc && head.bytes && km_is_being_written(path))
+	if (!code && head.bytes && is_being_written(path))
 		return km_fail(
 			err, -EBUSY,
 			"%s is being written by another process; choose another name with -o",
@@ -142,7 +142,7 @@ static int km_make_way(const char *path, struct km_err *err)
 	return 0;
 }
 
-static int km_create_tables(struct km_trace_writer *writer, struct km_err *err)
+static int create_tables(struct km_trace_writer *writer, struct km_err *err)
 {
 	char start[256];
 
@@ -159,13 +159,13 @@ static int km_create_tables(struct km_trace_writer *writer, struct km_err *err)
 			 NULL, NULL, NULL) != SQLITE_OK)
 		return km_sql_fail(writer->db, writer->path, "write", err);
 	for (int i = 0; i < KM_NR_WRITE_STATEMENTS; i++)
-		if (sqlite3_prepare_v3(writer->db, km_write_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+		if (sqlite3_prepare_v3(writer->db, write_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
 				       &writer->statement[i], NULL) != SQLITE_OK)
 			return km_sql_fail(writer->db, writer->path, "write", err);
 	return 0;
 }
 
-static void km_writer_free(struct km_trace_writer *writer)
+static void writer_free(struct km_trace_writer *writer)
 {
 	for (int i = 0; i < KM_NR_WRITE_STATEMENTS; i++)
 		sqlite3_finalize(writer->statement[i]);
@@ -183,38 +183,38 @@ static void km_writer_free(struct km_trace_writer *writer)
 int km_trace_create(const char *path, struct km_trace_writer **out, struct km_err *err)
 {
 	struct km_trace_writer *writer;
-	int rc = km_make_way(path, err);
+	int code = make_way(path, err);
 
-	if (rc)
-		return rc;
+	if (code)
+		return code;
 	writer = calloc(1, sizeof(*writer));
 	if (!writer)
 		return km_fail(err, -ENOMEM, "cannot write %s: not enough memory", path);
 	writer->path = strdup(path);
 	writer->encoder = km_encoder_new();
 	if (!writer->path || !writer->encoder) {
-		rc = km_fail(err, -ENOMEM, "cannot write %s: not enough memory", path);
+		code = km_fail(err, -ENOMEM, "cannot write %s: not enough memory", path);
 		goto fail;
 	}
 	if (sqlite3_open_v2(path, &writer->db,
 			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
 			    NULL) != SQLITE_OK) {
-		rc = km_sql_fail(writer->db, path, "write", err);
+		code = km_sql_fail(writer->db, path, "write", err);
 		goto fail;
 	}
-	if ((rc = km_create_tables(writer, err)) || (rc = km_write_unknowns(writer, err)) ||
-	    (rc = km_write_counts(writer, err)) || (rc = km_write_commit(writer, err)))
+	if ((code = create_tables(writer, err)) || (code = km_write_unknowns(writer, err)) ||
+	    (code = km_write_counts(writer, err)) || (code = km_write_commit(writer, err)))
 		goto fail;
 	*out = writer;
 	return 0;
 fail:
-	km_writer_free(writer);
-	return rc;
+	writer_free(writer);
+	return code;
 }
 
 /* ---- events ---- */
 
-static int km_find_lane(struct km_trace_writer *writer, unsigned cpu, struct km_lane **out)
+static int find_lane(struct km_trace_writer *writer, unsigned cpu, struct km_lane **out)
 {
 	if (cpu >= writer->nr_lanes) {
 		uint32_t n = cpu + 1;
@@ -236,29 +236,29 @@ static int km_find_lane(struct km_trace_writer *writer, unsigned cpu, struct km_
 }
 
 /* Write the lane's first n events as a chunk, not yet committed. */
-static int km_write_chunk_row(struct km_trace_writer *writer, unsigned cpu, uint32_t n,
-			      struct km_err *err)
+static int write_chunk_row(struct km_trace_writer *writer, unsigned cpu, uint32_t n,
+			   struct km_err *err)
 {
 	struct km_lane *lane = &writer->lanes[cpu];
 	struct km_chunk chunk = {.events = n, .cpu = (uint16_t)cpu, .first_seq = lane->first_seq};
 	sqlite3_stmt *statement;
 	const void *bytes;
 	size_t size;
-	int rc;
+	int code;
 
-	rc = km_chunk_encode(writer->encoder, lane->events, &writer->next, &chunk, &bytes, &size);
-	if (!rc && chunk.t_max > INT64_MAX)
-		rc = -EINVAL;
-	if (rc) {
+	code = km_chunk_encode(writer->encoder, lane->events, &writer->next, &chunk, &bytes, &size);
+	if (!code && chunk.t_max > INT64_MAX)
+		code = -EINVAL;
+	if (code) {
 		struct km_err here;
 
-		km_fail(&here, rc, "cannot write %s: %s", writer->path,
-			rc == -EINVAL ? "an event is out of range (kind, time, or an undefined "
-					"cache, site or task)"
-				      : strerror(-rc));
+		km_fail(&here, code, "cannot write %s: %s", writer->path,
+			code == -EINVAL ? "an event is out of range (kind, time, or an undefined "
+					  "cache, site or task)"
+					: strerror(-code));
 		if (err)
 			*err = here;
-		return km_write_failed(writer, rc, &here);
+		return write_failed(writer, code, &here);
 	}
 	statement = km_write_bind(writer, KM_WRITE_CHUNK, "niniinni", (int)cpu,
 				  (int64_t)chunk.first_seq, (int)n, (int64_t)chunk.t_min,
@@ -266,9 +266,9 @@ static int km_write_chunk_row(struct km_trace_writer *writer, unsigned cpu, uint
 				  (int64_t)KM_CHUNK_CODEC);
 	sqlite3_bind_int64(statement, 9, (int64_t)chunk.xxh64);
 	sqlite3_bind_blob64(statement, 10, bytes, size, SQLITE_STATIC);
-	rc = km_write_step(writer, statement, err);
-	if (rc)
-		return rc;
+	code = km_write_step(writer, statement, err);
+	if (code)
+		return code;
 	for (uint32_t i = 0; i < n; i++)
 		writer->recorded[lane->events[i].kind]++;
 	lane->first_seq += n;
@@ -277,7 +277,7 @@ static int km_write_chunk_row(struct km_trace_writer *writer, unsigned cpu, uint
 	return 0;
 }
 
-static inline void km_lane_add(struct km_lane *lane, const struct km_event *event)
+static inline void lane_add(struct km_lane *lane, const struct km_event *event)
 {
 	uint32_t at = lane->n++, stop = at > KM_REORDER_EVENTS ? at - KM_REORDER_EVENTS : 0;
 
@@ -290,98 +290,73 @@ int km_trace_append(struct km_trace_writer *writer, unsigned cpu, const struct k
 		    size_t n, struct km_err *err)
 {
 	struct km_lane *lane;
-	int rc = km_write_usable(writer, err);
+	int code = km_write_usable(writer, err);
 
-	if (rc || !n)
-		return rc;
-	rc = km_find_lane(writer, cpu, &lane);
-	if (rc)
-		return km_fail(err, rc, "cannot record events of CPU %u: %s", cpu, strerror(-rc));
+	if (code || !n)
+		return code;
+	code = find_lane(writer, cpu, &lane);
+	if (code)
+		return km_fail(err, code, "cannot record events of CPU %u: %s", cpu,
+			       strerror(-code));
 	for (size_t i = 0; i < n; i++) {
 		if (lane->n == KM_LANE_EVENTS) {
-			if ((rc = km_write_chunk_row(writer, cpu, KM_CHUNK_EVENTS, err)) ||
-			    (rc = km_write_counts(writer, err)) ||
-			    (rc = km_write_commit(writer, err)))
-				return rc;
+			if ((code = write_chunk_row(writer, cpu, KM_CHUNK_EVENTS, err)) ||
+			    (code = km_write_counts(writer, err)) ||
+			    (code = km_write_commit(writer, err)))
+				return code;
 		}
-		km_lane_add(lane, &events[i]);
+		lane_add(lane, &events[i]);
 	}
 	return 0;
 }
 
 int km_trace_flush(struct km_trace_writer *writer, struct km_err *err)
 {
-	int rc = km_write_usable(writer, err);
+	int code = km_write_usable(writer, err);
 
-	for (uint32_t cpu = 0; !rc && cpu < writer->nr_lanes; cpu++) {
+	for (uint32_t cpu = 0; !code && cpu < writer->nr_lanes; cpu++) {
 		struct km_lane *lane = &writer->lanes[cpu];
 
-		while (!rc && lane->n)
-			rc = km_write_chunk_row(
+		while (!code && lane->n)
+			code = write_chunk_row(
 				writer, cpu, lane->n < KM_CHUNK_EVENTS ? lane->n : KM_CHUNK_EVENTS,
 				err);
 	}
-	if (rc || (rc = km_write_counts(writer, err)))
-		return rc;
+	if (code || (code = km_write_counts(writer, err)))
+		return code;
 	return km_write_commit(writer, err);
 }
 
 /* ---- the end ---- */
 
-/* Read everything back, as every later user will, and decide what it means. */
-static int km_write_repair(struct km_trace_writer *writer, struct km_err *err)
+static int store_repair(struct km_trace_writer *writer, const char *name, uint64_t count,
+			struct km_err *err)
 {
-	struct km_trace_cursor *cursor = NULL;
-	struct km_trace *trace = NULL;
-	struct km_repair *repair = NULL;
-	struct km_repair_counts counts;
-	struct km_repair_step step;
-	struct km_event events[256];
-	size_t got = 0;
-	int rc;
+	return km_write_step(
+		writer, km_write_bind(writer, KM_WRITE_REPAIR, "ti", name, (int64_t)count), err);
+}
 
-	if (km_repair_new(&repair))
-		return km_fail(err, -ENOMEM, "cannot finish %s: not enough memory", writer->path);
-	if ((rc = km_trace_open(writer->path, &trace, err)) ||
-	    (rc = km_trace_cursor_open(trace, NULL, &cursor, err)))
-		goto out;
-	km_repair_set_direct_map(repair, km_trace_direct_map(trace));
-	do {
-		rc = km_trace_next(cursor, events, sizeof(events) / sizeof(*events), &got, err);
-		for (size_t i = 0; !rc && i < got; i++)
-			if (km_repair_feed(repair, &events[i], &step))
-				rc = km_fail(err, -ENOMEM, "cannot finish %s: not enough memory",
-					     writer->path);
-	} while (!rc && got);
-	if (rc)
-		goto out;
-	km_repair_counts(repair, &counts);
-#define KM_STORE(name)                                                                             \
-	if (!rc)                                                                                   \
-		rc = km_write_step(                                                                \
-			writer,                                                                    \
-			km_write_bind(writer, KM_WRITE_REPAIR, "ti", #name, (int64_t)counts.name), \
-			err);
-	KM_STORE(null_frees)
-	KM_STORE(failed_allocs)
-	KM_STORE(double_large)
-	KM_STORE(implied_frees)
-	KM_STORE(cross_api_frees)
-	KM_STORE(preexisting_frees)
-	KM_STORE(matched_frees)
-	KM_STORE(open)
-	KM_STORE(open_bytes)
-	KM_STORE(page_splits)
-#undef KM_STORE
-out:
-	km_trace_cursor_close(cursor);
+/* Read everything back, as every later user will, and decide what it means. */
+static int write_repair(struct km_trace_writer *writer, struct km_err *err)
+{
+	struct km_repair_counts counts;
+	struct km_trace *trace;
+	int code = km_trace_open(writer->path, &trace, err);
+
+	if (code)
+		return code;
+	code = km_repair_trace(trace, &counts, err);
 	km_trace_close(trace);
-	km_repair_delete(repair);
-	return rc;
+#define X(field, meaning)                                                                          \
+	if (!code)                                                                                 \
+		code = store_repair(writer, #field, counts.field, err);
+	KM_REPAIR_COUNTERS(X)
+#undef X
+	return code;
 }
 
 /* Fold the write-ahead log into the file: one plain file is left. */
-static int km_settle(struct km_trace_writer *writer, struct km_err *err)
+static int settle(struct km_trace_writer *writer, struct km_err *err)
 {
 	for (int i = 0; i < KM_NR_WRITE_STATEMENTS; i++) {
 		sqlite3_finalize(writer->statement[i]);
@@ -396,21 +371,21 @@ static int km_settle(struct km_trace_writer *writer, struct km_err *err)
 int km_trace_finish(struct km_trace_writer *writer, uint64_t duration_ns, struct km_err *err)
 {
 	char text[32];
-	int rc;
+	int code;
 
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)duration_ns);
-	if ((rc = km_trace_flush(writer, err)) || (rc = km_write_repair(writer, err)) ||
-	    (rc = km_trace_set_meta(writer, "duration_ns", text, err)) ||
-	    (rc = km_trace_set_meta(writer, "complete", "1", err))) {
+	if ((code = km_trace_flush(writer, err)) || (code = write_repair(writer, err)) ||
+	    (code = km_trace_set_meta(writer, "duration_ns", text, err)) ||
+	    (code = km_trace_set_meta(writer, "complete", "1", err))) {
 		km_trace_abandon(writer);
-		return rc;
+		return code;
 	}
 	if (sqlite3_exec(writer->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
-		rc = km_sql_fail(writer->db, writer->path, "finish", err);
-	if (!rc)
-		rc = km_settle(writer, err);
-	km_writer_free(writer);
-	return rc;
+		code = km_sql_fail(writer->db, writer->path, "finish", err);
+	if (!code)
+		code = settle(writer, err);
+	writer_free(writer);
+	return code;
 }
 
 void km_trace_abandon(struct km_trace_writer *writer)
@@ -419,6 +394,6 @@ void km_trace_abandon(struct km_trace_writer *writer)
 		return;
 	/* After a full disk SQLite may have rolled back by itself, and the log may have to stay. */
 	sqlite3_exec(writer->db, "ROLLBACK", NULL, NULL, NULL);
-	km_settle(writer, NULL);
-	km_writer_free(writer);
+	settle(writer, NULL);
+	writer_free(writer);
 }

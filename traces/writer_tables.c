@@ -11,8 +11,8 @@
 
 /* ---- dictionaries ---- */
 
-static int km_write_site(struct km_trace_writer *writer, const struct km_trace_site *site,
-			 struct km_err *err)
+static int write_site(struct km_trace_writer *writer, const struct km_trace_site *site,
+		      struct km_err *err)
 {
 	return km_write_step(writer,
 			     km_write_bind(writer, KM_WRITE_SITE, "iitit", (int64_t)site->id,
@@ -21,8 +21,8 @@ static int km_write_site(struct km_trace_writer *writer, const struct km_trace_s
 			     err);
 }
 
-static int km_write_cache(struct km_trace_writer *writer, const struct km_trace_cache *cache,
-			  struct km_err *err)
+static int write_cache(struct km_trace_writer *writer, const struct km_trace_cache *cache,
+		       struct km_err *err)
 {
 	return km_write_step(writer,
 			     km_write_bind(writer, KM_WRITE_CACHE, "itiiiiiiiiinnnnnnn",
@@ -38,8 +38,8 @@ static int km_write_cache(struct km_trace_writer *writer, const struct km_trace_
 			     err);
 }
 
-static int km_write_task(struct km_trace_writer *writer, const struct km_trace_task *task,
-			 struct km_err *err)
+static int write_task(struct km_trace_writer *writer, const struct km_trace_task *task,
+		      struct km_err *err)
 {
 	char comm[sizeof(task->comm) + 1] = "";
 
@@ -50,7 +50,7 @@ static int km_write_task(struct km_trace_writer *writer, const struct km_trace_t
 			     err);
 }
 
-static uint32_t *km_site_slot(const struct km_trace_writer *writer, uint64_t address)
+static uint32_t *site_slot(const struct km_trace_writer *writer, uint64_t address)
 {
 	uint32_t mask = 2 * writer->site_capacity - 1, at;
 
@@ -60,7 +60,7 @@ static uint32_t *km_site_slot(const struct km_trace_writer *writer, uint64_t add
 	return &writer->site_slot[at];
 }
 
-static int km_grow_sites(struct km_trace_writer *writer)
+static int grow_sites(struct km_trace_writer *writer)
 {
 	uint32_t capacity = writer->site_capacity ? 2 * writer->site_capacity : 4096;
 	uint64_t *sites = realloc(writer->sites, capacity * sizeof(*sites));
@@ -76,7 +76,7 @@ static int km_grow_sites(struct km_trace_writer *writer)
 	writer->site_slot = slots;
 	writer->site_capacity = capacity;
 	for (uint32_t id = 1; id < writer->next.sites; id++)
-		*km_site_slot(writer, sites[id]) = id;
+		*site_slot(writer, sites[id]) = id;
 	return 0;
 }
 
@@ -85,15 +85,15 @@ int km_write_unknowns(struct km_trace_writer *writer, struct km_err *err)
 	static const struct km_trace_site site;
 	static const struct km_trace_cache cache;
 	static const struct km_trace_task task;
-	int rc;
+	int code;
 
-	if (km_grow_sites(writer))
+	if (grow_sites(writer))
 		return km_fail(err, -ENOMEM, "cannot write %s: not enough memory", writer->path);
 	writer->sites[0] = 0;
 	writer->next = (struct km_chunk_limits){1, 1, 1};
-	if ((rc = km_write_site(writer, &site, err)) || (rc = km_write_cache(writer, &cache, err)))
-		return rc;
-	return km_write_task(writer, &task, err);
+	if ((code = write_site(writer, &site, err)) || (code = write_cache(writer, &cache, err)))
+		return code;
+	return write_task(writer, &task, err);
 }
 
 uint32_t km_trace_site_id(struct km_trace_writer *writer, uint64_t address)
@@ -103,28 +103,34 @@ uint32_t km_trace_site_id(struct km_trace_writer *writer, uint64_t address)
 
 	if (!address)
 		return 0;
-	slot = km_site_slot(writer, address);
+	slot = site_slot(writer, address);
 	if (*slot)
 		return *slot;
 	if (writer->failed)
 		return 0;
 	if (writer->next.sites == writer->site_capacity) {
-		if (km_grow_sites(writer))
+		if (grow_sites(writer))
 			return 0;
-		slot = km_site_slot(writer, address);
+		slot = site_slot(writer, address);
 	}
 	site.id = writer->next.sites;
-	if (km_write_site(writer, &site, NULL)) /* the next append reports it */
+	if (write_site(writer, &site, NULL)) /* the next append reports it */
 		return 0;
 	writer->sites[site.id] = address;
 	return *slot = writer->next.sites++;
 }
 
-int km_trace_define_site(struct km_trace_writer *writer, const struct km_trace_site *site)
+int km_trace_define_site(struct km_trace_writer *writer, const struct km_trace_site *site,
+			 struct km_err *err)
 {
+	int code = km_write_usable(writer, err);
+
+	if (code)
+		return code;
 	if (!site->id || site->id >= writer->next.sites)
-		return -EINVAL;
-	return writer->failed ? writer->failed : km_write_site(writer, site, NULL);
+		return km_fail(err, -EINVAL, "cannot define call site %u: it has no address yet",
+			       site->id);
+	return write_site(writer, site, err);
 }
 
 const uint64_t *km_trace_sites(const struct km_trace_writer *writer, uint32_t *count)
@@ -133,38 +139,45 @@ const uint64_t *km_trace_sites(const struct km_trace_writer *writer, uint32_t *c
 	return writer->sites;
 }
 
-int km_trace_define_cache(struct km_trace_writer *writer, struct km_trace_cache *cache)
+int km_trace_define_cache(struct km_trace_writer *writer, struct km_trace_cache *cache,
+			  struct km_err *err)
 {
 	struct km_trace_cache row = *cache;
-	int rc;
+	int code = km_write_usable(writer, err);
 
+	if (code)
+		return code;
 	if (row.id >= writer->next.caches)
-		return -EINVAL;
+		return km_fail(err, -EINVAL, "cannot redefine cache %u: there is none", row.id);
 	if (!row.id && writer->next.caches > UINT16_MAX)
-		return -E2BIG;
+		return km_fail(err, -E2BIG, "cannot write %s: a trace holds up to %d caches",
+			       writer->path, UINT16_MAX);
 	if (!row.id)
 		row.id = writer->next.caches;
-	rc = writer->failed ? writer->failed : km_write_cache(writer, &row, NULL);
-	if (rc)
-		return rc;
+	code = write_cache(writer, &row, err);
+	if (code)
+		return code;
 	if (row.id == writer->next.caches)
 		writer->next.caches++;
 	cache->id = row.id;
 	return 0;
 }
 
-int km_trace_define_task(struct km_trace_writer *writer, struct km_trace_task *task)
+int km_trace_define_task(struct km_trace_writer *writer, struct km_trace_task *task,
+			 struct km_err *err)
 {
 	struct km_trace_task row = *task;
-	int rc;
+	int code = km_write_usable(writer, err);
 
+	if (code)
+		return code;
 	if (row.id >= writer->next.tasks || writer->next.tasks == UINT32_MAX)
-		return -EINVAL;
+		return km_fail(err, -EINVAL, "cannot redefine task %u: there is none", row.id);
 	if (!row.id)
 		row.id = writer->next.tasks;
-	rc = writer->failed ? writer->failed : km_write_task(writer, &row, NULL);
-	if (rc)
-		return rc;
+	code = write_task(writer, &row, err);
+	if (code)
+		return code;
 	if (row.id == writer->next.tasks)
 		writer->next.tasks++;
 	task->id = row.id;
@@ -176,12 +189,12 @@ int km_trace_define_task(struct km_trace_writer *writer, struct km_trace_task *t
 int km_trace_set_meta(struct km_trace_writer *writer, const char *key, const char *value,
 		      struct km_err *err)
 {
-	int rc = km_write_usable(writer, err);
+	int code = km_write_usable(writer, err);
 
-	if (!rc)
-		rc = km_write_step(writer, km_write_bind(writer, KM_WRITE_META, "tt", key, value),
-				   err);
-	return rc ? rc : km_write_commit(writer, err);
+	if (!code)
+		code = km_write_step(writer, km_write_bind(writer, KM_WRITE_META, "tt", key, value),
+				     err);
+	return code ? code : km_write_commit(writer, err);
 }
 
 int km_trace_snapshot(struct km_trace_writer *writer, const char *phase, uint64_t time_ns,
@@ -190,10 +203,10 @@ int km_trace_snapshot(struct km_trace_writer *writer, const char *phase, uint64_
 	sqlite3_stmt *statement;
 	void *packed = NULL;
 	size_t size = 0;
-	int rc = km_write_usable(writer, err);
+	int code = km_write_usable(writer, err);
 
-	if (rc)
-		return rc;
+	if (code)
+		return code;
 	statement = km_write_bind(writer, KM_WRITE_SNAPSHOT, "titi", phase, (int64_t)time_ns,
 				  source, (int64_t)bytes);
 	if (bytes >= KM_SNAPSHOT_ZSTD_BYTES) {
@@ -210,10 +223,10 @@ int km_trace_snapshot(struct km_trace_writer *writer, const char *phase, uint64_
 	} else {
 		sqlite3_bind_text64(statement, 5, text, bytes, SQLITE_STATIC, SQLITE_UTF8);
 	}
-	rc = km_write_step(writer, statement, err);
+	code = km_write_step(writer, statement, err);
 	sqlite3_clear_bindings(statement);
 	free(packed);
-	return rc ? rc : km_write_commit(writer, err);
+	return code ? code : km_write_commit(writer, err);
 }
 
 /* ---- the loss ledger ---- */
@@ -221,10 +234,10 @@ int km_trace_snapshot(struct km_trace_writer *writer, const char *phase, uint64_
 int km_trace_add_gap(struct km_trace_writer *writer, const struct km_trace_gap *gap,
 		     struct km_err *err)
 {
-	int rc = km_write_usable(writer, err);
+	int code = km_write_usable(writer, err);
 
-	if (rc)
-		return rc;
+	if (code)
+		return code;
 	if ((unsigned)gap->cause >= KM_NR_LOSS_CAUSES)
 		return km_fail(err, -EINVAL, "cannot store a gap of unknown cause %d", gap->cause);
 	return km_write_step(writer,
@@ -236,15 +249,16 @@ int km_trace_add_gap(struct km_trace_writer *writer, const struct km_trace_gap *
 
 int km_write_counts(struct km_trace_writer *writer, struct km_err *err)
 {
-	int rc = 0;
+	int code = 0;
 
-	for (unsigned kind = 0; !rc && kind < KM_NR_EVENT_KINDS; kind++)
-		rc = km_write_step(writer,
-				   km_write_bind(writer, KM_WRITE_COUNT, "tii", km_event_name(kind),
-						 (int64_t)writer->fired[kind],
-						 (int64_t)writer->recorded[kind]),
-				   err);
-	return rc;
+	for (unsigned kind = 0; !code && kind < KM_NR_EVENT_KINDS; kind++)
+		code = km_write_step(writer,
+				     km_write_bind(writer, KM_WRITE_COUNT, "tii",
+						   km_event_name(kind),
+						   (int64_t)writer->fired[kind],
+						   (int64_t)writer->recorded[kind]),
+				     err);
+	return code;
 }
 
 int km_trace_set_counts(struct km_trace_writer *writer, const struct km_trace_counts *counts,
@@ -256,21 +270,22 @@ int km_trace_set_counts(struct km_trace_writer *writer, const struct km_trace_co
 	} filtered[] = {{"null", counts->filtered_null},
 			{"self", counts->filtered_self},
 			{"sampled", counts->filtered_sampled}};
-	int rc = km_write_usable(writer, err);
+	int code = km_write_usable(writer, err);
 
-	if (rc)
-		return rc;
+	if (code)
+		return code;
 	memcpy(writer->fired, counts->fired, sizeof(writer->fired));
-	rc = km_write_counts(writer, err);
-	for (unsigned i = 0; !rc && i < KM_NR_LOSS_CAUSES; i++)
-		rc = km_write_step(writer,
-				   km_write_bind(writer, KM_WRITE_LOST, "ti",
-						 km_loss_cause_names[i], (int64_t)counts->lost[i]),
-				   err);
-	for (unsigned i = 0; !rc && i < sizeof(filtered) / sizeof(*filtered); i++)
-		rc = km_write_step(writer,
-				   km_write_bind(writer, KM_WRITE_FILTERED, "ti",
-						 filtered[i].reason, (int64_t)filtered[i].count),
-				   err);
-	return rc ? rc : km_write_commit(writer, err);
+	code = km_write_counts(writer, err);
+	for (unsigned i = 0; !code && i < KM_NR_LOSS_CAUSES; i++)
+		code = km_write_step(writer,
+				     km_write_bind(writer, KM_WRITE_LOST, "ti",
+						   km_loss_cause_names[i],
+						   (int64_t)counts->lost[i]),
+				     err);
+	for (unsigned i = 0; !code && i < sizeof(filtered) / sizeof(*filtered); i++)
+		code = km_write_step(writer,
+				     km_write_bind(writer, KM_WRITE_FILTERED, "ti",
+						   filtered[i].reason, (int64_t)filtered[i].count),
+				     err);
+	return code ? code : km_write_commit(writer, err);
 }

@@ -6,6 +6,7 @@
 
 #include "engine/tests/tap.h"
 
+#include <argp.h>
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <string.h>
@@ -42,6 +43,7 @@ __attribute__((unused)) static int run_command(int (*command)(int, char **), cha
 	fflush(stdout);
 	child = fork();
 	if (!child) {
+		argp_err_exit_status = 2; /* as kmlab.c says */
 		dup2(open("run.out", O_CREAT | O_TRUNC | O_WRONLY, 0666), STDOUT_FILENO);
 		dup2(open("run.err", O_CREAT | O_TRUNC | O_WRONLY, 0666), STDERR_FILENO);
 		exit(command(argc, argv));

@@ -69,7 +69,8 @@ static void add_run(struct km_result *result, int64_t trace, const char *model, 
 	km_result_note(result, run, "tlb.why", HOSTILE, NULL);
 }
 
-static bool make_result(const char *path)
+/* `linux_model` is the second of four models. */
+static bool make_result(const char *path, const char *linux_model)
 {
 	static const char *const facts[][2] = {{"kernel", "6.1.0-test"},
 					       {"command", HOSTILE},
@@ -86,7 +87,7 @@ static bool make_result(const char *path)
 					       {"fidelity_geometry_matched", "99999"},
 					       {"fidelity_slab_choice_checked", "0"},
 					       {"fidelity_slab_choice_matched", "0"}};
-	static const char *const models[] = {"kernel", "slub", "vmalloc", "null"};
+	const char *const models[] = {"kernel", linux_model, "vmalloc", "null"};
 	struct km_result *result;
 	struct km_hist hist = {0};
 	struct km_err err = {""};
@@ -242,15 +243,29 @@ static void test_report(void)
 	TAP_OK(strstr(page, "&lt; 99.99 %") != NULL, "99.999 %% is not called 100 %%");
 	TAP_OK(strstr(page, "<b>not measured</b><span>slab choice") != NULL,
 	       "a check of nothing is not a score");
-	TAP_OK(strstr(page, "98.00 %</strong> of the calls") != NULL, "coverage is stated");
+	TAP_OK(strstr(page, "98.00 %</strong> of the events") != NULL, "coverage is stated");
 	TAP_OK(strstr(page, "The ledger adds up") != NULL, "the loss ledger is checked");
 	TAP_OK(strstr(page, "not measured<sup>") && strstr(page, "nothing was executed"),
 	       "missing numbers say so, with the reason");
 	TAP_OK(strstr(page, "10.0 MiB") != NULL, "peak memory is in the headline");
 	TAP_OK(strstr(page, "1 234 567") != NULL, "paths are listed");
+	TAP_OK(strstr(page, "<strong>vmalloc</strong>: 1.00 times the median allocation latency of "
+			    "slub, 1.00 times its peak memory"),
+	       "models are compared with slub");
 	TAP_EQ(RUN(km_cmd_report, "r.kmr", "-o", "out2", "-f", "json"), 0, "as JSON");
 	TAP_OK(!strcmp(json_at("$.report"), "out2/index.html"), "with the path");
 	TAP_OK(same_file("out/index.html", "out2/index.html"), "the same page each time");
+}
+
+static void test_reference(void)
+{
+	TAP_OK(make_result("gen.kmr", "slub@6.1"), "a result without slub itself");
+	TAP_EQ(RUN(km_cmd_report, "gen.kmr", "-o", "gen"), 0, "gives a report");
+	slurp("gen/index.html", page, sizeof(page));
+	TAP_OK(strstr(page, "<strong>vmalloc</strong>: 1.00 times the median allocation latency of "
+			    "slub@6.1, 1.00 times its peak memory"),
+	       "where models are compared with the first that was timed");
+	TAP_OK(!strstr(page, "<strong>slub@6.1</strong>: "), "which is not compared with itself");
 }
 
 static void test_gnuplot_trouble(void)
@@ -315,7 +330,7 @@ static void test_bad_files(void)
 int main(void)
 {
 	enter_scratch();
-	if (!TAP_OK(make_result("r.kmr"), "a result file is written")) {
+	if (!TAP_OK(make_result("r.kmr", "slub"), "a result file is written")) {
 		leave_scratch();
 		return tap_done();
 	}
@@ -325,6 +340,7 @@ int main(void)
 	if (gnuplot_here()) {
 		test_plot();
 		test_report();
+		test_reference();
 		test_gnuplot_trouble();
 	} else {
 		printf("# gnuplot is not installed: the figures are not tested\n");

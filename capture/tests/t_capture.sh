@@ -3,43 +3,19 @@
 # A live capture end to end: exact counts, the balance of the ledger, what a person sees when it is
 # interrupted, misused, or not permitted. Needs root, BTF and the built kmlab-capture.
 set -u
+. "$(dirname "$0")/../../engine/tests/tap.sh"
 build=${KMLAB_BUILD:?}
 kmlab=${KMLAB:?}
 capture=$build/kmlab-capture
 workload=$build/kmlab-workload
 
-skip() {
-	echo "1..0 # SKIP $1"
-	exit 0
-}
-[ "$(id -u)" -eq 0 ] || skip "recording the kernel needs root"
-[ -r /sys/kernel/btf/vmlinux ] || skip "this kernel has no BTF"
-[ -x "$capture" ] || skip "kmlab-capture is not built (libbpf-dev, clang, bpftool)"
+[ "$(id -u)" -eq 0 ] || skip_all "recording the kernel needs root"
+[ -r /sys/kernel/btf/vmlinux ] || skip_all "this kernel has no BTF"
+[ -x "$capture" ] || skip_all "kmlab-capture is not built (libbpf-dev, clang, bpftool)"
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
-"$capture" -q -d 0.01 -o "$dir/try.kmt" 2>"$dir/try.err" || skip "cannot record here: $(cat "$dir/try.err")"
+"$capture" -q -d 0.01 -o "$dir/try.kmt" 2>"$dir/try.err" || skip_all "cannot record here: $(cat "$dir/try.err")"
 
-n=0
-failed=0
-ok() { # status-of-test description
-	n=$((n + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-		failed=1
-	fi
-}
-is() { # got wanted description
-	[ "$1" = "$2" ]
-	ok $? "$3"
-	[ "$1" = "$2" ] || printf '# got:    %s\n# wanted: %s\n' "$1" "$2"
-}
-like() { # file pattern description
-	grep -q -E "$2" "$1"
-	ok $? "$3"
-	grep -q -E "$2" "$1" || sed 's/^/# /' "$1"
-}
 sql() { # file query: the rows without the header
 	"$kmlab" sql "$1" "$2" --format tsv | tail -n +2
 }
@@ -144,5 +120,4 @@ is "$(wc -l <"$dir/denied.err")" 1 "and it is one line"
 [ ! -e /tmp/denied.kmt ]
 ok $? "no file is left behind"
 
-echo "1..$n"
-exit $failed
+done_testing

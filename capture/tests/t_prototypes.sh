@@ -3,31 +3,15 @@
 # Kernels whose tracepoints differ: BTF made from a few typedefs stands for a kernel. Known
 # prototypes are taken, unknown ones refused by name, never guessed.
 set -u
+. "$(dirname "$0")/../../engine/tests/tap.sh"
 build=${KMLAB_BUILD:?}
 capture=$build/kmlab-capture
 clang=${CLANG:-clang}
 
-skip() {
-	echo "1..0 # SKIP $1"
-	exit 0
-}
-[ -x "$capture" ] || skip "kmlab-capture is not built (libbpf-dev, clang, bpftool)"
-command -v "$clang" >/dev/null || skip "clang is needed to make BTF"
+[ -x "$capture" ] || skip_all "kmlab-capture is not built (libbpf-dev, clang, bpftool)"
+command -v "$clang" >/dev/null || skip_all "clang is needed to make BTF"
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
-
-n=0
-failed=0
-is() { # got wanted description
-	n=$((n + 1))
-	if [ "$1" = "$2" ]; then
-		echo "ok $n - $3"
-	else
-		echo "not ok $n - $3"
-		printf '# got:    %s\n# wanted: %s\n' "$1" "$2"
-		failed=1
-	fi
-}
 
 # kernel NAME DECLARATION…: BTF with the typedefs (the last of each name counts).
 kernel() {
@@ -84,5 +68,4 @@ is $? 0 "a kernel without them is refused by name"
 echo "no BTF" >"$dir/text.o"
 is "$(judge text >/dev/null; echo $?)" 2 "a file that is no BTF: exit 2"
 
-echo "1..$n"
-exit $failed
+done_testing

@@ -91,18 +91,19 @@ static km_pfn test_page_alloc(void *self, unsigned cpu, uint32_t gfp, unsigned o
 	return (km_pfn){pfn};
 }
 
-static void test_page_free(void *self, unsigned cpu, km_pfn pfn, unsigned order)
+static int test_page_free(void *self, unsigned cpu, km_pfn pfn, unsigned order)
 {
 	struct test_pages *pages = self;
 
 	(void)cpu;
 	if (pfn.value >= TEST_PAGES || pages->order_plus_one[pfn.value] != order + 1) {
 		pages->errors++;
-		return;
+		return -EFAULT;
 	}
 	pages->order_plus_one[pfn.value] = 0;
 	pages->held -= 1ull << order;
 	pages->free[order][pages->nr_free[order]++] = pfn.value;
+	return 0;
 }
 
 static const struct km_page_ops test_page_ops = {

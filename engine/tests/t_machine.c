@@ -192,6 +192,9 @@ static void test_profiles(void)
 	TAP_EQ(km_profile_set(&profile, "order_old", 0), 0, "a switch can be set");
 	TAP_OK(!profile.order_old, "and is");
 	TAP_OK(km_profile_set(&profile, "no_such", 0) != 0, "an unknown one cannot");
+	TAP_OK(km_profile_set(&profile, "fallback", 257) != 0 && profile.fallback == 0,
+	       "nor can a value it does not have");
+	TAP_EQ(km_profile_set(&profile, "pcp_generation", 2), 0, "its largest can");
 }
 
 int main(void)

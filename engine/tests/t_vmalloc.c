@@ -39,10 +39,10 @@ static unsigned failing_bulk(void *self, unsigned cpu, uint32_t gfp, unsigned wa
 	return got ? km_buddy_page_ops.alloc_bulk(self, cpu, gfp, got, pfns) : 0;
 }
 
-static void counting_free(void *self, unsigned cpu, km_pfn pfn, unsigned order)
+static int counting_free(void *self, unsigned cpu, km_pfn pfn, unsigned order)
 {
 	runs_freed += order > 0;
-	km_buddy_page_ops.free(self, cpu, pfn, order);
+	return km_buddy_page_ops.free(self, cpu, pfn, order);
 }
 
 static void *env_alloc(void *context, size_t bytes)

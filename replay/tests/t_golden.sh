@@ -3,6 +3,7 @@
 # Every number of a replay that is not a timing, for every bundled sample and model, against results/golden. A model change shows
 # up as a difference to review; `t_golden.sh --update` writes the numbers anew.
 set -u
+. "$(dirname "$0")/../../engine/tests/tap.sh"
 cd "$(dirname "$0")/../.." || exit 1
 kmlab=${KMLAB:-build/kmlab}
 models=kernel,slub,slub@5.15,slub@6.1,slub@6.6,slub@6.12,slub@7.2,buddy,vmalloc,kvmalloc:4096,bump
@@ -26,13 +27,8 @@ flatten() {
 		walk($_->{model}, "", $_) for @{$document->{runs}};'
 }
 
-n=0
-failed=0
 samples=(traces/samples/*.kmt)
-if [ ! -r "${samples[0]}" ]; then
-	echo "1..0 # SKIP no sample capture lies in traces/samples"
-	exit 0
-fi
+[ -r "${samples[0]}" ] || skip_all "no sample capture lies in traces/samples"
 for sample in "${samples[@]}"; do
 	name=$(basename "$sample" .kmt)
 	golden=results/golden/$name.csv
@@ -45,14 +41,8 @@ for sample in "${samples[@]}"; do
 		cp "$dir/$name.csv" "$golden"
 		continue
 	fi
-	n=$((n + 1))
-	if diff -u "$golden" "$dir/$name.csv" >"$dir/diff" 2>&1; then
-		echo "ok $n - $name: $(wc -l <"$golden") numbers are as in $golden"
-	else
-		failed=1
-		echo "not ok $n - $name: numbers differ from $golden (--update writes them anew)"
+	diff -u "$golden" "$dir/$name.csv" >"$dir/diff" 2>&1
+	ok $? "$name: $(wc -l <"$dir/$name.csv") numbers are as in $golden (--update writes them anew)" ||
 		head -40 "$dir/diff" | sed 's/^/# /'
-	fi
 done
-[ "${1:-}" = --update ] || echo "1..$n"
-exit $failed
+[ "${1:-}" = --update ] || done_testing

@@ -23,7 +23,7 @@ static void load(char *text, struct km_scenario *scenario)
 }
 
 /* A random program; with `answers` each allocation states what that run returned. */
-static char *program(const char *machine, const struct km_run *answers)
+static char *program(const char *machine, const struct km_scenario_run *answers)
 {
 	struct km_env random = {.random_state = 11};
 	bool live[SLOTS] = {false};
@@ -53,7 +53,8 @@ static char *program(const char *machine, const struct km_run *answers)
 }
 
 /* Answers of a run on 6.12 with the purge that is due first delayed by `delay` calls. */
-static void answers_with_delay(size_t delay, struct km_scenario *scenario, struct km_run *run)
+static void answers_with_delay(size_t delay, struct km_scenario *scenario,
+			       struct km_scenario_run *run)
 {
 	struct km_run_options options = {.seed = 1, .state = true};
 	char *text = program("kernel=6.12", NULL);
@@ -66,7 +67,7 @@ static void answers_with_delay(size_t delay, struct km_scenario *scenario, struc
 	TAP_OK(trial.last_purge < CALLS, "the program purges");
 	late = (struct late_purge){trial.last_purge, trial.last_purge + delay};
 	trial = (struct run_trial){.late = &late, .nr_late = delay != 0};
-	km_run_free(run);
+	km_scenario_run_free(run);
 	km_run_once(scenario, &options, &trial, run, &err);
 }
 
@@ -74,7 +75,7 @@ static void compare(const char *machine, size_t delay, bool expected)
 {
 	struct km_run_options options = {.seed = 1, .check = true};
 	struct km_scenario made, scenario;
-	struct km_run answers, run;
+	struct km_scenario_run answers, run;
 	char *text;
 	bool same;
 
@@ -88,8 +89,8 @@ static void compare(const char *machine, size_t delay, bool expected)
 	TAP_OK(same == expected, "%s, purge %zu calls late: %s", machine, delay,
 	       expected ? "every address found" : "differs");
 	TAP_EQ(run.check.late_purges, expected && delay ? 1 : 0, "late purges told");
-	km_run_free(&run);
-	km_run_free(&answers);
+	km_scenario_run_free(&run);
+	km_scenario_run_free(&answers);
 	km_scenario_free(&scenario);
 	km_scenario_free(&made);
 }

@@ -3,33 +3,15 @@
 # kmlab replay, fidelity and models on a bundled sample: the keys scripts rely on, a second run equal but for timings, what
 # a person sees when something is wrong, and that an interrupt saves.
 set -u
+. "$(dirname "$0")/../../engine/tests/tap.sh"
 kmlab=${KMLAB:?}
 cd "$(dirname "$0")/../.." || exit 1
 sample=traces/samples/fork.kmt
-if [ ! -r "$sample" ]; then
-	echo "1..0 # SKIP no sample capture lies in traces/samples"
-	exit 0
-fi
+[ -r "$sample" ] || skip_all "no sample capture lies in traces/samples"
 dir=$(mktemp -d) || exit 1
 trap 'umount "$dir/full" 2>/dev/null; rm -rf "$dir"' EXIT
 cp "$sample" "$dir/t.kmt"
 
-n=0
-failed=0
-ok() { # status description
-	n=$((n + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $n - $2"
-	else
-		echo "not ok $n - $2"
-		failed=1
-	fi
-}
-is() { # got wanted description
-	[ "$1" = "$2" ]
-	ok $? "$3"
-	[ "$1" = "$2" ] || printf '# got:    %s\n# wanted: %s\n' "$1" "$2"
-}
 # One expression of SQLite's JSON functions over a file.
 json() { # file path
 	perl -MJSON::PP -e 'local $/; open F, shift; my $d = decode_json(<F>);
@@ -68,6 +50,16 @@ ok $? "a second run is equal but for the timings"
 is "$(json "$dir/c.json" runs.0.seed)" 2 "a seed is kept"
 "$kmlab" replay "$dir/t.kmt" --model slub -p fallback=0 -p merge=0 --reps 2 -o "$dir/d.kmr" --format json >"$dir/d.json"
 is "$(json "$dir/d.json" runs.1.params.fallback)" 0 "parameters are kept, with each repetition"
+"$kmlab" replay "$dir/t.kmt" -m null -p merge=0 -p merge=1 -o "$dir/g.kmr" -f json >"$dir/g.json"
+is "$(json "$dir/g.json" runs.0.params.merge)" 1 "a parameter given twice has its last value"
+"$kmlab" models -f tsv | sed -n 's/^parameter\t\([^\t]*\)\t.*/\1/p' >"$dir/names"
+params=()
+while read -r name; do
+	params+=(-p "$name=1" -p "$name=0")
+done <"$dir/names"
+"$kmlab" replay "$dir/t.kmt" -m null "${params[@]}" -o "$dir/g.kmr" -f json >"$dir/g.json"
+is $? 0 "every parameter may be given, and given again"
+is "$(json "$dir/g.json" "runs.0.params.$(tail -1 "$dir/names")")" 0 "and the last of them is kept"
 is "$("$kmlab" replay "$dir/t.kmt" --model slub,null -o "$dir/e.kmr" --format csv | wc -l)" 3 "csv: a header and a row per model"
 
 "$kmlab" fidelity "$dir/t.kmt" --format json >"$dir/f.json"
@@ -86,13 +78,21 @@ refused() { # wanted-part description command…
 	shift 2
 	"$@" >"$dir/out" 2>"$dir/err"
 	is $? 2 "$what: exit 2"
-	grep -qF "$part" "$dir/err"
-	ok $? "$what: one sentence says so"
+	like "$dir/err" "$part" "$what: one sentence says so"
 	is "$(cat "$dir/out")" "" "$what: nothing on stdout"
 }
 refused "unknown model 'slabby'" "an unknown model" "$kmlab" replay "$dir/t.kmt" --model slub,slabby -o "$dir/x.kmr"
 refused "profile '9.9'" "an unknown profile" "$kmlab" replay "$dir/t.kmt" --model slub@9.9 -o "$dir/x.kmr"
 refused "no parameter 'nonsense'" "an unknown parameter" "$kmlab" replay "$dir/t.kmt" -p nonsense=1 -o "$dir/x.kmr"
+refused "no parameter '$(printf 'x%.0s' {1..99})'" "a long unknown parameter" "$kmlab" replay "$dir/t.kmt" -p "$(printf 'x%.0s' {1..99})=1" -o "$dir/x.kmr"
+refused "takes a number, not '-1'" "a negative parameter" "$kmlab" replay "$dir/t.kmt" -p merge=-1 -o "$dir/x.kmr"
+refused "parameter 'fallback' takes 0 to 1, not 9" "a parameter out of its range" "$kmlab" replay "$dir/t.kmt" -p fallback=9 -o "$dir/x.kmr"
+refused "takes KEY=NUMBER" "a parameter without a value" "$kmlab" replay "$dir/t.kmt" -p merge -o "$dir/x.kmr"
+refused "names no model" "no model" "$kmlab" replay "$dir/t.kmt" --model , -o "$dir/x.kmr"
+refused "table, json, csv or tsv" "an unknown format" "$kmlab" replay "$dir/t.kmt" -f xml -o "$dir/x.kmr"
+for number in 0 -1 1x 99999999999999999999; do
+	refused "takes 1 to 1000, not '$number'" "--reps $number" "$kmlab" replay "$dir/t.kmt" --reps $number -o "$dir/x.kmr"
+done
 refused "$dir/none.kmt" "a missing trace" "$kmlab" replay "$dir/none.kmt" -o "$dir/x.kmr"
 head -c 30000 "$dir/t.kmt" >"$dir/short.kmt"
 refused "$dir/short.kmt" "a truncated trace" "$kmlab" replay "$dir/short.kmt" -o "$dir/x.kmr"
@@ -102,13 +102,22 @@ refused "$dir/text.kmt" "a foreign result file" "$kmlab" replay "$dir/t.kmt" -o 
 is "$(wc -l <"$dir/text.kmt")" 1000 "which is left as it was"
 refused "cannot be opened" "an output that cannot be made" "$kmlab" replay "$dir/t.kmt" -o "$dir/no/such/x.kmr"
 
+# Without -o: results/ below where it runs, made when there is something to put in.
+mkdir "$dir/here"
+(cd "$dir/here" && "$kmlab" replay "$dir/none.kmt" -m null >"$dir/out" 2>"$dir/err")
+is "$? $(ls "$dir/here")" "2 " "a trace that cannot be read leaves no directory behind"
+(cd "$dir/here" && "$kmlab" replay "$dir/t.kmt" -m null >"$dir/out" 2>"$dir/err")
+is "$? $(ls "$dir/here/results")" "0 t.kmr" "without -o the runs go to results/TRACE.kmr"
+is "$(cat "$dir/err")" "kmlab: the runs are stored in results/t.kmr" "which is said"
+(cd "$dir/here" && "$kmlab" replay -q "$dir/t.kmt" -m null >"$dir/out" 2>"$dir/err")
+is "$? $(cat "$dir/err")" "0 " "unless -q was given"
+
 mkdir "$dir/full"
 if mount -t tmpfs -o size=192k none "$dir/full" 2>/dev/null; then
 	refused "no space left" "a full disk" "$kmlab" replay "$dir/t.kmt" --model $models --reps 9 -o "$dir/full/r.kmr"
 	umount "$dir/full"
 else
-	n=$((n + 1))
-	echo "ok $n - a full disk # SKIP mounting a small file system needs root"
+	skip "a full disk" "mounting a small file system needs root"
 fi
 "$kmlab" replay "$dir/t.kmt" --model slub -o "$dir/z.kmr" --format json >/dev/full 2>"$dir/err"
 is $? 2 "a document that cannot be written is an error"
@@ -122,10 +131,8 @@ done
 kill -INT $pid
 wait $pid
 is $? 130 "Ctrl-C: exit 130"
-grep -qE 'interrupted; [0-9]+ runs are stored' "$dir/err"
-ok $? "it says what was saved"
+like "$dir/err" 'interrupted; [0-9]+ runs are stored' "it says what was saved"
 "$kmlab" plot "$dir/int.kmr" -o "$dir/plots" >/dev/null 2>"$dir/err"
 ok $? "what was saved is a readable result"
 
-echo "1..$n"
-exit $failed
+done_testing

@@ -2,27 +2,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # kmlab run from the outside: formats, comparison, exit codes, errors, recorded programs.
 set -u
+. "$(dirname "$0")/../../engine/tests/tap.sh"
 cd "$(dirname "$0")/../.." || exit 1
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
-count=0 failed=0
 
-ok() { # ok CODE NAME
-	count=$((count + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $count - $2"
-	else
-		failed=1
-		echo "not ok $count - $2"
-		sed 's/^/# /' "$work/out" "$work/err" 2>/dev/null | head -20
-	fi
-}
 run() { # run ARGS…: output in $work/out, $work/err, exit code in $status
 	"$KMLAB" run "$@" >"$work/out" 2>"$work/err"
 	status=$?
 }
-exits() { [ "$status" -eq "$1" ]; ok $? "$2"; }
-has() { grep -q -- "$1" "$work/${3:-out}"; ok $? "$2"; }
+exits() { # CODE DESC
+	is "$status" "$1" "$2" || sed 's/^/# /' "$work/err" "$work/out" | head -20
+}
 
 cat >"$work/a.kms" <<'KMS'
 machine kernel=6.1 cpus=2 memory=256M
@@ -39,14 +30,10 @@ KMS
 
 run "$work/a.kms" --format tsv
 exits 0 'a scenario runs'
-[ "$(head -1 "$work/out")" = "$(printf 'line\tcpu\tcall\tresult\tbytes_alloc\tcache\tnote')" ]
-ok $? 'tsv header'
-[ "$(wc -l <"$work/out")" -eq 10 ]
-ok $? 'a row per executed line'
-[ "$(awk -F'\t' '$1 == 3 {print $2, $3, $5, $6}' "$work/out")" = '1 kmem_cache_alloc 616 c' ]
-ok $? 'line, cpu, call, bytes_alloc, cache'
-[ "$(awk -F'\t' '$1 == 5 {print $5, $6}' "$work/out")" = '128 kmalloc-128' ]
-ok $? 'kmalloc class'
+is "$(head -1 "$work/out")" "$(printf 'line\tcpu\tcall\tresult\tbytes_alloc\tcache\tnote')" 'tsv header'
+is "$(wc -l <"$work/out")" 10 'a row per executed line'
+is "$(awk -F'\t' '$1 == 3 {print $2, $3, $5, $6}' "$work/out")" '1 kmem_cache_alloc 616 c' 'line, cpu, call, bytes_alloc, cache'
+is "$(awk -F'\t' '$1 == 5 {print $5, $6}' "$work/out")" '128 kmalloc-128' 'kmalloc class'
 awk -F'\t' '$1 == 7 {print $7}' "$work/out" | grep -q '^double free'
 ok $? 'the rule broken is named'
 awk -F'\t' '$1 == 8 {print $4}' "$work/out" | grep -q '^pfn 0x[0-9a-f]*$'
@@ -61,7 +48,9 @@ ok $? 'standard input'
 
 run "$work/a.kms" --format json --state --check
 exits 1 'a broken rule fails --check'
-if command -v python3 >/dev/null; then
+if ! command -v python3 >/dev/null; then
+	skip 'json is well-formed and complete' 'python3 is not installed'
+else
 	python3 - "$work/out" 2>"$work/err" <<'PY'
 import json, sys
 d = json.load(open(sys.argv[1]))
@@ -72,22 +61,22 @@ PY
 	ok $? 'json is well-formed and complete'
 fi
 run "$work/a.kms" --state
-has '^expect begin' '--state prints an expect block'
-has '^vlazy 0' 'with its lines'
+like "$work/out" '^expect begin' '--state prints an expect block'
+like "$work/out" '^vlazy 0' 'with its lines'
 
 sed '/^kfree/d' "$work/a.kms" >"$work/good.kms"
 run --check "$work/good.kms"
 exits 0 'answers that agree'
-has '^vmalloc *2 of 2 as Linux' 'are counted'
+like "$work/out" '^vmalloc *2 of 2 as Linux' 'are counted'
 sed 's/6000$/7000/' "$work/good.kms" >"$work/bad.kms"
 run --check "$work/bad.kms"
 exits 1 'an answer that differs'
-has 'gave 0xffffc90000006000, Linux 0xffffc90000007000' 'is shown'
+like "$work/out" 'gave 0xffffc90000006000, Linux 0xffffc90000007000' 'is shown'
 
 echo 'p = kmaloc(8, GFP_KERNEL)' >"$work/e.kms"
 run "$work/e.kms"
 exits 2 'a bad scenario'
-has 'e.kms:1: unknown call kmaloc' 'is named with its line' err
+like "$work/err" 'e.kms:1: unknown call kmaloc' 'is named with its line'
 [ ! -s "$work/out" ]
 ok $? 'and prints nothing on stdout'
 run "$work/none.kms"
@@ -96,6 +85,13 @@ run
 exits 2 'no file'
 run --format xml "$work/a.kms"
 exits 2 'an unknown format'
+like "$work/err" 'table, json, csv or tsv' 'is told the four'
+run --seed -1 "$work/a.kms"
+exits 2 'a negative seed'
+echo 'machine kernel=6.1 merge=2' >"$work/s.kms"
+run "$work/s.kms"
+exits 2 'a machine switch out of its range'
+like "$work/err" 's.kms:1: machine switch merge takes 0 to 1, not 2' 'is told its range'
 printf 'p = \0' >"$work/z.kms"
 run "$work/z.kms"
 exits 2 'binary data'
@@ -108,5 +104,4 @@ for vector in engine/oracle/*.kms.xz; do
 	exits 0 "$vector: all as Linux"
 done
 
-echo "1..$count"
-exit $failed
+done_testing

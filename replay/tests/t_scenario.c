@@ -103,7 +103,7 @@ static void test_errors(void)
 		"unknown zone Low");
 }
 
-static int run_text(const char *text, bool check, struct km_run *run)
+static int run_text(const char *text, bool check, struct km_scenario_run *run)
 {
 	struct km_run_options options = {.seed = 1, .check = check, .state = true};
 	int code = parse(text);
@@ -119,14 +119,14 @@ static int run_text(const char *text, bool check, struct km_run *run)
 /* Row `row` of the text has a note with `fragment`, and nothing else was changed by it. */
 static void broken(const char *text, size_t row, const char *fragment)
 {
-	struct km_run run;
+	struct km_scenario_run run;
 
 	if (run_text(text, false, &run)) {
 		TAP_OK(false, "%s: %s", fragment, err.text);
 		return;
 	}
 	TAP_OK(run.rows[row].note && strstr(run.rows[row].note, fragment), "noted: %s", fragment);
-	km_run_free(&run);
+	km_scenario_run_free(&run);
 	km_scenario_free(&scenario);
 }
 
@@ -151,7 +151,7 @@ static void test_rules(void)
 
 static void test_results(void)
 {
-	struct km_run run;
+	struct km_scenario_run run;
 
 	if (!TAP_OK(run_text("p = kmalloc(100, GFP_KERNEL)\n"
 			     "q = krealloc(p, 128, GFP_KERNEL)\n"
@@ -187,7 +187,7 @@ static void test_results(void)
 	TAP_OK(run.rows[12].kind == KM_RESULT_ADDRESS && run.rows[12].result >= KM_DIRECT_MAP_BASE,
 	       "__get_free_pages gives an address");
 	TAP_EQ(run.broken, 0, "no rule broken");
-	km_run_free(&run);
+	km_scenario_run_free(&run);
 	km_scenario_free(&scenario);
 }
 
@@ -209,7 +209,7 @@ static void test_check(void)
 
 	for (int changed = -1; changed < 3; changed++) {
 		char text[1024];
-		struct km_run run;
+		struct km_scenario_run run;
 		uint64_t checked = 0, matched = 0;
 
 		snprintf(text, sizeof(text), texts[0], changed == 0 ? bad[0] : good[0],
@@ -225,7 +225,7 @@ static void test_check(void)
 		TAP_EQ(checked, 5, "five answers compared");
 		TAP_EQ(matched, changed < 0 ? 5 : 4, "as many agree as should");
 		TAP_EQ(run.check.nr_mismatches, changed < 0 ? 0 : 1, "mismatches told");
-		km_run_free(&run);
+		km_scenario_run_free(&run);
 		km_scenario_free(&scenario);
 	}
 }
@@ -233,7 +233,7 @@ static void test_check(void)
 /* The end state, taken as a start state, ends unchanged. */
 static void test_state_round_trip(void)
 {
-	struct km_run first, second;
+	struct km_scenario_run first, second;
 	char *text;
 	int code;
 
@@ -261,11 +261,11 @@ static void test_state_round_trip(void)
 		       "the state is the same again");
 		for (unsigned i = 0; i < second.check.nr_mismatches; i++)
 			printf("# %s\n", second.check.mismatch[i]);
-		km_run_free(&second);
+		km_scenario_run_free(&second);
 		km_scenario_free(&scenario);
 	}
 	free(text);
-	km_run_free(&first);
+	km_scenario_run_free(&first);
 }
 
 int main(void)

@@ -63,7 +63,7 @@ static void make_on(struct maker *maker, const char *profile, unsigned slabs, un
 	must(km_trace_set_meta(maker->writer, "cpus", "2", &err), &err);
 	must(km_trace_set_meta(maker->writer, "profile", profile, &err), &err);
 	must(km_trace_set_meta(maker->writer, "memory_bytes", "268435456", &err), &err);
-	must(km_trace_define_cache(maker->writer, &cache), &err);
+	must(km_trace_define_cache(maker->writer, &cache, &err), &err);
 	maker->cache = (uint16_t)cache.id;
 	snprintf(text, sizeof(text), sysfs_format, slabs, partial);
 	must(km_trace_snapshot(maker->writer, "start", 0, "sysfs slab", text, strlen(text), &err),

@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/tests/tap.h"
@@ -170,6 +171,52 @@ static void test_disk_full(void)
 	free(large);
 }
 
+static void test_not_plain(void)
+{
+	struct km_result *result = NULL;
+	struct km_err err = {""};
+	struct stat status;
+	int fd = open(in_directory("empty.kmr"), O_WRONLY | O_CREAT, 0600);
+
+	close(fd);
+	TAP_EQ(mkfifo(in_directory("pipe"), 0600), 0, "a pipe is made");
+	TAP_OK(km_result_create(in_directory("pipe"), &result, &err) < 0 &&
+		       strstr(err.text, "is not a plain file"),
+	       "%s", err.text);
+	TAP_OK(stat(in_directory("pipe"), &status) == 0 && S_ISFIFO(status.st_mode),
+	       "it is still there");
+	TAP_EQ(km_result_create(in_directory("empty.kmr"), &result, &err), 0,
+	       "an empty file may be filled");
+	km_result_close(result, NULL);
+}
+
+static void test_damaged(void)
+{
+	struct km_result *result = NULL;
+	struct km_err err = {""};
+	char junk[20000];
+	int64_t run;
+	int fd;
+
+	km_result_create(in_directory("damaged.kmr"), &result, &err);
+	run = add_run(result, 0, &err);
+	memset(junk, 'x', sizeof(junk));
+	junk[sizeof(junk) - 1] = '\0';
+	for (unsigned i = 0; i < 9; i++) {
+		char name[] = {'n', (char)('0' + i), '\0'};
+
+		km_result_note(result, run, name, junk, &err);
+	}
+	km_result_close(result, NULL);
+	fd = open(in_directory("damaged.kmr"), O_WRONLY);
+	TAP_OK(pwrite(fd, junk, sizeof(junk), 60000) == (ssize_t)sizeof(junk),
+	       "its middle is spoilt");
+	close(fd);
+	TAP_OK(km_result_create(in_directory("damaged.kmr"), &result, &err) < 0 &&
+		       strstr(err.text, "is damaged"),
+	       "%s", err.text);
+}
+
 int main(void)
 {
 	char command[64];
@@ -181,6 +228,8 @@ int main(void)
 	test_transaction();
 	test_refusals();
 	test_disk_full();
+	test_not_plain();
+	test_damaged();
 	snprintf(command, sizeof(command), "rm -rf %s", directory);
 	return system(command) == 0 ? tap_done() : 1;
 }

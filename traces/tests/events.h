@@ -46,24 +46,24 @@ __attribute__((unused)) static struct km_event test_event(uint64_t *time_ns)
 /* Fill the dictionaries so that every event of test_event() is valid. 0 or -errno. */
 __attribute__((unused)) static int test_define(struct km_trace_writer *writer)
 {
-	int rc = 0;
+	int code = 0;
 
-	for (uint64_t i = 1; !rc && i < TEST_SITES; i++)
+	for (uint64_t i = 1; !code && i < TEST_SITES; i++)
 		if (km_trace_site_id(writer, 0xffffffff81000000ull + i * 16) != i)
-			rc = -1;
-	for (unsigned i = 1; !rc && i < TEST_CACHES; i++) {
+			code = -1;
+	for (unsigned i = 1; !code && i < TEST_CACHES; i++) {
 		struct km_trace_cache cache = {.object_size = i * 8, .size = i * 8};
 
 		snprintf(cache.name, sizeof(cache.name), "cache_%u", i);
-		rc = km_trace_define_cache(writer, &cache);
+		code = km_trace_define_cache(writer, &cache, NULL);
 	}
-	for (unsigned i = 1; !rc && i < TEST_TASKS; i++) {
+	for (unsigned i = 1; !code && i < TEST_TASKS; i++) {
 		struct km_trace_task task = {.tid = 100 + i, .tgid = 100};
 
 		snprintf(task.comm, sizeof(task.comm), "task_%u", i);
-		rc = km_trace_define_task(writer, &task);
+		code = km_trace_define_task(writer, &task, NULL);
 	}
-	return rc;
+	return code;
 }
 
 /* A directory of its own; test_remove_directory() at the end. */

@@ -142,10 +142,10 @@ static void test_damage(struct km_event *events, uint32_t n, const char *what)
 	const void *bytes;
 	uint8_t *copy;
 	size_t size;
-	int rc;
+	int code;
 
-	rc = km_chunk_encode(encoder, events, &no_limits, &chunk, &bytes, &size);
-	TAP_EQ(rc, 0, "%s: %u events take %zu bytes", what, n, size);
+	code = km_chunk_encode(encoder, events, &no_limits, &chunk, &bytes, &size);
+	TAP_EQ(code, 0, "%s: %u events take %zu bytes", what, n, size);
 	copy = malloc(size); /* of its exact size, for the address sanitizer */
 	memcpy(copy, bytes, size);
 	for (size_t i = 0; i < size; i++) {
@@ -157,9 +157,9 @@ static void test_damage(struct km_event *events, uint32_t n, const char *what)
 				  -EBADMSG;
 			fixed = chunk;
 			fixed.xxh64 = XXH64(copy, size, 0);
-			rc = km_chunk_decode(decoder, copy, size, &no_limits, &fixed, back);
-			crashed += rc != 0 && rc != -EPROTO;
-			refused += rc == -EPROTO;
+			code = km_chunk_decode(decoder, copy, size, &no_limits, &fixed, back);
+			crashed += code != 0 && code != -EPROTO;
+			refused += code == -EPROTO;
 		}
 		copy[i] = good;
 	}

@@ -4,6 +4,7 @@
  * whole, without holes, and readable with everything it refers to.
  */
 #include "engine/tests/tap.h"
+#include "traces/repair.h"
 #include "traces/tests/events.h"
 #include <errno.h>
 #include <sched.h>
@@ -35,15 +36,15 @@ static int write_forever(struct km_trace_writer *writer, int progress)
 
 	for (uint64_t i = 0;; i += 500) {
 		for (unsigned cpu = 0; cpu < CPUS; cpu++) {
-			int rc;
+			int code;
 
 			for (uint64_t j = 0; j < 500; j++) {
 				batch[j] = numbered_event(cpu, i + j);
 				batch[j].site = km_trace_site_id(writer, 1 + (i + j) / 700);
 			}
-			rc = km_trace_append(writer, cpu, batch, 500, &err);
-			if (rc)
-				return rc;
+			code = km_trace_append(writer, cpu, batch, 500, &err);
+			if (code)
+				return code;
 		}
 		if (i % 20000 == 0 && progress >= 0 && write(progress, "", 1) < 0)
 			return -errno;
@@ -99,6 +100,7 @@ static uint64_t check_events(struct km_trace *trace, bool *right)
 static void check_trace(const char *path, const char *what, uint64_t *events)
 {
 	struct km_trace_counts counts = {0};
+	struct km_repair_counts repair;
 	struct km_trace *trace = NULL;
 	bool right = false;
 
@@ -109,6 +111,7 @@ static void check_trace(const char *path, const char *what, uint64_t *events)
 	km_trace_counts(trace, &counts);
 	TAP_OK(integrity_ok(trace), "%s: integrity ok", what);
 	TAP_OK(!km_trace_complete(trace), "%s: is known to be unfinished", what);
+	TAP_EQ(km_trace_repair(trace, &repair), -ENOENT, "%s: has no repair counts", what);
 	TAP_OK(right && *events == km_trace_events(trace),
 	       "%s: %llu events, the first of each CPU, with their sites", what,
 	       (unsigned long long)*events);
@@ -251,6 +254,9 @@ static void test_read_only(const char *directory)
 
 static void fill_disk(const char *directory)
 {
+	struct km_trace_cache cache = {.name = "late"};
+	struct km_trace_site site = {.id = 1};
+	struct km_trace_task task = {.tid = 1};
 	struct km_trace_writer *writer;
 	char path[160], want[256];
 	uint64_t seen;
@@ -263,6 +269,15 @@ static void fill_disk(const char *directory)
 	TAP_EQ(write_forever(writer, -1), -ENOSPC, "full disk: append says so");
 	TAP_OK(!strcmp(err.text, want), "full disk: %s", err.text);
 	TAP_EQ(km_trace_flush(writer, &err), -ENOSPC, "full disk: flush too");
+	err.text[0] = 0;
+	TAP_EQ(km_trace_define_cache(writer, &cache, &err), -ENOSPC, "full disk: a cache too");
+	TAP_OK(!strcmp(err.text, want), "full disk: with the same sentence");
+	err.text[0] = 0;
+	TAP_EQ(km_trace_define_site(writer, &site, &err), -ENOSPC, "full disk: a site too");
+	TAP_OK(!strcmp(err.text, want), "full disk: with the same sentence");
+	err.text[0] = 0;
+	TAP_EQ(km_trace_define_task(writer, &task, &err), -ENOSPC, "full disk: a task too");
+	TAP_OK(!strcmp(err.text, want), "full disk: with the same sentence");
 	err.text[0] = 0;
 	TAP_EQ(km_trace_finish(writer, 1, &err), -ENOSPC, "full disk: finish too");
 	TAP_OK(!strcmp(err.text, want), "full disk: with the same sentence");

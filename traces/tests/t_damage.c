@@ -138,6 +138,42 @@ static void test_rows(void)
 	refuses(-EPROTO, " is damaged: a dictionary is empty; copy it again or " RECORD);
 }
 
+/* ---- snapshots ---- */
+
+static int count_text(void *context, uint64_t time_ns, const char *text)
+{
+	(void)time_ns;
+	*(int *)context += text != NULL;
+	return 0;
+}
+
+static int stop_reading(void *context)
+{
+	(void)context;
+	return 1;
+}
+
+static void test_snapshots(void)
+{
+	struct km_trace *trace;
+	int seen = 0;
+
+	make_trace(10);
+	change("INSERT INTO snapshot(phase,time_ns,source,bytes,text) "
+	       "VALUES('sample',1,'a',3,'one'),('sample',2,'a',3,'four')");
+	if (km_trace_open(path, &trace, &err))
+		exit(2);
+	TAP_EQ(km_trace_each_snapshot(trace, "sample", "a", count_text, &seen), -EPROTO,
+	       "a snapshot of another size than its row says");
+	TAP_EQ(seen, 1, "the one before it is read");
+	TAP_OK(!km_trace_snapshot_text(trace, "sample", "a"), "it is not handed out");
+	sqlite3_progress_handler(km_trace_db(trace), 1, stop_reading, NULL);
+	seen = 0;
+	TAP_OK(km_trace_each_snapshot(trace, "sample", "a", count_text, &seen) < 0 && !seen,
+	       "a read that fails is not the end of the rows");
+	km_trace_close(trace);
+}
+
 /* Read all; 0, or the error of the first failure. */
 static int read_all(uint64_t *events)
 {
@@ -263,6 +299,7 @@ int main(void)
 	test_version();
 	test_tables();
 	test_rows();
+	test_snapshots();
 	test_chunks();
 	test_truncated();
 	unlink(path);

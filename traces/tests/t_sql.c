@@ -37,10 +37,10 @@ static void make_trace(const char *path)
 
 	TAP_EQ(km_trace_create(path, &writer, &err), 0, "create");
 	test_define(writer);
-	km_trace_define_site(writer, &site);
+	km_trace_define_site(writer, &site, &err);
 	site.id = 8;
 	snprintf(site.module, sizeof(site.module), "ext4");
-	km_trace_define_site(writer, &site);
+	km_trace_define_site(writer, &site, &err);
 	for (unsigned i = 0; i < EVENTS; i++) {
 		unsigned cpu = (unsigned)(test_random() % 2);
 		struct km_event event = test_event(&time[cpu]);

@@ -59,7 +59,7 @@ int km_machine_validate(struct km_machine *machine);
 
 /* ---- pages ---- */
 km_pfn km_alloc_pages(struct km_machine *machine, unsigned cpu, uint32_t gfp, unsigned order);
-void km_free_pages(struct km_machine *machine, unsigned cpu, km_pfn pfn, unsigned order);
+int km_free_pages(struct km_machine *machine, unsigned cpu, km_pfn pfn, unsigned order);
 
 /* ---- caches ---- */
 void *km_cache_create(struct km_machine *machine, const struct km_cache_spec *spec);

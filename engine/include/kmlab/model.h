@@ -16,6 +16,7 @@
 #include <kmlab/profile.h>
 
 struct km_machine;
+struct km_buddy_seed; /* kmlab/page_state.h */
 
 /* ---- pages: mm/page_alloc.c ---- */
 
@@ -36,13 +37,16 @@ struct km_page_ops {
 	void (*destroy)(void *self);
 	/* 1 << order pages, naturally aligned; KM_PFN_NONE when Linux would return NULL. */
 	km_pfn (*alloc)(void *self, unsigned cpu, uint32_t gfp, unsigned order);
-	/* Any naturally aligned sub-block of an allocated block may be freed. */
-	void (*free)(void *self, unsigned cpu, km_pfn pfn, unsigned order);
+	/* Any naturally aligned sub-block of an allocated block may be freed. 0, or -EFAULT. */
+	int (*free)(void *self, unsigned cpu, km_pfn pfn, unsigned order);
 	/* alloc_pages_bulk(): order-0 pages into pfns[]; how many were filled. */
 	unsigned (*alloc_bulk)(void *self, unsigned cpu, uint32_t gfp, unsigned wanted,
 			       km_pfn *pfns);
 	/* Drain this CPU's lists (cpu < 0: all) to the buddy. May be NULL. */
 	void (*drain)(void *self, int cpu);
+	/* Start with these free blocks instead of all free; NULL: the model keeps no free lists. */
+	int (*seed)(void *self, const struct km_buddy_seed *seed);
+	/* managed 0: the model places nothing. */
 	void (*usage)(void *self, struct km_page_usage *usage);
 	int (*validate)(void *self);
 };
@@ -105,6 +109,7 @@ struct km_slab_ops {
 	void (*shrink)(void *self, void *cache, unsigned cpu); /* may be NULL */
 	/* The cache that owns addr, or NULL. */
 	void *(*cache_of)(void *self, uint64_t addr);
+	/* info->size is what one object takes. -ENOENT: the model keeps no slabs. */
 	int (*cache_info)(void *self, void *cache, struct km_cache_info *info);
 	/* Pages held by slabs (all caches); bytes of all object strides handed out. */
 	void (*usage)(void *self, uint64_t *slab_pages, uint64_t *live_bytes);

@@ -23,8 +23,6 @@ enum km_fallback { KM_FALLBACK_STEAL, KM_FALLBACK_CLAIM }; /* mm/page_alloc.c up
 	X(bool, order_old, "order_old", "calculate_order() before 6.8")                            \
 	X(bool, cpu_partial_objects, "cpu_partial_objects",                                        \
 	  "5.15: CPU partials limited in objects")                                                 \
-	X(bool, cpu_partial_frozen, "cpu_partial_frozen",                                          \
-	  "before 6.8: CPU partial slabs are frozen")                                              \
 	X(bool, sheaves_opt_in, "sheaves_opt_in", "6.18: sheaves where the cache asks for them")   \
 	X(bool, try_node_first, "try_node_first",                                                  \
 	  "6.12+: explicit node is tried with NOWAIT first")                                       \
@@ -35,7 +33,6 @@ enum km_fallback { KM_FALLBACK_STEAL, KM_FALLBACK_CLAIM }; /* mm/page_alloc.c up
 	  "6.12+: slabinfo samples long partial lists")                                            \
 	X(bool, random_freelist, "random_freelist", "CONFIG_SLAB_FREELIST_RANDOM")                 \
 	X(bool, merge, "merge", "caches of one geometry are merged")                               \
-	X(bool, large_double_event, "large_double_event", "6.12+: large kmalloc traced twice")     \
 	/* pages */                                                                                \
 	X(uint8_t, fallback, "fallback", "enum km_fallback")                                       \
 	X(uint8_t, pcp_generation, "pcp_generation", "0: 5.15, 1: 6.1-6.6, 2: 6.7+")               \
@@ -60,7 +57,6 @@ enum km_fallback { KM_FALLBACK_STEAL, KM_FALLBACK_CLAIM }; /* mm/page_alloc.c up
 	  "5.15: no mixing holds above pageblocks too")                                            \
 	X(bool, slowpath_single, "slowpath_single", "7.x: one slow walk unless rights improve")    \
 	X(bool, gfp_atomic_bit, "gfp_atomic_bit", "5.15, 6.1: __GFP_ATOMIC exists")                \
-	X(bool, watermark_promo, "watermark_promo", "6.1+: a fourth mark")                         \
 	X(bool, watermark_movable_small, "watermark_movable_small",                                \
 	  "6.6+: MOVABLE's min mark is 32-128 pages")                                              \
 	/* vmalloc */                                                                              \
@@ -83,7 +79,10 @@ const struct km_profile *km_profile_find(const char *name);
 /* The newest profile not newer than a `uname -r` string; the oldest for older kernels. */
 const struct km_profile *km_profile_for_release(const char *release);
 
-/* Set one switch by its text name. 0, or -ENOENT for an unknown switch. */
+/* The largest value a switch takes; 0 for an unknown one. */
+uint64_t km_profile_max(const char *name);
+
+/* Set one switch by its text name. 0, -ENOENT for an unknown switch, -ERANGE above its maximum. */
 int km_profile_set(struct km_profile *profile, const char *name, uint64_t value);
 
 /* Names in order, NULL-terminated. */
