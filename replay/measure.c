@@ -232,9 +232,10 @@ static int run_metrics(struct km_replayer *replayer, const struct km_start *star
 	measures->places_objects = usage.managed != 0;
 	measures->fills_slabs = fills_slabs(replayer->machine);
 	snprintf(measures->start_state, sizeof(measures->start_state), "%s",
-		 !measures->places_objects              ? "none"
-		 : replayer->machine->model->page->seed ? start->describe
-							: "all memory free");
+		 !measures->places_objects ? "none"
+		 : replayer->seeded        ? start->describe
+		 : start->have_free        ? "zones as recorded, all memory free"
+					   : start->describe);
 	code = metrics_loop(&pass);
 	if (!code)
 		finish_metrics(&pass);

@@ -152,9 +152,15 @@ static int create_machine(struct km_replayer *replayer, const struct km_start *s
 
 	memcpy(spec.zones, start->zones, sizeof(spec.zones));
 	code = km_machine_create(&replayer->env, &spec, &replayer->machine);
-	if (!code && start->have_free)
-		code = km_start_seed(start, replayer->machine);
-	return code;
+	if (code || !start->have_free || !replayer->machine->model->page->seed)
+		return code;
+	/*
+	 * /proc/zoneinfo and /proc/pagetypeinfo were read one after the other: counts that do not
+	 * fit together leave the machine with all its memory free, and the results say so.
+	 */
+	code = km_start_seed(start, replayer->machine);
+	replayer->seeded = !code;
+	return code == -ENOMEM ? code : 0;
 }
 
 int km_replayer_create(const struct km_program *program, struct km_trace *trace,

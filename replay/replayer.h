@@ -31,6 +31,7 @@ struct km_replayer {
 	uint32_t kmalloc_strides[KM_KMALLOC_CLASSES];
 	uint32_t nr_caches;
 	uint64_t *addr;   /* by slot: address, or pfn for pages; 0 = failed */
+	bool seeded;      /* free blocks are as recorded at the start */
 	uint64_t failed;  /* allocations the machine refused */
 	uint64_t refused; /* frees the machine refused: a defect, never expected */
 };

@@ -245,8 +245,6 @@ int km_start_seed(const struct km_start *start, struct km_machine *machine)
 {
 	struct km_buddy_seed seed = {.nr_zones = start->nr_zones};
 
-	if (!machine->model->page->seed)
-		return 0; /* no free lists to fill */
 	for (unsigned i = 0; i < start->nr_zones; i++) {
 		seed.zones[i].index = start->zones[i].index;
 		memcpy(seed.zones[i].free_blocks, start->state[i].free_blocks,

@@ -28,7 +28,10 @@ struct km_start {
 /* Missing snapshots leave an empty machine of the recorded size. 0, or -EINVAL with a sentence. */
 int km_start_read(struct km_trace *trace, struct km_start *start, struct km_err *err);
 
-/* Give a fresh machine the recorded free blocks (models without free lists stay as they are). */
+/*
+ * Give a fresh machine the recorded free blocks; its page model can be seeded. 0, -ENOMEM, or
+ * -ENOSPC and -EINVAL when the counts do not fit the zones: all memory is free then.
+ */
 int km_start_seed(const struct km_start *start, struct km_machine *machine);
 
 /* Unusable free space index of order `order` from buddyinfo text, all zones; NAN if unreadable. */

@@ -240,6 +240,10 @@ static void test_impossible_seeds(void)
 	seed.zones[0].index = KM_ZONE_DMA32;
 	seed.zones[0].free_blocks[10][KM_MOVABLE] = 61;
 	TAP_EQ(km_buddy_seed_free(m.machine.page, &seed), -ENOSPC, "more blocks than memory");
+	seed.zones[0].free_blocks[0][KM_MOVABLE] = UINT64_MAX;
+	seed.zones[0].free_blocks[10][KM_MOVABLE] = UINT64_MAX / 2;
+	TAP_EQ(km_buddy_seed_free(m.machine.page, &seed), -ENOSPC, "counts beyond any memory");
+	seed.zones[0].free_blocks[0][KM_MOVABLE] = 0;
 	seed.zones[0].free_blocks[10][KM_MOVABLE] = 0;
 	seed.zones[0].free_blocks[0][KM_MOVABLE] = LOW_PAGES / 2;
 	TAP_EQ(km_buddy_seed_free(m.machine.page, &seed), -ENOSPC,
