@@ -59,8 +59,11 @@ int km_cmd_report(int argc, char **argv)
 		code = km_error("%s", err.text);
 		goto out_args;
 	}
+	km_catch_interrupts();
 	if (km_plot_all(&dataset, args.directory, &set, &err)) {
 		code = km_error("%s", err.text);
+		if (km_interrupted())
+			code = KM_EXIT_INTERRUPTED;
 		goto out_dataset;
 	}
 	if (km_report_write(&dataset, &set, args.directory, &err)) {

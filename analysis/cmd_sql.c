@@ -167,6 +167,10 @@ static int run_query(struct sqlite3 *db, const struct sql_args *args)
 				"sql only reads, so use SELECT");
 	if (code == -EINVAL)
 		return km_error("exactly one SELECT statement is needed, in quotes");
+	if (code && km_interrupted()) {
+		km_note("interrupted; the trace is as it was");
+		return KM_EXIT_INTERRUPTED;
+	}
 	if (code)
 		return km_error("the statement failed: %s", err.text);
 	return KM_EXIT_OK;
@@ -180,6 +184,7 @@ static void forbid_writing(struct sqlite3 *db)
 
 	if (!km_query_open(db, "SELECT 1 FROM event LIMIT 0", &first_use, NULL))
 		km_query_close(first_use);
+	km_catch_interrupts();
 	km_query_only_reading(db);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* All figures of a result file: built, named, captioned and drawn. */
 #include "plot.h"
+#include "results/term.h"
 
 #include <errno.h>
 #include <math.h>
@@ -105,12 +106,19 @@ static int plot_trace(const struct km_dataset *dataset, size_t number, const cha
 		return km_fail(err, -ENOMEM, "no memory to build the figures");
 	km_style_machines(context.trace, context.styles);
 	for (size_t i = 0; i < km_figure_count && !code; i++) {
-		code = build_one(&context, &km_figures[i], number, directory,
-				 &set->figures[set->count], err);
+		if (km_interrupted())
+			code = -EINTR;
+		else
+			code = build_one(&context, &km_figures[i], number, directory,
+					 &set->figures[set->count], err);
 		if (!code)
 			set->traces[set->count++] = context.trace;
 	}
 	free(context.styles);
+	/* Ctrl-C reaches gnuplot too: what it then complains of is not what went wrong. */
+	if (code && km_interrupted())
+		code = km_fail(err, -EINTR, "interrupted; %zu figures are in %s", set->count,
+			       directory);
 	return code;
 }
 

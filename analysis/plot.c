@@ -64,8 +64,9 @@ int km_write_file(const char *directory, const char *name, const char *text, siz
 		code = -errno;
 		goto out;
 	}
+	errno = 0;
 	if (fwrite(text, 1, bytes, file) != bytes)
-		code = -EIO;
+		code = errno ? -errno : -EIO;
 	if (fclose(file) && !code)
 		code = -errno;
 	if (!code && rename(temporary, path))
@@ -279,6 +280,23 @@ static int run_gnuplot(const struct km_figure *figure, const char *directory, st
 	return code;
 }
 
+/* gnuplot does not notice a full disk: a whole picture ends with its closing tag. */
+static bool is_whole_svg(const char *path)
+{
+	static const char closing[] = "</svg>";
+	char tail[16] = "";
+	FILE *file = fopen(path, "r");
+	bool whole = false;
+
+	if (!file)
+		return false;
+	if (!fseek(file, -(long)(sizeof(tail) - 1), SEEK_END) &&
+	    fread(tail, 1, sizeof(tail) - 1, file) > 0)
+		whole = strstr(tail, closing) != NULL;
+	fclose(file);
+	return whole;
+}
+
 int km_plot_figure(struct km_figure *figure, const char *directory, struct km_err *err)
 {
 	char *from = NULL, *to = NULL;
@@ -293,6 +311,10 @@ int km_plot_figure(struct km_figure *figure, const char *directory, struct km_er
 	if (asprintf(&to, "%s/%s.svg", directory, figure->file) < 0)
 		to = NULL;
 	code = from && to ? run_gnuplot(figure, directory, err) : -ENOMEM;
+	if (!code && !is_whole_svg(from))
+		code = km_fail(err, -ENOSPC,
+			       "%s could not be written whole; is there space left on the device?",
+			       to);
 	if (!code && rename(from, to))
 		code = km_fail(err, -errno, "%s cannot be written (%s)", to, strerror(errno));
 	if (code && from)

@@ -183,7 +183,11 @@ int km_cmd_fidelity(int argc, char **argv)
 		code = km_fidelity_measure(trace, &start, options.seed, &fidelity, &err);
 	if (code) {
 		km_trace_close(trace);
-		return km_interrupted() ? KM_EXIT_INTERRUPTED : km_error("%s", err.text);
+		if (km_interrupted()) {
+			km_note("interrupted; nothing was changed");
+			return KM_EXIT_INTERRUPTED;
+		}
+		return km_error("%s", err.text);
 	}
 	if (options.common.format == KM_FORMAT_JSON)
 		print_json(&fidelity, &start);

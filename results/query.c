@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* A prepared SQLite statement and its rows; an authorizer where only reading is wanted. */
 #include "results/query.h"
+#include "results/term.h"
 
 #include <errno.h>
 #include <sqlite3.h>
@@ -151,7 +152,15 @@ static int only_reading(void *context, int action, const char *first, const char
 	}
 }
 
+/* A long statement ends at the first Ctrl-C. */
+static int asked_to_stop(void *unused)
+{
+	(void)unused;
+	return km_interrupted();
+}
+
 void km_query_only_reading(struct sqlite3 *db)
 {
+	sqlite3_progress_handler(db, 100000, asked_to_stop, NULL);
 	sqlite3_set_authorizer(db, only_reading, NULL);
 }

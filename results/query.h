@@ -36,7 +36,10 @@ double km_query_f64(const struct km_query *query, unsigned column);
 const char *km_query_text(const struct km_query *query, unsigned column); /* NULL for NULL */
 const unsigned char *km_query_blob(const struct km_query *query, unsigned column, size_t *bytes);
 
-/* From now on statements on this connection can only read: no write, no file, no setting. */
+/*
+ * From now on statements on this connection can only read (no write, no file, no setting), and end
+ * when the program is interrupted.
+ */
 void km_query_only_reading(struct sqlite3 *db);
 
 #endif

@@ -18,6 +18,13 @@ before=$(sha256sum t.kmt)
 "$KMLAB" info t.kmt --format json >info.json
 ok $? "info"
 total=$("$KMLAB" info t.kmt -f tsv | sed -n 's/^events_total\t//p')
+"$KMLAB" sql t.kmt 'SELECT 1' >sql.out 2>sql.err
+is "$? $(wc -c <sql.err)" "0 0" "sql exits 0 and says nothing on stderr"
+timeout --preserve-status -s INT 0.3 "$KMLAB" sql t.kmt 'SELECT count(*) FROM event a, event b WHERE a.ptr < b.ptr' \
+	>sql.out 2>sql.err
+is "$?" 130 "sql interrupted: exit 130"
+grep -q interrupted sql.err
+ok $? "and says so"
 is "$("$KMLAB" sql t.kmt 'SELECT count(*) FROM event' -f tsv | tail -1)" "$total" \
 	"sql counts the events that info counts"
 is "$("$KMLAB" sql t.kmt 'SELECT kind, count(*) FROM event GROUP BY 1 ORDER BY 1' -f tsv |
