@@ -44,6 +44,9 @@ static void parse_models(struct km_replay_options *options, char *list, struct a
 			km_error("%s", err.text);
 			exit(KM_EXIT_ERROR);
 		}
+		for (unsigned i = 0; i < options->nr_choices; i++)
+			if (strcmp(options->choices[i].text, name) == 0)
+				argp_error(state, "the model '%s' is named twice", name);
 		options->nr_choices++;
 	}
 	if (!options->nr_choices)

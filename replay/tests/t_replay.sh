@@ -81,6 +81,7 @@ refused() { # wanted-part description command…
 	like "$dir/err" "$part" "$what: one sentence says so"
 	is "$(cat "$dir/out")" "" "$what: nothing on stdout"
 }
+refused "named twice" "a model named twice" "$kmlab" replay "$dir/t.kmt" --model slub,null,slub -o "$dir/x.kmr"
 refused "unknown model 'slabby'" "an unknown model" "$kmlab" replay "$dir/t.kmt" --model slub,slabby -o "$dir/x.kmr"
 refused "profile '9.9'" "an unknown profile" "$kmlab" replay "$dir/t.kmt" --model slub@9.9 -o "$dir/x.kmr"
 refused "no parameter 'nonsense'" "an unknown parameter" "$kmlab" replay "$dir/t.kmt" -p nonsense=1 -o "$dir/x.kmr"
