@@ -192,9 +192,10 @@ struct capture {
 	uint64_t start_ns, duration_ns;
 	/* When losses to recursion were first and last seen to have grown. */
 	uint64_t missed, missed_after_ns, missed_before_ns, missed_checked_ns;
-	uint64_t events;
+	uint64_t events; /* taken from the rings */
+	uint64_t stored; /* of these, in the file */
 	bool interrupted;
-	bool remove_on_failure; /* nothing of anyone else's is in the output */
+	char *earlier; /* where the trace is that was in the output; NULL: none */
 };
 
 static int be_realtime(void)
@@ -228,11 +229,13 @@ static int set_meta(struct capture *capture, struct km_err *err)
 
 static int create(struct capture *capture, struct km_err *err)
 {
-	const char *path = capture->arguments->output;
-	bool existed = access(path, F_OK) == 0;
-	int ret = km_trace_create(path, &capture->writer, err);
+	int ret = km_trace_create(capture->arguments->output, &capture->writer, err);
 
-	capture->remove_on_failure = !ret || !existed;
+	if (!ret && km_trace_earlier(capture->writer)) {
+		capture->earlier = strdup(km_trace_earlier(capture->writer));
+		if (!capture->earlier)
+			ret = km_fail(err, -ENOMEM, "no memory to begin a trace");
+	}
 	return ret;
 }
 
@@ -377,6 +380,15 @@ static int complete(struct capture *capture, struct km_recorder_totals *totals, 
 		km_warn("no call site has a symbol: /proc/kallsyms hides its addresses; run as "
 			"root "
 			"or with kernel.kptr_restrict=0");
+	if (!capture->events && capture->earlier) {
+		km_trace_discard(capture->writer);
+		capture->writer = NULL;
+		return 0;
+	}
+	ret = km_trace_flush(capture->writer, err);
+	if (ret)
+		return ret;
+	capture->stored = km_trace_stored(capture->writer);
 	ret = km_trace_finish(capture->writer, capture->duration_ns, err);
 	capture->writer = NULL;
 	return ret;
@@ -421,10 +433,14 @@ static int summarize(const struct capture *capture, const struct km_recorder_tot
 	double seconds = (double)capture->duration_ns / 1e9;
 	long long bytes = file_bytes(capture->arguments->output);
 
-	km_note("%s: %llu events in %.3f s (%.3g M/s), %lld bytes (%.2f a event)",
-		capture->arguments->output, (unsigned long long)recorded, seconds,
-		(double)recorded / seconds / 1e6, bytes,
-		recorded ? (double)bytes / (double)recorded : 0.0);
+	if (recorded)
+		km_note("%s: %llu events in %.3f s (%.3g M/s), %lld bytes (%.2f an event)",
+			capture->arguments->output, (unsigned long long)recorded, seconds,
+			(double)recorded / seconds / 1e6, bytes, (double)bytes / (double)recorded);
+	else
+		km_note("nothing was recorded in %.3f s%s%s", seconds,
+			capture->earlier ? "; the earlier trace stays in " : "",
+			capture->earlier ? capture->arguments->output : "");
 	km_note("lost %llu, filtered %llu (freeing nothing %llu, own %llu), recovered %llu",
 		(unsigned long long)lost, (unsigned long long)filtered,
 		(unsigned long long)counts->filtered_null,
@@ -449,14 +465,23 @@ static int summarize(const struct capture *capture, const struct km_recorder_tot
 /* Recording did not begin, or broke off, most often because the disk is full. */
 static int give_up(struct capture *capture, const struct km_err *err)
 {
-	km_trace_abandon(capture->writer);
-	if (!capture->events) {
-		if (capture->remove_on_failure)
-			unlink(capture->arguments->output);
+	const char *output = capture->arguments->output;
+	bool began = capture->duration_ns > 0;
+
+	if (capture->writer) {
+		capture->stored = km_trace_stored(capture->writer);
+		if (!capture->stored) {
+			km_trace_discard(capture->writer);
+			return km_error("%s%s", err->text, began ? "; no events are stored" : "");
+		}
+		km_trace_abandon(capture->writer);
+	} else if (!capture->stored) {
 		return km_error("%s", err->text);
 	}
-	return km_error("%s; what was written to %s until then is kept", err->text,
-			capture->arguments->output);
+	return km_error("%s; %llu events are stored in %s%s%s", err->text,
+			(unsigned long long)capture->stored, output,
+			capture->earlier ? ", the earlier trace is in " : "",
+			capture->earlier ? capture->earlier : "");
 }
 
 static int run(const struct arguments *arguments)
@@ -471,6 +496,7 @@ static int run(const struct arguments *arguments)
 	if (!ret)
 		ret = complete(&capture, &totals, &err);
 	ret = ret ? give_up(&capture, &err) : summarize(&capture, &totals);
+	free(capture.earlier);
 	km_command_finish(&capture.command);
 	km_drain_close(capture.drain);
 	km_recorder_close(capture.recorder);

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,11 +31,48 @@ static void be_child(char **argv, int gate, int failure)
 	_exit(127);
 }
 
+static int check_file(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) || eaccess(path, X_OK))
+		return -errno;
+	return S_ISREG(st.st_mode) ? 0 : -EACCES;
+}
+
+/* Look where execvp() will. A file that is there but cannot be executed is the better reason. */
+static int check_program(const char *name)
+{
+	const char *path = getenv("PATH"), *end;
+	int code, reason = -ENOENT;
+	char *file;
+
+	if (strchr(name, '/'))
+		return check_file(name);
+	for (path = path ? path : "/bin:/usr/bin"; *name; path = end + 1) {
+		end = strchrnul(path, ':');
+		if (asprintf(&file, "%.*s%s%s", (int)(end - path), path, end > path ? "/" : "",
+			     name) < 0)
+			return -ENOMEM;
+		code = check_file(file);
+		free(file);
+		if (!code)
+			return 0;
+		if (code == -EACCES)
+			reason = code;
+		if (!*end)
+			break;
+	}
+	return reason;
+}
+
 int km_command_prepare(struct km_command *command, char **argv, struct km_err *err)
 {
-	int gate[2], failure[2];
+	int gate[2], failure[2], code = check_program(argv[0]);
 	pid_t pid;
 
+	if (code)
+		return km_fail(err, code, "cannot run %s: %s", argv[0], strerror(-code));
 	if (pipe2(gate, O_CLOEXEC))
 		return km_fail(err, -errno, "cannot start %s: %s", argv[0], strerror(errno));
 	if (pipe2(failure, O_CLOEXEC)) {

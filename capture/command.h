@@ -15,7 +15,7 @@ struct km_command {
 	bool ended;
 };
 
-/* Fork a child that waits before it becomes argv[0]. */
+/* Fork a child that waits before it becomes argv[0]. Fails when no such program can be executed. */
 int km_command_prepare(struct km_command *command, char **argv, struct km_err *err);
 /* Let it run. Fails with one sentence when it cannot be executed. */
 int km_command_go(struct km_command *command, struct km_err *err);

@@ -76,8 +76,20 @@ struct km_trace_counts {
 
 struct km_trace_writer;
 
-/* Refuses to overwrite a file that is not a trace; replaces one that is. */
+/*
+ * Refuses what is not a regular file (-EINVAL), not a trace (-EEXIST) or being written (-EBUSY) and
+ * leaves it as it is; follows symbolic links. A trace that is there is moved aside, to path.old (or
+ * path.old2 ... if that exists), until it is known what becomes of the new one. After a failure
+ * all is as it was.
+ */
 int km_trace_create(const char *path, struct km_trace_writer **writer, struct km_err *err);
+
+/* Where the trace that was there is now; NULL: there was none. Lives as long as the writer. */
+const char *km_trace_earlier(const struct km_trace_writer *writer);
+/* Events that are committed: they stay readable whatever happens. */
+uint64_t km_trace_stored(const struct km_trace_writer *writer);
+
+/* What follows is committed with the next full chunk, or by km_trace_flush(). */
 
 /* Provenance and machine facts: key -> text ("kernel", "cpus", "command", "profile" ...). */
 int km_trace_set_meta(struct km_trace_writer *writer, const char *key, const char *value,
@@ -114,10 +126,15 @@ int km_trace_add_gap(struct km_trace_writer *writer, const struct km_trace_gap *
 /* `recorded` is not looked at: the store counts what it was given. */
 int km_trace_set_counts(struct km_trace_writer *writer, const struct km_trace_counts *counts,
 			struct km_err *err);
-/* Flush, run the repair pass, store its counts, leave WAL mode, close. Frees the writer always. */
+/*
+ * Flush, run the repair pass, store its counts, leave WAL mode, close; then remove the earlier
+ * trace. Frees the writer always; a failure leaves both as km_trace_abandon() does.
+ */
 int km_trace_finish(struct km_trace_writer *writer, uint64_t duration_ns, struct km_err *err);
-/* Close without finishing: what was committed stays readable. */
+/* Close without finishing: what was committed stays readable, the earlier trace stays aside. */
 void km_trace_abandon(struct km_trace_writer *writer);
+/* Remove what was written, and put the earlier trace back. */
+void km_trace_discard(struct km_trace_writer *writer);
 
 /* ---- reading ---- */
 

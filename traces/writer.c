@@ -13,6 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#define KM_PAGE_BYTES 65536
+
+/* The log is taken into the file from so many pages on: on a full disk it is what cannot be used.
+ */
+#define KM_LOG_PAGES 32
+
 static const char *const write_sql[KM_NR_WRITE_STATEMENTS] = {
 	[KM_WRITE_CHUNK] =
 		"INSERT INTO "
@@ -96,67 +102,30 @@ int km_write_commit(struct km_trace_writer *writer, struct km_err *err)
 {
 	if (sqlite3_exec(writer->db, "COMMIT; BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
 		return write_sql_failed(writer, err);
+	writer->stored = 0;
+	for (unsigned kind = 0; kind < KM_NR_EVENT_KINDS; kind++)
+		writer->stored += writer->recorded[kind];
 	return 0;
 }
 
 /* ---- create ---- */
 
-/* Another process that writes a trace holds its write lock. */
-static bool is_being_written(const char *path)
-{
-	sqlite3 *db = NULL;
-	bool busy = false;
-
-	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK)
-		busy = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_BUSY;
-	sqlite3_close(db);
-	return busy;
-}
-
-static int make_way(const char *path, struct km_err *err)
-{
-	static const char *const beside[] = {"", "-wal", "-shm", "-journal"};
-	struct km_file_head head;
-	char name[4096];
-	int code = km_read_head(path, &head);
-
-	if (code && code != -ENOENT)
-		return km_fail(err, code, "cannot write %s: %s", path, strerror(-code));
-	if (!code && head.bytes &&
-	    !(head.is_sqlite && head.application_id == KM_TRACE_APPLICATION_ID))
-		return km_fail(err, -EEXIST,
-			       "%s exists and is not a kmlab trace; choose another name with -o",
-			       path);
-	if (!code && head.bytes && is_being_written(path))
-		return km_fail(
-			err, -EBUSY,
-			"%s is being written by another process; choose another name with -o",
-			path);
-	for (size_t i = 0; i < sizeof(beside) / sizeof(*beside); i++) {
-		if (snprintf(name, sizeof(name), "%s%s", path, beside[i]) >= (int)sizeof(name))
-			return km_fail(err, -ENAMETOOLONG,
-				       "cannot write %.64s...: the name is too long", path);
-		if (unlink(name) && errno != ENOENT)
-			return km_fail(err, -errno, "cannot replace %s: %s", name, strerror(errno));
-	}
-	return 0;
-}
-
 static int create_tables(struct km_trace_writer *writer, struct km_err *err)
 {
-	char start[256];
+	char start[256], begin[256];
 
 	/* The schema is in the file, whole, before the write-ahead log begins. */
 	snprintf(start, sizeof(start),
-		 "PRAGMA page_size=65536; PRAGMA journal_mode=DELETE; BEGIN IMMEDIATE; "
+		 "PRAGMA page_size=%d; PRAGMA journal_mode=DELETE; BEGIN IMMEDIATE; "
 		 "PRAGMA application_id=%d; PRAGMA user_version=%d;",
-		 KM_TRACE_APPLICATION_ID, KM_TRACE_VERSION);
+		 KM_PAGE_BYTES, KM_TRACE_APPLICATION_ID, KM_TRACE_VERSION);
+	snprintf(begin, sizeof(begin),
+		 "COMMIT; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
+		 "PRAGMA wal_autocheckpoint=%d; PRAGMA journal_size_limit=%d; BEGIN IMMEDIATE",
+		 KM_LOG_PAGES, KM_LOG_PAGES * KM_PAGE_BYTES);
 	if (sqlite3_exec(writer->db, start, NULL, NULL, NULL) != SQLITE_OK ||
 	    sqlite3_exec(writer->db, km_traces_schema, NULL, NULL, NULL) != SQLITE_OK ||
-	    sqlite3_exec(writer->db,
-			 "COMMIT; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
-			 "BEGIN IMMEDIATE",
-			 NULL, NULL, NULL) != SQLITE_OK)
+	    sqlite3_exec(writer->db, begin, NULL, NULL, NULL) != SQLITE_OK)
 		return km_sql_fail(writer->db, writer->path, "write", err);
 	for (int i = 0; i < KM_NR_WRITE_STATEMENTS; i++)
 		if (sqlite3_prepare_v3(writer->db, write_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
@@ -165,51 +134,72 @@ static int create_tables(struct km_trace_writer *writer, struct km_err *err)
 	return 0;
 }
 
+static void close_db(struct km_trace_writer *writer)
+{
+	for (int i = 0; i < KM_NR_WRITE_STATEMENTS; i++) {
+		sqlite3_finalize(writer->statement[i]);
+		writer->statement[i] = NULL;
+	}
+	sqlite3_close(writer->db);
+	writer->db = NULL;
+}
+
 static void writer_free(struct km_trace_writer *writer)
 {
-	for (int i = 0; i < KM_NR_WRITE_STATEMENTS; i++)
-		sqlite3_finalize(writer->statement[i]);
-	sqlite3_close(writer->db);
+	close_db(writer);
 	for (uint32_t cpu = 0; cpu < writer->nr_lanes; cpu++)
 		free(writer->lanes[cpu].events);
 	free(writer->lanes);
 	free(writer->sites);
 	free(writer->site_slot);
 	km_encoder_delete(writer->encoder);
-	free(writer->path);
+	km_place_free(&writer->place);
 	free(writer);
 }
 
 int km_trace_create(const char *path, struct km_trace_writer **out, struct km_err *err)
 {
-	struct km_trace_writer *writer;
-	int code = make_way(path, err);
+	struct km_trace_writer *writer = calloc(1, sizeof(*writer));
+	int code;
 
-	if (code)
-		return code;
-	writer = calloc(1, sizeof(*writer));
 	if (!writer)
 		return km_fail(err, -ENOMEM, "cannot write %s: not enough memory", path);
-	writer->path = strdup(path);
 	writer->encoder = km_encoder_new();
-	if (!writer->path || !writer->encoder) {
+	if (!writer->encoder) {
 		code = km_fail(err, -ENOMEM, "cannot write %s: not enough memory", path);
-		goto fail;
+		goto free;
 	}
-	if (sqlite3_open_v2(path, &writer->db,
+	code = km_place_take(path, &writer->place, err);
+	if (code)
+		goto free;
+	writer->path = writer->place.path;
+	if (sqlite3_open_v2(writer->path, &writer->db,
 			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
 			    NULL) != SQLITE_OK) {
 		code = km_sql_fail(writer->db, path, "write", err);
-		goto fail;
+		goto discard;
 	}
 	if ((code = create_tables(writer, err)) || (code = km_write_unknowns(writer, err)) ||
 	    (code = km_write_counts(writer, err)) || (code = km_write_commit(writer, err)))
-		goto fail;
+		goto discard;
 	*out = writer;
 	return 0;
-fail:
+discard:
+	km_trace_discard(writer);
+	return code;
+free:
 	writer_free(writer);
 	return code;
+}
+
+const char *km_trace_earlier(const struct km_trace_writer *writer)
+{
+	return writer->place.earlier;
+}
+
+uint64_t km_trace_stored(const struct km_trace_writer *writer)
+{
+	return writer->stored;
 }
 
 /* ---- events ---- */
@@ -384,6 +374,8 @@ int km_trace_finish(struct km_trace_writer *writer, uint64_t duration_ns, struct
 		code = km_sql_fail(writer->db, writer->path, "finish", err);
 	if (!code)
 		code = settle(writer, err);
+	if (!code)
+		km_place_keep(&writer->place);
 	writer_free(writer);
 	return code;
 }
@@ -395,5 +387,14 @@ void km_trace_abandon(struct km_trace_writer *writer)
 	/* After a full disk SQLite may have rolled back by itself, and the log may have to stay. */
 	sqlite3_exec(writer->db, "ROLLBACK", NULL, NULL, NULL);
 	settle(writer, NULL);
+	writer_free(writer);
+}
+
+void km_trace_discard(struct km_trace_writer *writer)
+{
+	if (!writer)
+		return;
+	close_db(writer);
+	km_place_restore(&writer->place);
 	writer_free(writer);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The writer of a trace (private to writer.c and writer_tables.c). */
+/* The writer of a trace (private to writer*.c). */
 #ifndef KMLAB_TRACES_WRITER_H
 #define KMLAB_TRACES_WRITER_H
 
@@ -36,9 +36,24 @@ enum km_write_statement {
 	KM_NR_WRITE_STATEMENTS
 };
 
+/* Where the trace is written, symbolic links followed, and where the one that was there is now. */
+struct km_place {
+	char *path;
+	char *earlier; /* NULL: there was none */
+};
+
+/* Make way for a new trace. -EINVAL, -EEXIST, -EBUSY: what is there is left as it is. */
+int km_place_take(const char *path, struct km_place *place, struct km_err *err);
+/* The new trace is whole: the earlier one goes. */
+void km_place_keep(struct km_place *place);
+/* The new trace goes: the earlier one comes back. */
+void km_place_restore(struct km_place *place);
+void km_place_free(struct km_place *place);
+
 struct km_trace_writer {
 	sqlite3 *db; /* always in a transaction: rows wait for the next commit */
-	char *path;
+	struct km_place place;
+	const char *path; /* place.path */
 	sqlite3_stmt *statement[KM_NR_WRITE_STATEMENTS];
 	struct km_encoder *encoder;
 	struct km_lane *lanes; /* by cpu */
@@ -48,7 +63,8 @@ struct km_trace_writer {
 	uint32_t *site_slot;         /* hash of addresses: id, 0 = free */
 	uint32_t site_capacity;      /* of sites; the hash has twice as many slots */
 	uint64_t recorded[KM_NR_EVENT_KINDS], fired[KM_NR_EVENT_KINDS];
-	int failed; /* the first failure; nothing is written after it */
+	uint64_t stored; /* events of all kinds in committed chunks */
+	int failed;      /* the first failure; nothing is written after it */
 	struct km_err failure;
 };
 

@@ -194,7 +194,7 @@ int km_trace_set_meta(struct km_trace_writer *writer, const char *key, const cha
 	if (!code)
 		code = km_write_step(writer, km_write_bind(writer, KM_WRITE_META, "tt", key, value),
 				     err);
-	return code ? code : km_write_commit(writer, err);
+	return code;
 }
 
 int km_trace_snapshot(struct km_trace_writer *writer, const char *phase, uint64_t time_ns,
@@ -226,7 +226,7 @@ int km_trace_snapshot(struct km_trace_writer *writer, const char *phase, uint64_
 	code = km_write_step(writer, statement, err);
 	sqlite3_clear_bindings(statement);
 	free(packed);
-	return code ? code : km_write_commit(writer, err);
+	return code;
 }
 
 /* ---- the loss ledger ---- */

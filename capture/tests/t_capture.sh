@@ -70,6 +70,73 @@ like "$dir/none.err" 'cannot run .*: No such file' "one sentence says so"
 [ ! -e "$dir/none.kmt" ]
 ok $? "no file is left behind"
 
+# ---- a trace that was there ----
+cp "$dir/page.kmt" "$dir/keep.kmt"
+"$capture" -o "$dir/keep.kmt" -- "$dir/no-such-command" 2>"$dir/keep.err"
+is $? 2 "a command that does not exist, over a trace: exit 2"
+echo '#!/no/such/interpreter' >"$dir/broken" && chmod 755 "$dir/broken"
+"$capture" -o "$dir/keep.kmt" -- "$dir/broken" 2>"$dir/keep.err"
+is $? 2 "a command that cannot be run: exit 2"
+like "$dir/keep.err" 'cannot run .*: No such file' "one sentence says so"
+touch "$dir/plain"
+"$capture" -o "$dir/keep.kmt" -- "$dir/plain" 2>"$dir/keep.err"
+like "$dir/keep.err" 'cannot run .*/plain: Permission denied' "nor one without permission"
+"$capture" -e vmap -d 0.000001 -o "$dir/keep.kmt" 2>"$dir/keep.err"
+is $? 0 "a capture without an event exits 0"
+like "$dir/keep.err" 'nothing was recorded .*the earlier trace stays' "it says that nothing was recorded"
+cmp "$dir/page.kmt" "$dir/keep.kmt"
+ok $? "after all of them the trace is what it was"
+[ ! -e "$dir/keep.kmt.old" ]
+ok $? "and no copy of it is left"
+"$capture" -e vmap -d 0.000001 -o "$dir/empty.kmt" 2>"$dir/empty.err"
+like "$dir/empty.err" 'nothing was recorded in' "without a trace before, too"
+is "$(grep -c 'event)' "$dir/empty.err")" 0 "and no bytes per event"
+"$capture" -q -d 0.2 -o "$dir/keep.kmt" -- true
+is "$(sql "$dir/keep.kmt" "select value from meta where key = 'groups'")" "slab,page,vmap" \
+	"a capture that succeeds replaces it"
+[ ! -e "$dir/keep.kmt.old" ]
+ok $? "without a trace of it"
+
+# ---- a full disk ----
+mkdir "$dir/small"
+if mount -t tmpfs -o size=4m kmlab-test "$dir/small" 2>/dev/null; then
+	trap 'umount "$dir/small"; rm -rf "$dir"' EXIT
+	"$capture" -o "$dir/small/full.kmt" -- "$workload" --seconds 5 --scale 9 2>"$dir/full.err"
+	is $? 2 "a full disk: exit 2"
+	like "$dir/full.err" 'the disk is full.*; [1-9][0-9]* events are stored in' "it says how many events are stored"
+	stored=$(sed -n 's/.*; \([0-9]*\) events are stored.*/\1/p' "$dir/full.err")
+	is "$(sql "$dir/small/full.kmt" "select count(*) from event")" "$stored" "so many are read from it"
+	rm -f "$dir"/small/* && mount -o remount,size=8m "$dir/small"
+	cp "$dir/page.kmt" "$dir/small/keep.kmt"
+	"$capture" -o "$dir/small/keep.kmt" -- "$workload" --seconds 5 --scale 9 2>"$dir/full.err"
+	is $? 2 "a full disk, over a trace: exit 2"
+	like "$dir/full.err" 'events are stored in .*, the earlier trace is in .*/keep.kmt.old$' "it says where both are"
+	cmp "$dir/page.kmt" "$dir/small/keep.kmt.old"
+	ok $? "the earlier one is what it was"
+	rm -f "$dir"/small/*
+	# An earlier trace beside it, and so little room that not even the start fits.
+	cp "$dir/page.kmt" "$dir/small/keep.kmt" && dd if=/dev/zero of="$dir/small/ballast" bs=64k 2>/dev/null
+	"$capture" -o "$dir/small/keep.kmt" -- "$workload" --seconds 5 2>"$dir/full.err"
+	is $? 2 "no room at all: exit 2"
+	cmp "$dir/page.kmt" "$dir/small/keep.kmt"
+	ok $? "the earlier trace is what it was"
+	is "$(ls "$dir/small")" $'ballast\nkeep.kmt' "and nothing is beside it"
+	umount "$dir/small"
+	trap 'rm -rf "$dir"' EXIT
+else
+	skip "a full disk" "cannot mount a small file system"
+fi
+
+# ---- no regular file ----
+mkfifo "$dir/fifo" && mknod "$dir/null" c 1 3
+for node in fifo null; do
+	timeout 20 "$capture" -d 1 -o "$dir/$node" 2>"$dir/$node.err"
+	is $? 2 "$node as the output: exit 2"
+	like "$dir/$node.err" 'not a regular file' "one sentence says so"
+done
+[ -p "$dir/fifo" ] && [ -c "$dir/null" ]
+ok $? "both are left as they are"
+
 # ---- interrupts ----
 "$capture" -o "$dir/int.kmt" 2>"$dir/int.err" &
 pid=$!

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 enum { CPUS = 3, EVENTS = 250000 };
 
@@ -308,7 +309,6 @@ static void test_create(const char *directory)
 		 "%s exists and is not a kmlab trace; choose another name with -o", other);
 	TAP_EQ(km_trace_create(other, &writer, &err), -EEXIST, "another file is not overwritten");
 	TAP_OK(!strcmp(err.text, want), "%s", err.text);
-	TAP_EQ(km_trace_create(directory, &writer, &err), -EISDIR, "nor a directory");
 	snprintf(other, sizeof(other), "%s/none/T.kmt", directory);
 	TAP_EQ(km_trace_create(other, &writer, &err), -ENOENT, "%s", err.text);
 	snprintf(other, sizeof(other), "%s/busy.kmt", directory);
@@ -317,6 +317,145 @@ static void test_create(const char *directory)
 	km_trace_abandon(writer);
 	TAP_EQ(km_trace_create(other, &writer, &err), 0, "a trace is replaced");
 	TAP_EQ(km_trace_finish(writer, 0, &err), 0, "a trace without events");
+}
+
+/* What is not a regular file is refused and stays what it is. */
+static void test_not_regular(const char *directory)
+{
+	static const struct {
+		const char *name;
+		mode_t mode;
+	} nodes[] = {{"fifo", S_IFIFO}, {"socket", S_IFSOCK}, {"device", S_IFCHR}};
+	struct km_trace_writer *writer;
+	struct stat before, after;
+	char other[128];
+
+	TAP_EQ(km_trace_create(directory, &writer, &err), -EINVAL, "%s", err.text);
+	for (size_t i = 0; i < sizeof(nodes) / sizeof(*nodes); i++) {
+		snprintf(other, sizeof(other), "%s/%s", directory, nodes[i].name);
+		/* device 1:3 is the one of /dev/null */
+		if (mknod(other, nodes[i].mode | 0600, makedev(1, 3)) || stat(other, &before)) {
+			TAP_OK(true, "%s # SKIP cannot make one", nodes[i].name);
+			continue;
+		}
+		TAP_EQ(km_trace_create(other, &writer, &err), -EINVAL, "%s", err.text);
+		TAP_OK(!stat(other, &after) && before.st_ino == after.st_ino &&
+			       before.st_mode == after.st_mode,
+		       "the %s is left as it is", nodes[i].name);
+	}
+}
+
+static bool is_link(const char *name)
+{
+	struct stat st;
+
+	return !lstat(name, &st) && S_ISLNK(st.st_mode);
+}
+
+static void test_links(const char *directory)
+{
+	char first[128], second[128], target[128], sub[128];
+	struct km_trace_writer *writer;
+	struct stat st;
+
+	snprintf(first, sizeof(first), "%s/first", directory);
+	snprintf(second, sizeof(second), "%s/second", directory);
+	snprintf(sub, sizeof(sub), "%s/sub", directory);
+	snprintf(target, sizeof(target), "%s/sub/target.kmt", directory);
+	if (mkdir(sub, 0700) || symlink("second", first) || symlink("sub/target.kmt", second))
+		exit(2);
+	for (unsigned i = 0; i < 2; i++) {
+		TAP_EQ(km_trace_create(first, &writer, &err), 0, "a link to a link to %s",
+		       i ? "a trace" : "nothing");
+		TAP_EQ(km_trace_finish(writer, 0, &err), 0, "finish");
+		TAP_OK(is_link(first) && is_link(second), "the links are kept");
+		TAP_OK(!lstat(target, &st) && S_ISREG(st.st_mode), "their target is the trace");
+	}
+	unlink(second);
+	if (symlink("first", second))
+		exit(2);
+	TAP_EQ(km_trace_create(first, &writer, &err), -ELOOP, "%s", err.text);
+}
+
+/* ---- the trace that was there ---- */
+
+static int write_named(const char *name, const char *value, struct km_trace_writer **writer)
+{
+	int code = km_trace_create(name, writer, &err);
+
+	return code ? code : km_trace_set_meta(*writer, "name", value, &err);
+}
+
+static bool is_named(const char *name, const char *value)
+{
+	struct km_trace *trace;
+	bool same;
+
+	if (km_trace_open(name, &trace, &err))
+		return false;
+	same = km_trace_meta(trace, "name") && !strcmp(km_trace_meta(trace, "name"), value);
+	km_trace_close(trace);
+	return same;
+}
+
+static void test_earlier(const char *directory)
+{
+	char name[128], old[136], old2[136];
+	struct km_trace_writer *writer;
+
+	snprintf(name, sizeof(name), "%s/keep.kmt", directory);
+	snprintf(old, sizeof(old), "%s.old", name);
+	snprintf(old2, sizeof(old2), "%s.old2", name);
+	TAP_EQ(write_named(name, "one", &writer), 0, "a trace");
+	TAP_OK(!km_trace_earlier(writer), "there was none before");
+	TAP_EQ(km_trace_finish(writer, 1, &err), 0, "finish");
+	TAP_EQ(write_named(name, "two", &writer), 0, "another in its place");
+	TAP_OK(km_trace_earlier(writer) && !strcmp(km_trace_earlier(writer), old) &&
+		       is_named(old, "one"),
+	       "the earlier one is moved aside");
+	km_trace_discard(writer);
+	TAP_OK(is_named(name, "one") && access(old, F_OK), "discarded: it is back");
+	TAP_EQ(write_named(name, "two", &writer), 0, "another");
+	TAP_EQ(km_trace_flush(writer, &err), 0, "flush");
+	km_trace_abandon(writer);
+	TAP_OK(is_named(name, "two") && is_named(old, "one"), "abandoned: both are there");
+	TAP_EQ(write_named(name, "three", &writer), 0, "another");
+	TAP_OK(is_named(old, "one") && is_named(old2, "two"), "all three are there");
+	TAP_EQ(km_trace_finish(writer, 1, &err), 0, "finish");
+	TAP_OK(is_named(name, "three") && is_named(old, "one") && access(old2, F_OK),
+	       "finished: the one it replaced is gone, an older one is not touched");
+	snprintf(name, sizeof(name), "%s/gone.kmt", directory);
+	TAP_EQ(write_named(name, "x", &writer), 0, "a trace where there was none");
+	km_trace_discard(writer);
+	TAP_OK(access(name, F_OK), "discarded: nothing is there");
+}
+
+/* A log whose trace is gone must not get into the next one. */
+static void test_stray_log(const char *directory)
+{
+	char name[128], log[136], command[1024];
+	struct km_trace_writer *writer;
+
+	snprintf(name, sizeof(name), "%s/stray.kmt", directory);
+	snprintf(log, sizeof(log), "%s-wal", name);
+	TAP_EQ(write_named(name, "killed", &writer), 0, "create");
+	TAP_EQ(km_trace_flush(writer, &err), 0, "flush");
+	snprintf(command, sizeof(command), "cp %s %s.k && cp %s %s.k-wal", name, name, log, name);
+	if (system(command))
+		exit(2);
+	km_trace_abandon(writer);
+	strcat(name, ".k");
+	TAP_EQ(write_named(name, "next", &writer), 0, "in place of a killed trace");
+	TAP_OK(is_named(km_trace_earlier(writer), "killed"), "which keeps what its log holds");
+	km_trace_discard(writer);
+	TAP_OK(is_named(name, "killed"), "also when it is back");
+	unlink(name);
+	snprintf(command, sizeof(command), "echo x >%s-wal", name);
+	if (system(command))
+		exit(2);
+	TAP_EQ(write_named(name, "next", &writer), 0, "beside a log without a trace");
+	TAP_EQ(km_trace_finish(writer, 1, &err), 0, "finish");
+	TAP_OK(is_named(name, "next"), "it is not taken in");
 }
 
 static void test_bad_events(const char *directory)
@@ -358,6 +497,10 @@ int main(void)
 	check_repair(trace);
 	km_trace_close(trace);
 	test_create(directory);
+	test_not_regular(directory);
+	test_links(directory);
+	test_earlier(directory);
+	test_stray_log(directory);
 	test_bad_events(directory);
 	for (unsigned cpu = 0; cpu < CPUS; cpu++)
 		free(written[cpu]);
