@@ -135,7 +135,9 @@ static void print_ratios(const struct km_report *report)
 		double latency = ratio(report, machine, base, "latency_ns.alloc.p50");
 		double memory = ratio(report, machine, base, "pages.peak");
 
-		if (machine == base || (isnan(latency) && isnan(memory)))
+		/* The kernel's memory is measured another way (see below): no ratio of the two. */
+		if (machine == base || !strcmp(machine->label, "kernel") ||
+		    (isnan(latency) && isnan(memory)))
 			continue;
 		fputs("<li><strong>", report->out);
 		km_html_text(report->out, machine->label);
