@@ -89,12 +89,24 @@ void km_report_fidelity(const struct km_report *report)
 
 /* ---- losses ---- */
 
-static void count_row(const struct km_report *report, const char *title, const char *key)
+struct counted {
+	const char *title, *key; /* of a fact of the trace */
+};
+
+static void count_table(const struct km_report *report, const char *heading,
+			const struct counted *rows, size_t n)
 {
 	char text[KM_GROUPED_BYTES];
 
-	fprintf(report->out, "<tr><th scope=\"row\">%s</th><td>%s</td></tr>\n", title,
-		km_grouped(km_dataset_fact_number(report->trace, key), text));
+	fprintf(report->out,
+		"<div class=\"wide\"><table>\n<thead><tr><th>%s</th><th>count</th></tr></thead>\n"
+		"<tbody>\n",
+		heading);
+	for (size_t i = 0; i < n; i++)
+		fprintf(report->out, "<tr><th scope=\"row\">%s</th><td>%s</td></tr>\n",
+			rows[i].title,
+			km_grouped(km_dataset_fact_number(report->trace, rows[i].key), text));
+	fputs("</tbody></table></div>\n", report->out);
 }
 
 /* fired = recorded + lost + filtered: said only when every part is known. */
@@ -124,7 +136,7 @@ static void print_identity(const struct km_report *report)
 
 void km_report_losses(const struct km_report *report)
 {
-	static const char *const ledger[][2] = {
+	static const struct counted ledger[] = {
 		{"fired in the kernel", "fired"},
 		{"recorded", "events_total"},
 		{"lost", "lost_total"},
@@ -135,14 +147,14 @@ void km_report_losses(const struct km_report *report)
 		{"filtered: the recorder's own", "filtered_self"},
 		{"filtered: sampling", "filtered_sampled"},
 	};
-	static const char *const repair[][2] = {
+	static const struct counted repair[] = {
 		{"frees never seen, implied by reuse of the address", "repair_implied_frees"},
 		{"frees through another interface than the allocation", "repair_cross_api_frees"},
 		{"frees of objects older than the trace", "repair_preexisting_frees"},
 		{"large kmalloc reported twice, merged", "repair_double_large"},
 		{"objects alive at the end", "repair_open"},
 	};
-	static const char *const uses[][2] = {
+	static const struct counted uses[] = {
 		{"replayed", "replayed_events"},
 		{"pages behind slabs and large kmallocs: each model takes its own",
 		 "backing_events"},
@@ -156,29 +168,18 @@ void km_report_losses(const struct km_report *report)
 	if (!isnan(coverage))
 		fprintf(report->out,
 			"<p>Coverage: <strong>%.2f %%</strong> of the events recorded or lost. "
-			"What "
-			"is missing: losses, and frees of objects older than the trace. Filtered "
-			"events are in neither number.</p>\n",
+			"What is missing: losses, and frees of objects older than the trace. "
+			"Filtered events are in neither number.</p>\n",
 			100 * coverage);
 	print_identity(report);
-	fputs("<div class=\"wide\"><table>\n<thead><tr><th>events</th><th>count</th></tr></thead>\n"
-	      "<tbody>\n",
+	count_table(report, "events", ledger, sizeof(ledger) / sizeof(ledger[0]));
+	fputs("<p>A kernel's tracepoints are not a complete log. What was decided about events "
+	      "that do not pair up:</p>\n",
 	      report->out);
-	for (size_t i = 0; i < sizeof(ledger) / sizeof(ledger[0]); i++)
-		count_row(report, ledger[i][0], ledger[i][1]);
-	fputs("</tbody></table></div>\n<p>A kernel's tracepoints are not a complete log. What was "
-	      "decided about events that do not pair up:</p>\n<div class=\"wide\"><table>\n"
-	      "<thead><tr><th>decision</th><th>count</th></tr></thead>\n<tbody>\n",
+	count_table(report, "decision", repair, sizeof(repair) / sizeof(repair[0]));
+	fputs("<p>What became of the recorded events; the parts add up to them:</p>\n",
 	      report->out);
-	for (size_t i = 0; i < sizeof(repair) / sizeof(repair[0]); i++)
-		count_row(report, repair[i][0], repair[i][1]);
-	fputs("</tbody></table></div>\n<p>What became of the recorded events; the parts add up to "
-	      "them:</p>\n<div class=\"wide\"><table>\n"
-	      "<thead><tr><th>use</th><th>events</th></tr></thead>\n<tbody>\n",
-	      report->out);
-	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++)
-		count_row(report, uses[i][0], uses[i][1]);
-	fputs("</tbody></table></div>\n", report->out);
+	count_table(report, "use", uses, sizeof(uses) / sizeof(uses[0]));
 }
 
 /* ---- provenance ---- */

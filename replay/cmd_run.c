@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* `kmlab run`: options, and the rows, the comparison and the end state as one document. */
-#include "replay/cmd_run.h"
+#include "replay/commands.h"
 
 #include <errno.h>
 #include <inttypes.h>

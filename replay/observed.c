@@ -318,6 +318,9 @@ int km_measure_kernel(const struct km_program *program, struct km_trace *trace,
 	observe_all(&observer);
 	code = km_trace_each_snapshot(trace, "sample", "/proc/buddyinfo", visit_buddyinfo,
 				      &measures->series);
+	if (code)
+		km_fail(err, code, "%s: a /proc/buddyinfo sample cannot be read; record it again",
+			km_trace_path(trace));
 	summarise(&observer);
 	snprintf(measures->why_no_latency, sizeof(measures->why_no_latency),
 		 "read back from recorded pointers: nothing was executed, so nothing was timed");
