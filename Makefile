@@ -12,6 +12,7 @@ prefix  ?= /usr/local
 bindir  ?= $(prefix)/bin
 libexecdir ?= $(prefix)/libexec/kmlab
 datadir ?= $(prefix)/share/kmlab
+unitdir ?= $(prefix)/lib/systemd/system
 VERSION := 0.1
 
 ifeq ($(V),)
@@ -56,6 +57,10 @@ verbs  := $(call archive,replay) $(call archive,analysis)
 nouns  := $(call archive,traces) $(call archive,results) $(call archive,engine)
 
 programs := $(BUILD)/kmlab
+# A sanitizer's runtime is not in the program that loads the extension.
+ifeq ($(SAN),)
+programs += $(BUILD)/kmlab.so
+endif
 ifneq ($(CAN_CAPTURE),)
 ifneq ($(HAVE_BTF)$(wildcard $(BUILD)/vmlinux.h),)
 programs += $(BUILD)/kmlab-capture
@@ -107,6 +112,19 @@ $(BUILD)/kmlab-workload: $(BUILD)/obj/capture/workload_main.o
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $^ -lpthread -o $@
 
+# ---- the virtual tables as an extension of SQLite, which is called through the table that it hands over ----
+extension_parts   := addr_table cursor decode page_map reader reader_tables repair store vtab vtab_event vtab_object
+extension_objects := $(extension_parts:%=$(BUILD)/ext/traces/%.o) $(BUILD)/ext/traces/extension_main.o
+$(BUILD)/ext/%.o: %.c $(BUILD)/flags $(BUILD)/schema_traces.h
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(CPPFLAGS) $(FLAGS_traces) -fPIC -fvisibility=hidden \
+		-include traces/extension.h -c $< -o $@
+
+$(BUILD)/kmlab.so: $(extension_objects)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -shared $^ -Wl,-z,defs -lzstd -lxxhash -lm -o $@
+
 # ---- capture: vmlinux.h and the skeleton are made from this machine's kernel at build time ----
 $(BUILD)/vmlinux.h:
 	$(call say,BTF,$@)
@@ -127,11 +145,12 @@ $(BUILD)/record.skel.h: $(BUILD)/obj/capture/record.bpf.o
 capture_objects := $(call objects,capture) $(BUILD)/obj/capture/capture_main.o
 $(capture_objects): $(BUILD)/record.skel.h
 FLAGS_capture := -I$(BUILD)
+CAPTURE_LIBS  := -lbpf -lelf -lz
 $(BUILD)/obj/capture/workload_main.o: FLAGS_capture :=
 
 $(BUILD)/kmlab-capture: $(capture_objects) $(nouns)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $^ -lbpf -lelf -lz $(LDLIBS_BASE) $(LDLIBS) -lpthread -o $@
+	$(Q)$(CC) $(ALL_CFLAGS) $^ $(CAPTURE_LIBS) $(LDLIBS_BASE) $(LDLIBS) -lpthread -o $@
 
 # ---- libperf, from the kernel source Debian ships ----
 libperf: $(LIBPERF)/lib/libperf.a
@@ -140,24 +159,26 @@ $(LIBPERF)/lib/libperf.a:
 	$(Q)./.ci/libperf $(abspath $(LIBPERF))
 
 # ---- tests ----
-unit_sources := $(wildcard $(addsuffix /tests/t_*.c,$(folders)))
+tested := $(folders) $(if $(filter %/kmlab-capture,$(programs)),capture)
+unit_sources := $(wildcard $(addsuffix /tests/t_*.c,$(tested)))
 unit_tests   := $(patsubst %.c,$(BUILD)/tests/%,$(unit_sources))
 cli_tests    := $(wildcard */tests/t_*.sh)
 
-# A test may use its own folder's archive and what lies below it.
+# A test may use its own folder's archive (capture's objects) and what lies below it.
 below_engine   := $(call archive,engine)
 below_traces   := $(call archive,traces) $(below_engine)
 below_results  := $(call archive,results) $(below_engine)
 below_replay   := $(call archive,replay) $(nouns)
 below_analysis := $(call archive,analysis) $(nouns)
+below_capture  := $(call objects,capture) $(nouns)
 define unit_rule
 $(BUILD)/tests/$(1)/tests/%: $(BUILD)/obj/$(1)/tests/%.o $(below_$(1))
 	$$(call say,LD,$$@)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(ALL_CFLAGS) $$^ $$(if $$(filter replay,$(1)),$$(PERF_LIBS)) \
-		$$(if $$(filter engine,$(1)),,$$(LDLIBS_BASE)) $$(LDLIBS) -lm -o $$@
+		$$(if $$(filter capture,$(1)),$$(CAPTURE_LIBS)) $$(if $$(filter engine,$(1)),,$$(LDLIBS_BASE)) $$(LDLIBS) -lm -o $$@
 endef
-$(foreach f,$(folders),$(eval $(call unit_rule,$(f))))
+$(foreach f,$(tested),$(eval $(call unit_rule,$(f))))
 .SECONDARY:
 
 tests: $(unit_tests)
@@ -188,6 +209,58 @@ san_tests = $(foreach s,address-undefined thread,$(patsubst $(BUILD)/tests/%,$(B
 prove-all:
 	$(Q)$(test_env) prove --failures --comments --timer --exec '' $(unit_tests) $(san_tests) $(cli_tests) .ci/lint
 
+# ---- fuzzing (clang): the targets are in traces/fuzz/targets.h, their corpus in traces/fuzz/corpus.tar.xz ----
+# make fuzz FUZZ=chunk FUZZ_SECONDS=60 CORPUS=DIR: run one, in DIR, which is filled from the kept corpus.
+FUZZ    ?= chunk
+FUZZ_SECONDS ?= 60
+CORPUS  ?= $(BUILD)/corpus
+fuzz_targets := $(filter-out %_main.o,$(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard traces/fuzz/*.c)))
+$(BUILD)/tests/traces/tests/t_fuzz: $(fuzz_targets)
+$(BUILD)/tests/traces/tests/t_fuzz: LDLIBS += $(below_traces) $(LDLIBS_BASE)
+$(BUILD)/kmlab-fuzz: $(BUILD)/obj/traces/fuzz/fuzz_main.o $(fuzz_targets) $(call archive,traces) $(call archive,engine)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $^ $(LDLIBS_BASE) $(LDLIBS) -o $@
+
+fuzz:
+	$(Q)$(MAKE) --no-print-directory CC=$(CLANG) SAN=fuzzer-no-link,address,undefined fuzz-run
+
+fuzz-run: $(BUILD)/kmlab-fuzz
+	$(Q)mkdir -p $(CORPUS)/$(FUZZ) && tar -C $(CORPUS) -xJf traces/fuzz/corpus.tar.xz
+	$(Q)KMLAB_FUZZ=$(FUZZ) $< -max_total_time=$(FUZZ_SECONDS) -max_len=200000 -rss_limit_mb=3000 -timeout=30 \
+		-artifact_prefix=$(CORPUS)/ -print_final_stats=1 $(CORPUS)/$(FUZZ)
+
+# The store beside plain SQLite rows. TRACE=T.kmt EVENTS=n ROUNDS=n
+$(BUILD)/bench/store: $(BUILD)/obj/traces/bench_store_main.o $(call archive,traces) $(call archive,engine)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $^ $(LDLIBS_BASE) $(LDLIBS) -o $@
+
+TRACE ?= traces/samples/messages.kmt
+bench-store: $(BUILD)/bench/store
+	$(Q)$< $(TRACE) $(or $(EVENTS),10000000) $(or $(ROUNDS),5)
+
+# Recording beside ftrace and perf, as root. ROUNDS=n RECORDER="build/kmlab-capture -e slab" LOAD="command" FORMAT=json
+bench_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard capture/bench/*.c))
+$(BUILD)/bench/capture: $(bench_objects) $(nouns)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $^ $(LDLIBS_BASE) $(LDLIBS) -o $@
+
+RECORDER ?= $(BUILD)/kmlab-capture -e slab
+bench-capture: $(BUILD)/bench/capture all
+	$(Q)$< $(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(LOAD),--load='$(LOAD)') $(if $(FORMAT),--format=$(FORMAT)) -- $(RECORDER)
+
+bench: bench-store bench-capture
+
+# Real kernels execute the recorded programs and new ones anew; the models must answer the same.
+ORACLE_SEED ?= 1
+ORACLE_CALLS ?= 10000
+oracle: all
+	$(Q)mkdir -p $(BUILD)/oracle
+	$(Q)for kernel in 6.1 6.12 7.2; do for kind in page slab vm; do \
+		./engine/oracle/oracle random $$kind $(ORACLE_SEED) $(ORACLE_CALLS) $$kernel \
+			>$(BUILD)/oracle/$$kind-$$kernel-$(ORACLE_SEED).kms; done; done
+	$(Q)./engine/oracle/oracle compare $(BUILD)/kmlab $(BUILD)/oracle engine/oracle/*.kms.xz \
+		$(BUILD)/oracle/*-$(ORACLE_SEED).kms
+
 demo: build-all
 	$(Q)KMLAB=$(abspath $(BUILD)/kmlab) ./analysis/demo.sh
 
@@ -195,10 +268,13 @@ install: all
 	$(Q)install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(datadir)/samples
 	$(Q)install -m 755 $(BUILD)/kmlab $(DESTDIR)$(bindir)/kmlab
 	$(Q)install -m 755 $(filter-out $(BUILD)/kmlab,$(programs)) $(DESTDIR)$(libexecdir)/
+	$(Q)$(if $(filter %/kmlab-capture,$(programs)),install -d $(DESTDIR)$(unitdir) && \
+		sed 's|@libexecdir@|$(libexecdir)|' capture/kmlab-capture.service | \
+		install -m 644 /dev/stdin $(DESTDIR)$(unitdir)/kmlab-capture.service)
 	$(Q)install -m 644 $(wildcard traces/samples/*.kmt) $(DESTDIR)$(datadir)/samples/
 
 clean:
 	$(Q)rm -rf $(BUILD)
 
--include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
-.PHONY: all tests prove prove-all deps lint build-all check demo install clean libperf
+-include $(shell find $(BUILD)/obj $(BUILD)/ext -name '*.d' 2>/dev/null)
+.PHONY: all tests fuzz fuzz-run bench bench-store bench-capture prove prove-all deps lint build-all check oracle demo install clean libperf

@@ -36,13 +36,35 @@ static int run_capture(int argc, char **argv)
 		"deps'), then run 'make' again");
 }
 
+/* It looks at the machine with the eyes of the program that would record it. */
+static int run_doctor(int argc, char **argv)
+{
+	char **words = calloc((size_t)argc + 2, sizeof(*words));
+	int ret;
+
+	if (!words)
+		return km_error("no memory to start the doctor");
+	words[0] = argv[0];
+	words[1] = (char *)"--doctor";
+	memcpy(words + 2, argv + 1, (size_t)argc * sizeof(*words)); /* with the NULL at the end */
+	ret = run_capture(argc + 1, words);
+	free(words);
+	return ret;
+}
+
 static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
 	const char *summary;
 } commands[] = {
 	{"capture", run_capture, "record the live kernel"},
+	{"import", km_cmd_import, "make a trace of one that perf, ftrace or LLFree recorded"},
 	{"info", km_cmd_info, "what is in a trace, and what was lost"},
+	{"check", km_cmd_check, "is a trace sound; misuse and leaks of the traced kernel"},
+	{"stat", km_cmd_stat, "who allocates what, for how long and at what waste"},
+	{"edit", km_cmd_edit, "a part of a trace, a sample of it, or it without names"},
+	{"merge", km_cmd_merge, "two traces of one machine as one"},
+	{"export", km_cmd_export, "a trace as plain tables, or for Perfetto"},
 	{"sql", km_cmd_sql, "SQL over a trace, with the virtual table 'event'"},
 	{"replay", km_cmd_replay, "run a trace through models and measure"},
 	{"fidelity", km_cmd_fidelity, "how closely the models reproduce the traced kernel"},
@@ -50,6 +72,7 @@ static const struct command {
 	{"plot", km_cmd_plot, "draw the figures of a result"},
 	{"report", km_cmd_report, "figures and numbers of a result as one HTML page"},
 	{"models", km_cmd_models, "what can be replayed, with which parameters"},
+	{"doctor", run_doctor, "what this machine can do, and the remedy for what it cannot"},
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -138,6 +138,16 @@ static void put_u64(struct sink *sink, const char *key, uint64_t value)
 	km_table_cellf(sink->table, "%" PRIu64, value);
 }
 
+static void put_i64(struct sink *sink, const char *key, int64_t value)
+{
+	if (sink->json) {
+		km_json_i64(sink->json, key, value);
+		return;
+	}
+	key_cell(sink, key);
+	km_table_cellf(sink->table, "%" PRId64, value);
+}
+
 static void put_str(struct sink *sink, const char *key, const char *value)
 {
 	if (sink->json) {
@@ -178,6 +188,22 @@ static void put_known(struct sink *sink, const char *key, const struct info *inf
 		put_f64(sink, key, NAN);
 }
 
+/* What was imported may not know what it lost, and so what fired. */
+static bool loss_unknown(const struct info *info)
+{
+	const char *loss = km_trace_meta(info->trace, "loss");
+
+	return loss && !strcmp(loss, "unknown");
+}
+
+static void put_lost(struct sink *sink, const char *key, const struct info *info, uint64_t value)
+{
+	if (!value && loss_unknown(info))
+		put_f64(sink, key, NAN);
+	else
+		put_u64(sink, key, value);
+}
+
 static void put_counts(struct sink *sink, const struct info *info)
 {
 	const struct km_trace_counts *counts = &info->counts;
@@ -188,19 +214,45 @@ static void put_counts(struct sink *sink, const struct info *info)
 			put_u64(sink, km_event_name(i), counts->recorded[i]);
 	put_end(sink);
 	put_u64(sink, "events_total", info->events);
-	put_known(sink, "fired", info, info->fired);
+	if (loss_unknown(info))
+		put_f64(sink, "fired", NAN);
+	else
+		put_known(sink, "fired", info, info->fired);
 	put_u64(sink, "recorded", info->events);
-	put_u64(sink, "lost_total", info->lost);
+	put_lost(sink, "lost_total", info, info->lost);
 	put_group(sink, "lost");
 	for (unsigned i = 0; i < KM_NR_LOSS_CAUSES; i++)
-		put_u64(sink, km_loss_cause_names[i], counts->lost[i]);
+		put_lost(sink, km_loss_cause_names[i], info, counts->lost[i]);
 	put_end(sink);
 	put_group(sink, "filtered");
-	put_known(sink, "null", info, counts->filtered_null);
-	put_known(sink, "self", info, counts->filtered_self);
-	put_known(sink, "sampled", info, counts->filtered_sampled);
+#define X(reason, meaning) put_known(sink, #reason, info, counts->filtered_##reason);
+	KM_FILTER_REASONS(X)
+#undef X
 	put_end(sink);
 	put_u64(sink, "gaps", info->gaps);
+}
+
+/*
+ * Does what was allocated and freed add up? Before repair events are just counted; after it every
+ * object that began has ended or is open.
+ */
+static void put_balance(struct sink *sink, const struct info *info)
+{
+	const struct km_repair_counts *repair = &info->repair;
+	uint64_t allocs = 0, frees = 0, ended = repair->matched_frees + repair->implied_frees;
+
+	for (unsigned i = 0; i < KM_NR_EVENT_KINDS; i++) {
+		allocs += km_event_is_alloc(i) ? info->counts.recorded[i] : 0;
+		frees += km_event_is_free(i) ? info->counts.recorded[i] : 0;
+	}
+	put_group(sink, "balance");
+	put_u64(sink, "allocs_before", allocs);
+	put_u64(sink, "frees_before", frees);
+	put_i64(sink, "open_before", (int64_t)(allocs - frees));
+	put_u64(sink, "allocs_after", repair->objects);
+	put_u64(sink, "frees_after", ended);
+	put_i64(sink, "open_after", (int64_t)(repair->objects - ended));
+	put_end(sink);
 }
 
 static void put_all(struct sink *sink, const struct info *info)
@@ -222,11 +274,15 @@ static void put_all(struct sink *sink, const struct info *info)
 	put_u64(sink, "caches", info->caches);
 	put_u64(sink, "sites", info->sites);
 	put_u64(sink, "tasks", info->tasks);
+	put_str(sink, "groups", km_trace_meta(trace, "groups"));
+	put_str(sink, "sample", km_trace_meta(trace, "sample"));
+	put_str(sink, "filter", km_trace_meta(trace, "filter"));
 	put_group(sink, "repair");
 #define X(field, meaning) put_u64(sink, #field, info->repair.field);
 	KM_REPAIR_COUNTERS(X)
 #undef X
 	put_end(sink);
+	put_balance(sink, info);
 }
 
 static void print_info(const struct info *info, enum km_format format)
@@ -284,7 +340,8 @@ int km_cmd_info(int argc, char **argv)
 		"fired = recorded + lost + filtered. The repair numbers tell what was decided "
 		"about "
 		"events that do not pair up: frees never seen, frees of objects older than the "
-		"trace.\n\n"
+		"trace. The balance is allocations less frees: as the events say it, and after "
+		"those decisions.\n\n"
 		"EXAMPLES\n"
 		"  kmlab info t.kmt\n"
 		"  kmlab info t.kmt --format json";

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * kmlab sql T.kmt "SELECT …": one read-only statement over a trace, where the virtual table `event`
- * has a row per event. Rows are written as they come, so a query over millions of events needs no
- * memory for them; only the aligned table has to see all rows first.
+ * has a row per event and `object` one per lifetime. Rows are written as they come, so a query over
+ * millions of events needs no memory for them; only the aligned table has to see all rows first.
  */
 #include "analysis.h"
 
@@ -176,28 +176,19 @@ static int run_query(struct sqlite3 *db, const struct sql_args *args)
 	return KM_EXIT_OK;
 }
 
-/* Declaring a virtual table, at its first use, would look like writing: use it before that is
- * forbidden. */
-static void forbid_writing(struct sqlite3 *db)
-{
-	struct km_query *first_use = NULL;
-
-	if (!km_query_open(db, "SELECT 1 FROM event LIMIT 0", &first_use, NULL))
-		km_query_close(first_use);
-	km_catch_interrupts();
-	km_query_only_reading(db);
-}
-
 int km_cmd_sql(int argc, char **argv)
 {
 	static const char doc[] =
 		"Query a trace with SQL.\v"
-		"The table 'event' has one row per recorded event; cache, site, task, snapshot, "
-		"gap "
-		"and meta are plain tables of the trace file.\n\n"
+		"The table 'event' has one row per recorded event, 'object' one per object: who "
+		"allocated and freed it, when, and how its free is known (free_kind explicit, "
+		"cross_api, implied, open, preexisting). cache, site, task, cgroup, stack, "
+		"snapshot, gap and meta are plain tables of the trace file.\n\n"
 		"EXAMPLES\n"
 		"  kmlab sql t.kmt \"SELECT kind, count(*) FROM event GROUP BY 1\"\n"
-		"  kmlab sql t.kmt \"SELECT * FROM event LIMIT 5\" --format json";
+		"  kmlab sql t.kmt \"SELECT * FROM event LIMIT 5\" --format json\n"
+		"  kmlab sql t.kmt \"SELECT alloc_site, sum(bytes_alloc) FROM object WHERE "
+		"free_kind = 'open' GROUP BY 1\"";
 	const struct argp argp = {NULL, parse_option, "T.kmt STATEMENT", doc, km_common_children,
 				  NULL, NULL};
 	struct sql_args args = {0};
@@ -212,7 +203,8 @@ int km_cmd_sql(int argc, char **argv)
 	if (km_trace_register_sql(trace, &err)) {
 		code = km_error("%s", err.text);
 	} else {
-		forbid_writing(km_trace_db(trace));
+		km_catch_interrupts();
+		km_query_only_reading(km_trace_db(trace));
 		code = run_query(km_trace_db(trace), &args);
 	}
 	km_trace_close(trace);

@@ -118,7 +118,10 @@ static void print_identity(const struct km_report *report)
 		     km_dataset_fact_number(trace, "lost_total") +
 		     km_dataset_fact_number(trace, "filtered_null") +
 		     km_dataset_fact_number(trace, "filtered_self") +
-		     km_dataset_fact_number(trace, "filtered_sampled");
+		     km_dataset_fact_number(trace, "filtered_sampled") +
+		     /* earlier results have none of these */
+		     fmax(km_dataset_fact_number(trace, "filtered_excluded"), 0) +
+		     fmax(km_dataset_fact_number(trace, "filtered_aged"), 0);
 	char text[KM_GROUPED_BYTES];
 
 	if (isnan(fired) || isnan(sum))
@@ -146,6 +149,8 @@ void km_report_losses(const struct km_report *report)
 		{"filtered: freeing nothing", "filtered_null"},
 		{"filtered: the recorder's own", "filtered_self"},
 		{"filtered: sampling", "filtered_sampled"},
+		{"filtered: not asked for", "filtered_excluded"},
+		{"filtered: older than the recorder's window", "filtered_aged"},
 	};
 	static const struct counted repair[] = {
 		{"frees never seen, implied by reuse of the address", "repair_implied_frees"},

@@ -54,17 +54,45 @@ static bool wanted(const char *name)
 	return false;
 }
 
+static bool is_one_of(const char *name, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+#define IS_ONE_OF(name, names) is_one_of(name, names, sizeof(names) / sizeof(names[0]))
+
+static const char *const structs[] = {
+	"page",      "slab",      "kmem_cache",    "kmem_cache_cpu", "kmem_cache_node",
+	"vm_struct", "vmap_area", "per_cpu_pages", "zone",           "slab_sheaf"};
+/* ZONE_ and MIGRATE_ begin the names of other enums' enumerators too. */
+static const char *const enums[] = {"migratetype", "zone_type", "kmalloc_cache_type",
+				    "_slab_flag_bits"};
+
+bool km_btf_is_fact(const struct btf *btf, const struct btf_type *type)
+{
+	const char *name = btf__name_by_offset(btf, type->name_off);
+
+	if (btf_is_struct(type))
+		return IS_ONE_OF(name, structs);
+	if (!btf_is_any_enum(type))
+		return false;
+	if (*name)
+		return IS_ONE_OF(name, enums);
+	for (unsigned i = 0; i < btf_vlen(type); i++)
+		if (wanted(enumerator_name(btf, type, i)))
+			return true;
+	return false;
+}
+
 static void print_enumerators(FILE *out, const struct btf *btf, const struct btf_type *type)
 {
 	const char *owner = btf__name_by_offset(btf, type->name_off);
-	const char *name;
 
-	/* ZONE_ and MIGRATE_ begin the names of other enums too. */
-	if (*owner && strcmp(owner, "migratetype") != 0 && strcmp(owner, "zone_type") != 0 &&
-	    strcmp(owner, "kmalloc_cache_type") != 0 && strcmp(owner, "_slab_flag_bits") != 0)
-		return;
 	for (unsigned i = 0; i < btf_vlen(type); i++) {
-		name = enumerator_name(btf, type, i);
+		const char *name = enumerator_name(btf, type, i);
+
 		if (*owner || wanted(name))
 			fprintf(out, "%s=%lld\n", name, (long long)enumerator(type, i));
 	}
@@ -72,9 +100,6 @@ static void print_enumerators(FILE *out, const struct btf *btf, const struct btf
 
 char *km_btf_facts(const struct btf *btf)
 {
-	static const char *const structs[] = {
-		"page",      "slab",      "kmem_cache",    "kmem_cache_cpu", "kmem_cache_node",
-		"vm_struct", "vmap_area", "per_cpu_pages", "zone",           "slab_sheaf"};
 	char *text = NULL;
 	size_t bytes;
 	FILE *out = open_memstream(&text, &bytes);
@@ -91,7 +116,7 @@ char *km_btf_facts(const struct btf *btf)
 	for (uint32_t id = 1; id < btf__type_cnt(btf); id++) {
 		const struct btf_type *type = btf__type_by_id(btf, id);
 
-		if (btf_is_any_enum(type))
+		if (btf_is_any_enum(type) && km_btf_is_fact(btf, type))
 			print_enumerators(out, btf, type);
 	}
 	return fclose(out) == 0 ? text : NULL;

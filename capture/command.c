@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "privilege.h"
 #include "results/term.h"
 
 static void be_child(char **argv, int gate, int failure)
@@ -24,6 +25,7 @@ static void be_child(char **argv, int gate, int failure)
 	/* End of file: the recorder closed its end. A byte never comes; an error means it died. */
 	if (read(gate, &byte, 1) != 0)
 		_exit(127);
+	km_drop_capabilities();
 	execvp(argv[0], argv);
 	code = errno;
 	if (write(failure, &code, sizeof(code)) != sizeof(code))
@@ -41,7 +43,7 @@ static int check_file(const char *path)
 }
 
 /* Look where execvp() will. A file that is there but cannot be executed is the better reason. */
-static int check_program(const char *name)
+int km_command_find(const char *name)
 {
 	const char *path = getenv("PATH"), *end;
 	int code, reason = -ENOENT;
@@ -68,7 +70,7 @@ static int check_program(const char *name)
 
 int km_command_prepare(struct km_command *command, char **argv, struct km_err *err)
 {
-	int gate[2], failure[2], code = check_program(argv[0]);
+	int gate[2], failure[2], code = km_command_find(argv[0]);
 	pid_t pid;
 
 	if (code)

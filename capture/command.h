@@ -15,6 +15,8 @@ struct km_command {
 	bool ended;
 };
 
+/* Where execvp() would look for it: 0, or -errno when no such program can be executed. */
+int km_command_find(const char *name);
 /* Fork a child that waits before it becomes argv[0]. Fails when no such program can be executed. */
 int km_command_prepare(struct km_command *command, char **argv, struct km_err *err);
 /* Let it run. Fails with one sentence when it cannot be executed. */

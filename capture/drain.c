@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * From the rings to the trace writer. Each ring is read in place through its mapping (layout:
- * Documentation/bpf/ringbuf.rst: an 8-byte header per record, busy and discard bits in its length),
- * turned into events in batches, and released batch by batch. Dictionary ids come from mirrors of
- * the BPF side's per-CPU "already defined" tables, so that no event costs a hash lookup.
+ * From the rings to a sink. Each ring is read in place (record.h), turned into events in
+ * batches, and released batch by batch. Dictionary ids come from mirrors of the BPF side's per-CPU
+ * "already defined" tables, so that no event costs a hash lookup.
  */
 #include <errno.h>
-#include <linux/bpf.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "slab_table.h"
+#include "dictionary.h"
+#include "drain.h"
 
 #define BATCH 4096
-#define SITE_SLOTS 8192
+#define SOME 65536 /* events: some milliseconds of work */
 
 /* One CPU's mirror: what the last definition in each slot meant. */
 struct mirror {
@@ -22,171 +21,102 @@ struct mirror {
 	uint32_t tid[KM_TASK_SLOTS], task_id[KM_TASK_SLOTS];
 };
 
+/* A definition that arrives in parts; an interrupt may put another one in between. */
+struct parts {
+	uint64_t cache;
+	struct km_cache_facts facts;
+	unsigned seen; /* bit per part */
+};
+#define NR_PARTS 4
+
+/* What the last record of a CPU said. */
+struct losses {
+	uint64_t last_ns;
+	uint32_t lost;
+};
+
 struct cpu_drain {
 	struct mirror mirror;
-	uint64_t last_ns;
-	uint32_t seq, lost, contended; /* of the last record */
-};
-
-struct cache_entry {
-	uint64_t address;
-	struct km_trace_cache cache;
-};
-
-struct task_entry {
-	struct km_trace_task task; /* id 0: free slot */
-};
-
-struct site_slot {
-	uint64_t address;
-	uint32_t id;
+	struct parts parts[NR_PARTS];
+	struct losses losses;
 };
 
 struct km_drain {
-	struct km_trace_writer *writer;
+	const struct km_sink *sink;
+	struct km_dictionary *dictionary;
 	const struct km_recorder *recorder;
 	const struct km_ring *rings;
 	unsigned nr_rings;
-	struct cpu_drain *cpus; /* per ring */
+	struct cpu_drain *cpus;  /* per ring */
+	struct losses *ringless; /* per possible CPU: of those that came too late for a ring */
 	uint64_t start_ns;
 	struct km_layout layout;
-	struct km_slab_table *slabs;
-	uint32_t account_flag;
-	/* All definitions so far: searched only when one arrives. */
-	struct cache_entry *caches;
-	size_t nr_caches;
-	struct task_entry *tasks; /* open addressing, a power of two of slots */
-	size_t nr_tasks, task_slots;
-	struct site_slot sites[SITE_SLOTS];
 	uint32_t sizes[UINT16_MAX + 1][2]; /* by cache id: object_size, size */
-	uint64_t recorded[KM_NR_EVENT_KINDS];
+	uint64_t recorded[KM_NR_EVENT_KINDS], lost[KM_NR_LOSS_CAUSES]; /* in this target */
 	struct km_event batch[BATCH];
 };
 
 /* ---- definitions ---- */
 
-static void describe_cache(const struct km_drain *drain, const struct km_record_cache *record,
-			   struct km_trace_cache *cache)
-{
-	memset(cache, 0, sizeof(*cache));
-	memcpy(cache->name, record->name, sizeof(cache->name));
-	cache->name[sizeof(cache->name) - 1] = '\0';
-	cache->object_size = record->object_size;
-	cache->size = record->size;
-	cache->align = record->align;
-	cache->flags = record->flags;
-	cache->order = record->oo >> 16;
-	cache->objects_per_slab = record->oo & 0xffff;
-	cache->min_partial = record->min_partial;
-	cache->cpu_partial = record->cpu_partial;
-	cache->sheaf_capacity = record->sheaf_capacity;
-	cache->has_ctor = record->has_ctor;
-	cache->account = (record->flags & drain->account_flag) != 0;
-	km_slab_table_fill(drain->slabs, cache);
-}
-
-/* A new cache may live where a destroyed one did: then it gets an id of its own. */
 static int define_cache(struct km_drain *drain, struct mirror *mirror,
-			const struct km_record_cache *record, struct km_err *err)
+			const struct km_cache_facts *facts, struct km_err *err)
 {
-	unsigned slot = KM_CACHE_SLOT(record->cache);
-	struct cache_entry *entry;
-	size_t i = drain->nr_caches;
-	int ret;
+	unsigned slot = KM_CACHE_SLOT(facts->cache);
+	const struct km_trace_cache *cache;
+	int ret = km_dictionary_cache(drain->dictionary, facts, &cache, err);
 
-	while (i > 0 && drain->caches[i - 1].address != record->cache)
-		i--;
-	if (i == 0 || strncmp(drain->caches[i - 1].cache.name, record->name, 63) != 0 ||
-	    drain->caches[i - 1].cache.size != record->size) {
-		entry = reallocarray(drain->caches, drain->nr_caches + 1, sizeof(*entry));
-		if (!entry)
-			return km_fail(err, -ENOMEM, "no memory to remember the kernel's caches");
-		drain->caches = entry;
-		entry += drain->nr_caches;
-		entry->address = record->cache;
-		describe_cache(drain, record, &entry->cache);
-		ret = km_trace_define_cache(drain->writer, &entry->cache, err);
-		if (ret)
-			return ret;
-		i = ++drain->nr_caches;
-	}
-	entry = &drain->caches[i - 1];
-	mirror->cache[slot] = record->cache;
-	mirror->cache_id[slot] = (uint16_t)entry->cache.id;
-	drain->sizes[mirror->cache_id[slot]][0] = record->object_size;
-	drain->sizes[mirror->cache_id[slot]][1] = record->size;
+	if (ret)
+		return ret;
+	mirror->cache[slot] = facts->cache;
+	mirror->cache_id[slot] = (uint16_t)cache->id;
+	drain->sizes[mirror->cache_id[slot]][0] = facts->object_size;
+	drain->sizes[mirror->cache_id[slot]][1] = facts->size;
 	return 0;
 }
 
-static size_t task_slot(const struct km_drain *drain, const struct km_trace_task *task)
-{
-	uint64_t comm[2], hash;
-	size_t slot;
-
-	memcpy(comm, task->comm, sizeof(comm));
-	hash = (comm[0] ^ (comm[1] << 1 | comm[1] >> 63) ^ task->tid ^ (uint64_t)task->tgid << 32) *
-	       0x9e3779b97f4a7c15ull;
-	slot = (size_t)(hash >> 32) & (drain->task_slots - 1);
-	while (drain->tasks[slot].task.id &&
-	       (drain->tasks[slot].task.tid != task->tid ||
-		drain->tasks[slot].task.tgid != task->tgid ||
-		memcmp(drain->tasks[slot].task.comm, task->comm, sizeof(task->comm)) != 0))
-		slot = (slot + 1) & (drain->task_slots - 1);
-	return slot;
-}
-
-static int grow_tasks(struct km_drain *drain)
-{
-	struct task_entry *old = drain->tasks;
-	size_t old_slots = drain->task_slots;
-
-	drain->tasks = calloc(old_slots ? old_slots * 2 : 1024, sizeof(*drain->tasks));
-	if (!drain->tasks) {
-		drain->tasks = old;
-		return -ENOMEM;
-	}
-	drain->task_slots = old_slots ? old_slots * 2 : 1024;
-	for (size_t i = 0; i < old_slots; i++)
-		if (old[i].task.id)
-			drain->tasks[task_slot(drain, &old[i].task)] = old[i];
-	free(old);
-	return 0;
-}
-
-/* A task that changes its name (exec) is a new entry: events before keep the old name. */
 static int define_task(struct km_drain *drain, struct mirror *mirror,
 		       const struct km_record_task *record, struct km_err *err)
 {
-	struct km_trace_task task = {.tid = record->tid, .tgid = record->tgid};
-	size_t slot;
-	int ret;
+	unsigned slot = KM_TASK_SLOT(record->tid);
 
-	if (drain->nr_tasks * 2 >= drain->task_slots && grow_tasks(drain))
-		return km_fail(err, -ENOMEM, "no memory to remember the kernel's tasks");
-	memcpy(task.comm, record->comm, sizeof(task.comm));
-	slot = task_slot(drain, &task);
-	if (!drain->tasks[slot].task.id) {
-		ret = km_trace_define_task(drain->writer, &task, err);
-		if (ret)
-			return ret;
-		drain->tasks[slot].task = task;
-		drain->nr_tasks++;
-	}
-	mirror->tid[KM_TASK_SLOT(record->tid)] = record->tid;
-	mirror->task_id[KM_TASK_SLOT(record->tid)] = drain->tasks[slot].task.id;
-	return 0;
+	mirror->tid[slot] = record->tid;
+	return km_dictionary_task(drain->dictionary, record, &mirror->task_id[slot], err);
 }
 
-static uint32_t site_id(struct km_drain *drain, uint64_t address)
+static struct parts *parts_of(struct cpu_drain *cpu, uint64_t cache)
 {
-	struct site_slot *slot =
-		&drain->sites[(address * 0x9e3779b97f4a7c15ull) >> 32 & (SITE_SLOTS - 1)];
+	struct parts *unused = &cpu->parts[0];
 
-	if (slot->address != address) {
-		slot->id = km_trace_site_id(drain->writer, address);
-		slot->address = address;
+	for (unsigned i = 0; i < NR_PARTS; i++) {
+		if (cpu->parts[i].seen && cpu->parts[i].cache == cache)
+			return &cpu->parts[i];
+		if (!cpu->parts[i].seen)
+			unused = &cpu->parts[i];
 	}
-	return slot->id;
+	unused->seen = 0;
+	unused->cache = cache;
+	return unused;
+}
+
+static int take_cache_part(struct km_drain *drain, struct cpu_drain *cpu,
+			   const struct km_record_cache_part *part, struct km_err *err)
+{
+	struct parts *parts = parts_of(cpu, part->cache);
+
+	memcpy((uint8_t *)&parts->facts + part->part * KM_PART_BYTES, part->data, KM_PART_BYTES);
+	parts->seen |= 1u << part->part;
+	if (parts->seen != (1u << KM_CACHE_PARTS) - 1)
+		return 0;
+	parts->seen = 0;
+	return define_cache(drain, &cpu->mirror, &parts->facts, err);
+}
+
+static int take_definition(struct km_drain *drain, struct cpu_drain *cpu,
+			   const struct km_record *record, struct km_err *err)
+{
+	return record->kind == KM_REC_DEFINE_CACHE
+		       ? take_cache_part(drain, cpu, (const void *)record, err)
+		       : define_task(drain, &cpu->mirror, (const void *)record, err);
 }
 
 /* ---- one record ---- */
@@ -199,18 +129,18 @@ static uint16_t cache_id(const struct mirror *mirror, uint64_t cache)
 	return mirror->cache[slot] == cache ? mirror->cache_id[slot] : KM_NO_CACHE;
 }
 
-static void fill_slab(struct km_drain *drain, const struct mirror *mirror,
-		      const struct km_record *record, struct km_event *event)
+static void fill_object(struct km_drain *drain, const struct mirror *mirror,
+			const struct km_record *record, struct km_event *event)
 {
 	event->ptr = record->ptr;
-	event->site = site_id(drain, record->site);
+	event->site = km_dictionary_site(drain->dictionary, record->site);
 	event->gfp = record->gfp;
-	if (record->kind == KM_REC_KMALLOC) {
+	if (record->kind == KM_REC_KMALLOC || record->kind == KM_REC_PERCPU_ALLOC) {
 		event->bytes_req = record->value & UINT32_MAX;
 		event->bytes_alloc = record->value >> 32;
-	} else if (record->kind != KM_REC_KFREE) {
+	} else if (record->value) {
 		event->cache = cache_id(mirror, record->value);
-		if (record->kind == KM_REC_CACHE_ALLOC) {
+		if (km_event_is_alloc(record->kind)) {
 			event->bytes_req = drain->sizes[event->cache][0];
 			event->bytes_alloc = drain->sizes[event->cache][1];
 		}
@@ -227,6 +157,7 @@ static void fill_page(const struct km_layout *layout, const struct km_record *re
 	event->migratetype = (uint8_t)(record->site >> 32);
 	event->bytes_req = event->bytes_alloc = KM_PAGE_SIZE << event->order;
 	event->gfp = record->gfp;
+	event->node = record->node; /* extfrag: the type it came from */
 }
 
 static void fill_vmap(const struct km_record *record, struct km_event *event)
@@ -236,161 +167,223 @@ static void fill_vmap(const struct km_record *record, struct km_event *event)
 	event->bytes_req = record->gfp; /* areas purged; else 0 */
 }
 
+static uint64_t since_start(const struct km_drain *drain, uint64_t time_ns)
+{
+	return time_ns > drain->start_ns ? time_ns - drain->start_ns : 0;
+}
+
 static void fill_event(struct km_drain *drain, struct cpu_drain *cpu, uint16_t number,
 		       const struct km_record *record, struct km_event *event)
 {
 	unsigned slot = KM_TASK_SLOT(record->tid);
 
 	memset(event, 0, sizeof(*event));
-	event->time_ns = record->time_ns > drain->start_ns ? record->time_ns - drain->start_ns : 0;
+	event->time_ns = since_start(drain, record->time_ns);
 	event->kind = record->kind;
-	event->context = record->context & ((1u << KM_REC_CONTEXT_BITS) - 1);
+	event->context = record->context;
 	event->cpu = number;
-	event->seq = cpu->seq++;
 	if (cpu->mirror.tid[slot] == record->tid)
 		event->task = cpu->mirror.task_id[slot];
 	switch (km_event_group_of(record->kind)) {
-	case KM_GROUP_SLAB:
-		fill_slab(drain, &cpu->mirror, record, event);
-		break;
 	case KM_GROUP_PAGE:
 		fill_page(&drain->layout, record, event);
 		break;
-	default:
+	case KM_GROUP_VMAP:
 		fill_vmap(record, event);
+		break;
+	default:
+		fill_object(drain, &cpu->mirror, record, event);
 	}
+	if (record->stack)
+		event->stack =
+			km_dictionary_stack(drain->dictionary, record->stack - 1, record->site);
 	drain->recorded[record->kind]++;
 }
 
-static int add_gap(struct km_drain *drain, unsigned number, enum km_loss_cause cause,
-		   uint64_t after, uint64_t before, uint64_t events, struct km_err *err)
-{
-	struct km_trace_gap gap = {.cpu = (uint16_t)number,
-				   .cause = cause,
-				   .after_ns = after,
-				   .before_ns = before,
-				   .events = events};
+/* ---- losses ---- */
 
-	return events ? km_trace_add_gap(drain->writer, &gap, err) : 0;
+/* Times count from the target's start. */
+static int add_gap(struct km_drain *drain, const struct km_trace_gap *gap, struct km_err *err)
+{
+	drain->lost[gap->cause] += gap->events;
+	return drain->sink->gap(drain->sink->context, gap, err);
 }
 
-/* Losses between the last record of this CPU and one that says `lost` and `contended` in all. */
-static int note_losses(struct km_drain *drain, struct cpu_drain *cpu, unsigned number,
-		       uint32_t lost, uint32_t contended, uint64_t now_ns, struct km_err *err)
+/*
+ * Losses between the last record of this CPU and one that says `lost` in all. An interrupt may have
+ * put a record that says more before one that says less.
+ */
+static int note_losses(struct km_drain *drain, struct losses *losses, unsigned number,
+		       uint32_t lost, uint64_t now_ns, struct km_err *err)
 {
-	int ret = add_gap(drain, number, KM_LOSS_RING_FULL, cpu->last_ns, now_ns,
-			  (uint32_t)(lost - cpu->lost), err);
+	uint32_t events = lost - losses->lost;
+	struct km_trace_gap gap = {.cpu = (uint16_t)number,
+				   .cause = KM_LOSS_RING_FULL,
+				   .after_ns = losses->last_ns < now_ns ? losses->last_ns : now_ns,
+				   .before_ns = now_ns,
+				   .events = events};
 
-	if (!ret)
-		ret = add_gap(drain, number, KM_LOSS_CONTENDED, cpu->last_ns, now_ns,
-			      (contended - cpu->contended) & KM_REC_CONTENDED_MASK, err);
-	cpu->lost = lost;
-	cpu->contended = contended;
-	return ret;
+	if (!events || events > INT32_MAX)
+		return 0;
+	losses->lost = lost;
+	return add_gap(drain, &gap, err);
+}
+
+int km_drain_recursion(struct km_drain *drain, uint64_t after_ns, uint64_t before_ns,
+		       uint64_t events, struct km_err *err)
+{
+	struct km_trace_gap gap = {.cpu = KM_GAP_CPU_UNKNOWN,
+				   .cause = KM_LOSS_RECURSION,
+				   .after_ns = since_start(drain, after_ns),
+				   .before_ns = since_start(drain, before_ns),
+				   .events = events};
+
+	return events ? add_gap(drain, &gap, err) : 0;
 }
 
 /* ---- the rings ---- */
 
-static int take_definition(struct km_drain *drain, struct cpu_drain *cpu, const void *data,
-			   struct km_err *err)
+static const struct km_record *record_at(const struct km_ring *ring, uint64_t number)
 {
-	const struct km_record *record = data;
-	return record->kind == KM_REC_DEFINE_CACHE ? define_cache(drain, &cpu->mirror, data, err)
-						   : define_task(drain, &cpu->mirror, data, err);
+	return (const void *)(ring->data + (size_t)(number & (ring->slots - 1)) * KM_SLOT_BYTES);
+}
+
+static bool is_published(const struct km_record *record, uint64_t number)
+{
+	return __atomic_load_n(&record->stamp, __ATOMIC_ACQUIRE) == (uint32_t)number + 1;
 }
 
 /*
- * Up to a batch of events of one ring. The position is given back only after they are in the
- * writer's hands. *got: events; *more: the ring may hold others.
+ * Up to a batch of events of one ring that came before until_ns. The tail moves only after they are
+ * in the sink's hands. *got: events; *more: the ring may hold others.
  */
-static int drain_batch(struct km_drain *drain, unsigned index, size_t *got, bool *more,
-		       struct km_err *err)
+static int drain_batch(struct km_drain *drain, unsigned index, uint64_t until_ns, size_t *got,
+		       bool *more, struct km_err *err)
 {
 	const struct km_ring *ring = &drain->rings[index];
 	struct cpu_drain *cpu = &drain->cpus[index];
-	uint64_t position = *ring->consumer;
-	uint64_t end = __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE);
+	uint64_t number = *ring->tail;
 	size_t events = 0;
 	int ret = 0;
 
-	while (position < end && events < BATCH && !ret) {
-		const uint32_t *header =
-			(const void *)(ring->data + (position & (ring->bytes - 1)));
-		uint32_t length = __atomic_load_n(header, __ATOMIC_ACQUIRE);
-		const struct km_record *record = (const void *)(header + 2);
-		uint32_t contended;
+	for (; events < BATCH && !ret; number++) {
+		const struct km_record *record = record_at(ring, number);
 
-		if (length & BPF_RINGBUF_BUSY_BIT)
+		if (!is_published(record, number))
 			break;
-		position += ((length & ~BPF_RINGBUF_DISCARD_BIT) + BPF_RINGBUF_HDR_SZ + 7) & ~7u;
 		if (record->kind >= KM_NR_RECORD_KINDS) {
 			ret = take_definition(drain, cpu, record, err);
 			continue;
 		}
+		if (record->time_ns >= until_ns)
+			break;
 		fill_event(drain, cpu, (uint16_t)ring->cpu, record, &drain->batch[events]);
-		contended = record->context >> KM_REC_CONTEXT_BITS;
-		if (record->lost != cpu->lost || contended != cpu->contended)
-			ret = note_losses(drain, cpu, ring->cpu, record->lost, contended,
+		if (record->lost != cpu->losses.lost)
+			ret = note_losses(drain, &cpu->losses, ring->cpu, record->lost,
 					  drain->batch[events].time_ns, err);
-		cpu->last_ns = drain->batch[events++].time_ns;
+		cpu->losses.last_ns = drain->batch[events++].time_ns;
 	}
 	if (!ret && events)
-		ret = km_trace_append(drain->writer, ring->cpu, drain->batch, events, err);
+		ret = drain->sink->append(drain->sink->context, ring->cpu, drain->batch, events,
+					  err);
 	*more = events == BATCH;
 	*got = events;
 	if (!ret)
-		__atomic_store_n(ring->consumer, position, __ATOMIC_RELEASE);
+		__atomic_store_n(ring->tail, number, __ATOMIC_RELEASE);
 	return ret;
 }
 
-int km_drain_once(struct km_drain *drain, size_t *moved, struct km_err *err)
+/* Round robin, so that a busy CPU cannot starve another's ring. */
+static int drain_round(struct km_drain *drain, uint64_t until_ns, size_t *moved, bool *again,
+		       struct km_err *err)
 {
-	size_t total = 0, got;
-	bool more, again;
-	int ret;
+	size_t got;
+	bool more;
+	int ret = 0;
 
-	do { /* round robin, so that a busy CPU cannot starve another's ring */
-		again = false;
-		for (unsigned i = 0; i < drain->nr_rings; i++) {
-			ret = drain_batch(drain, i, &got, &more, err);
-			if (ret)
-				return ret;
-			total += got;
-			again |= more;
-		}
-	} while (again);
-	*moved = total;
-	return 0;
+	*again = false;
+	for (unsigned i = 0; i < drain->nr_rings && !ret; i++) {
+		ret = drain_batch(drain, i, until_ns, &got, &more, err);
+		*moved += got;
+		*again |= more;
+	}
+	return ret;
+}
+
+int km_drain_some(struct km_drain *drain, size_t *moved, bool *more, struct km_err *err)
+{
+	int ret = 0;
+
+	*moved = 0;
+	*more = true;
+	while (*more && *moved < SOME && !ret)
+		ret = drain_round(drain, UINT64_MAX, moved, more, err);
+	return ret;
+}
+
+int km_drain_until(struct km_drain *drain, uint64_t until_ns, size_t *moved, struct km_err *err)
+{
+	bool more = true;
+	int ret = 0;
+
+	*moved = 0;
+	while (more && !ret)
+		ret = drain_round(drain, until_ns, moved, &more, err);
+	return ret;
+}
+
+/* The index of a CPU's ring, or -1: it came after recording began. */
+static int ring_of(const struct km_drain *drain, unsigned number)
+{
+	for (unsigned i = 0; i < drain->nr_rings; i++)
+		if (drain->rings[i].cpu == number)
+			return (int)i;
+	return -1;
+}
+
+/* What a CPU lost before its next record, or until now if there is none. */
+static uint32_t lost_until_next(const struct km_drain *drain, unsigned number, int index)
+{
+	uint32_t lost = km_recorder_state(drain->recorder, number)->lost;
+	const struct km_record *next;
+	uint64_t tail;
+
+	if (index < 0)
+		return lost;
+	tail = *drain->rings[index].tail;
+	next = record_at(&drain->rings[index], tail);
+	return is_published(next, tail) && next->kind < KM_NR_RECORD_KINDS ? next->lost : lost;
 }
 
 int km_drain_finish(struct km_drain *drain, uint64_t end_ns, struct km_err *err)
 {
-	const struct km_cpu_state *state;
 	unsigned possible = km_recorder_possible_cpus(drain->recorder);
-	bool has_ring;
-	int ret = 0;
+	int index, ret = 0;
 
 	for (unsigned number = 0; number < possible && !ret; number++) {
-		state = km_recorder_state(drain->recorder, number);
-		has_ring = false;
-		for (unsigned i = 0; i < drain->nr_rings && !ret; i++) {
-			if (drain->rings[i].cpu != number)
-				continue;
-			has_ring = true;
-			ret = note_losses(drain, &drain->cpus[i], number, state->lost_full,
-					  state->lost_contended & KM_REC_CONTENDED_MASK, end_ns,
-					  err);
-		}
-		if (!has_ring)
-			ret = add_gap(drain, number, KM_LOSS_RING_FULL, 0, end_ns, state->lost_full,
-				      err);
+		index = ring_of(drain, number);
+		ret = note_losses(drain,
+				  index < 0 ? &drain->ringless[number] : &drain->cpus[index].losses,
+				  number, lost_until_next(drain, number, index),
+				  since_start(drain, end_ns), err);
 	}
 	return ret;
 }
 
-void km_drain_start(struct km_drain *drain, uint64_t start_ns)
+void km_drain_target(struct km_drain *drain, const struct km_sink *sink, uint64_t start_ns)
 {
+	drain->sink = sink;
 	drain->start_ns = start_ns;
+	for (unsigned i = 0; i < drain->nr_rings; i++)
+		drain->cpus[i].losses.last_ns = 0;
+	memset(drain->recorded, 0, sizeof(drain->recorded));
+	memset(drain->lost, 0, sizeof(drain->lost));
+}
+
+void km_drain_forget(struct km_drain *drain)
+{
+	for (unsigned i = 0; i < drain->nr_rings; i++)
+		drain->cpus[i].losses = (struct losses){0};
 }
 
 const uint64_t *km_drain_recorded(const struct km_drain *drain)
@@ -398,27 +391,28 @@ const uint64_t *km_drain_recorded(const struct km_drain *drain)
 	return drain->recorded;
 }
 
-int km_drain_open(struct km_recorder *recorder, struct km_trace_writer *writer,
+const uint64_t *km_drain_lost(const struct km_drain *drain)
+{
+	return drain->lost;
+}
+
+int km_drain_open(struct km_recorder *recorder, struct km_dictionary *dictionary,
 		  struct km_drain **result, struct km_err *err)
 {
 	struct km_drain *drain = calloc(1, sizeof(*drain));
-	int64_t bit;
 
 	if (!drain)
 		return km_fail(err, -ENOMEM, "no memory to read the rings");
-	drain->writer = writer;
 	drain->recorder = recorder;
+	drain->dictionary = dictionary;
 	drain->rings = km_recorder_rings(recorder, &drain->nr_rings);
 	drain->layout = *km_recorder_layout(recorder);
 	drain->cpus = calloc(drain->nr_rings, sizeof(*drain->cpus));
-	if (!drain->cpus || grow_tasks(drain) || km_slab_table_read(&drain->slabs)) {
+	drain->ringless = calloc(km_recorder_possible_cpus(recorder), sizeof(*drain->ringless));
+	if (!drain->cpus || !drain->ringless) {
 		km_drain_close(drain);
 		return km_fail(err, -ENOMEM, "no memory to read the rings");
 	}
-	/* An enumerator since 6.8; before, a macro of this value (include/linux/slab.h, 6.1). */
-	drain->account_flag = km_btf_enumerator(km_recorder_btf(recorder), "_SLAB_ACCOUNT", &bit)
-				      ? 0x04000000
-				      : 1u << bit;
 	*result = drain;
 	return 0;
 }
@@ -427,9 +421,7 @@ void km_drain_close(struct km_drain *drain)
 {
 	if (!drain)
 		return;
-	km_slab_table_free(drain->slabs);
-	free(drain->caches);
-	free(drain->tasks);
 	free(drain->cpus);
+	free(drain->ringless);
 	free(drain);
 }

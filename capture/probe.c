@@ -10,6 +10,9 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -68,7 +71,7 @@ int km_probe_offsets(const struct btf *btf, struct km_percpu_offsets *offsets)
 {
 	int hot = btf__find_by_name_kind(btf, "pcpu_hot", BTF_KIND_STRUCT);
 	const struct btf_type *type = hot > 0 ? btf__type_by_id(btf, (uint32_t)hot) : NULL;
-	uint64_t start, preempt_count, cpu_number;
+	uint64_t start, preempt_count, cpu_number, current_task;
 
 	if (find_variable(btf, "runqueues", &offsets->runqueues))
 		return -ENOENT;
@@ -78,10 +81,13 @@ int km_probe_offsets(const struct btf *btf, struct km_percpu_offsets *offsets)
 	    !find_member(btf, type, "cpu_number", &cpu_number)) {
 		offsets->preempt_count = start + preempt_count;
 		offsets->cpu_number = start + cpu_number;
+		if (!find_member(btf, type, "current_task", &current_task))
+			offsets->current_task = start + current_task;
 		return 0;
 	}
 	if (find_variable(btf, "cpu_number", &offsets->cpu_number))
 		return -ENOENT;
+	find_variable(btf, "current_task", &offsets->current_task);
 	return find_variable(btf, "__preempt_count", &offsets->preempt_count);
 }
 
@@ -94,45 +100,123 @@ int km_probe_cpu(const struct bpf_program *program, unsigned cpu)
 
 /* ---- pages and the direct map ---- */
 
-#define NR_PAGES 9 /* the first pays for the page table */
+#define NR_PAGES 9 /* the first pays for tables and caches of its own */
 #define NR_AGREE 3
 
-static uint64_t frame_of(int pagemap, const void *address)
-{
-	uint64_t entry = 0, page = (uint64_t)sysconf(_SC_PAGESIZE);
+/* Where frame numbers come from, and the pages whose allocation was watched. */
+struct frames {
+	volatile struct km_probe *seen;
+	int pagemap;
+	const struct bpf_program *table;
+	unsigned top_shift; /* log2 of the bytes under one entry of the top level; 0: not known */
+	void *pages[NR_PAGES];
+};
 
-	if (pread(pagemap, &entry, sizeof(entry), (off_t)((uintptr_t)address / page * 8)) !=
-		    sizeof(entry) ||
+static size_t page_bytes(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* A page of ours that is touched for the first time, at `address` unless that is NULL. */
+static char *touch_new_page(struct frames *frames, unsigned n, void *address)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | (address ? MAP_FIXED_NOREPLACE : 0);
+	char *page = mmap(address, page_bytes(), PROT_READ | PROT_WRITE, flags, -1, 0);
+
+	if (page == MAP_FAILED)
+		return NULL;
+	frames->pages[n] = page;
+	madvise(page, page_bytes(), MADV_NOHUGEPAGE);
+	frames->seen->page = 0; /* mapping may have taken pages, too */
+	return madvise(page, page_bytes(), MADV_POPULATE_WRITE) ? NULL : page;
+}
+
+/* The frame of a new page, from /proc/self/pagemap, which tells it to CAP_SYS_ADMIN only. */
+static uint64_t frame_from_pagemap(struct frames *frames, unsigned n)
+{
+	char *page = touch_new_page(frames, n, NULL);
+	uint64_t entry = 0;
+
+	if (!page ||
+	    pread(frames->pagemap, &entry, sizeof(entry),
+		  (off_t)((uintptr_t)page / page_bytes() * 8)) != sizeof(entry) ||
 	    !(entry >> 63))
 		return 0;
 	return entry & ((1ull << 55) - 1);
 }
 
-/* The base on which enough freshly faulted pages agree, or 0. */
-static uint64_t find_vmemmap(int pagemap, volatile struct km_probe *seen, uint32_t struct_bytes)
+#ifdef __x86_64__
+#define FIRST_SLOT 130 /* of 256; programs, libraries and stacks lie elsewhere */
+
+/* 48: five levels, so that a mapping above 47 bits is granted to whoever asks for it; else 39. */
+static unsigned top_level_shift(void)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	volatile char *memory = mmap(NULL, NR_PAGES * page, PROT_READ | PROT_WRITE,
-				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *hint = (void *)((uintptr_t)FIRST_SLOT << 48);
+	void *page = mmap(hint, page_bytes(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (page != MAP_FAILED)
+		munmap(page, page_bytes());
+	return page == hint ? 48 : 39;
+}
+
+/* Bits 12 to 51 of an entry, without the one that says "encrypted" on AMD (APM volume 2, 7.10). */
+static uint64_t frame_of_entry(uint64_t entry)
+{
+	unsigned eax, ebx, ecx, edx;
+
+	if (__get_cpuid(0x8000001f, &eax, &ebx, &ecx, &edx) && ebx & 0x3f)
+		entry &= ~(1ull << (ebx & 0x3f));
+	return entry & 1 ? (entry & ((1ull << 52) - 1)) >> KM_PAGE_SHIFT : 0;
+}
+
+/*
+ * The frame of a new table of the level below the top. A page in a slot of the top level that is
+ * still empty makes the kernel allocate that table first, and the slot then holds its frame, which
+ * a program may read (CAP_PERFMON). mm/memory.c __handle_mm_fault(), 6.1 - 6.18.
+ */
+static uint64_t frame_from_table(struct frames *frames, unsigned n)
+{
+	uintptr_t slot = FIRST_SLOT + n;
+
+	if (!frames->top_shift)
+		frames->top_shift = top_level_shift();
+	frames->seen->index = slot;
+	frames->seen->entry = 0;
+	if (!touch_new_page(frames, n, (void *)(slot << frames->top_shift)) ||
+	    bpf_prog_test_run_opts(bpf_program__fd(frames->table), NULL))
+		return 0;
+	return frame_of_entry(frames->seen->entry);
+}
+#else
+static uint64_t frame_from_table(struct frames *frames, unsigned n)
+{
+	(void)frames;
+	(void)n;
+	return 0;
+}
+#endif
+
+/* The base on which enough freshly allocated pages agree, or 0. */
+static uint64_t find_vmemmap(struct frames *frames, uint32_t struct_bytes,
+			     uint64_t (*new_frame)(struct frames *, unsigned))
+{
 	uint64_t base[NR_PAGES] = {0}, found = 0, frame;
 
-	if (memory == MAP_FAILED)
-		return 0;
-	madvise((void *)memory, NR_PAGES * page, MADV_NOHUGEPAGE);
-	for (int i = 0; i < NR_PAGES && !found; i++) {
+	memset(frames->pages, 0, sizeof(frames->pages));
+	for (unsigned i = 0; i < NR_PAGES && !found; i++) {
 		int agree = 0;
 
-		seen->page = 0;
-		memory[(size_t)i * page] = 1;
-		frame = frame_of(pagemap, (const void *)(memory + (size_t)i * page));
-		if (frame && seen->page)
-			base[i] = seen->page - frame * struct_bytes;
-		for (int j = 0; j <= i; j++)
+		frame = new_frame(frames, i);
+		if (frame && frames->seen->page)
+			base[i] = frames->seen->page - frame * struct_bytes;
+		for (unsigned j = 0; j <= i; j++)
 			agree += base[i] && base[j] == base[i];
 		if (agree >= NR_AGREE)
 			found = base[i];
 	}
-	munmap((void *)memory, NR_PAGES * page);
+	for (unsigned i = 0; i < NR_PAGES; i++)
+		if (frames->pages[i])
+			munmap(frames->pages[i], page_bytes());
 	return found;
 }
 
@@ -155,27 +239,32 @@ static uint64_t find_direct_map(volatile struct km_probe *seen, const struct km_
 	return base & ((1ull << 30) - 1) ? 0 : base; /* the kernel aligns it to 1 GiB */
 }
 
-int km_probe_layout(struct bpf_program *page, struct bpf_program *kmalloc,
-		    volatile struct km_probe *seen, struct km_layout *layout, struct km_err *err)
+int km_probe_layout(const struct km_probe_programs *programs, volatile struct km_probe *seen,
+		    struct km_layout *layout, struct km_err *err)
 {
-	struct bpf_link *page_link = NULL, *kmalloc_link = NULL;
-	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	struct frames frames = {.seen = seen, .table = programs->table};
+	struct bpf_link *page_link, *kmalloc_link = NULL;
 
-	page_link = bpf_program__attach_trace(page);
-	if (kmalloc)
-		kmalloc_link = bpf_program__attach_trace(kmalloc);
-	if (page_link && pagemap >= 0)
-		layout->vmemmap = find_vmemmap(pagemap, seen, layout->page_struct_bytes);
+	frames.pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	page_link = bpf_program__attach(programs->page);
+	if (programs->kmalloc)
+		kmalloc_link = bpf_program__attach(programs->kmalloc);
+	if (page_link && frames.pagemap >= 0)
+		layout->vmemmap =
+			find_vmemmap(&frames, layout->page_struct_bytes, frame_from_pagemap);
+	if (page_link && !layout->vmemmap)
+		layout->vmemmap =
+			find_vmemmap(&frames, layout->page_struct_bytes, frame_from_table);
 	if (layout->vmemmap && kmalloc_link)
 		layout->direct_map = find_direct_map(seen, layout);
 	bpf_link__destroy(kmalloc_link);
 	bpf_link__destroy(page_link);
-	if (pagemap >= 0)
-		close(pagemap);
+	if (frames.pagemap >= 0)
+		close(frames.pagemap);
 	if (!layout->vmemmap)
 		return km_fail(err, -ENOTSUP,
-			       "page frame numbers cannot be told on this machine "
-			       "(/proc/self/pagemap needs CAP_SYS_ADMIN); record without the page "
-			       "group: -e slab,vmap");
+			       "page frame numbers cannot be told on this machine without "
+			       "CAP_SYS_ADMIN, which /proc/self/pagemap asks for; record as root, "
+			       "or without the page group: -e slab,vmap");
 	return 0;
 }

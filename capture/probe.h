@@ -8,6 +8,7 @@
 /* Offsets within the kernel's per-CPU area. */
 struct km_percpu_offsets {
 	uint64_t runqueues, cpu_number, preempt_count;
+	uint64_t current_task; /* 0: not told */
 };
 
 /* From BTF. -ENOENT: this kernel does not tell. */
@@ -15,11 +16,16 @@ int km_probe_offsets(const struct btf *btf, struct km_percpu_offsets *offsets);
 /* Run `program` (loaded) on that CPU. */
 int km_probe_cpu(const struct bpf_program *program, unsigned cpu);
 
+/* Loaded programs of record.bpf.c that write to the struct km_probe; kmalloc may be NULL. */
+struct km_probe_programs {
+	const struct bpf_program *page, *table, *kmalloc;
+};
+
 /*
- * Fill layout->vmemmap and, with `kmalloc`, layout->direct_map; page_struct_bytes is set. `seen` is
- * what the two (loaded) programs write. -ENOTSUP: the vmemmap could not be found.
+ * Fill layout->vmemmap and, with programs->kmalloc, layout->direct_map; page_struct_bytes is set.
+ * `seen` is what the programs write. -ENOTSUP: the vmemmap could not be found.
  */
-int km_probe_layout(struct bpf_program *page, struct bpf_program *kmalloc,
-		    volatile struct km_probe *seen, struct km_layout *layout, struct km_err *err);
+int km_probe_layout(const struct km_probe_programs *programs, volatile struct km_probe *seen,
+		    struct km_layout *layout, struct km_err *err);
 
 #endif

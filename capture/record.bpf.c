@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The recording programs, one pair per tracepoint (BTF-typed, so that arguments are typed and
- * struct fields relocate). Tracepoints and prototypes: include/trace/events/{kmem,vmalloc}.h,
- * 6.1 - 6.18; programs.c loads a program only where the running kernel's prototype is this one.
+ * The recording programs. They are raw tracepoints: their arguments are numbers to the verifier,
+ * and what makes that safe is that programs.c compares the running kernel's prototype, from BTF,
+ * with the one each was written for. (BTF-typed ones cannot take `const void *` before 6.14.)
+ * Tracepoints and prototypes: include/trace/events/{kmem,vmalloc,percpu,rcu}.h, 6.1 - 7.2.
  *
  * Why pairs. The kernel skips a program that is already running on the CPU (bpf_prog->active), so
  * whatever an interrupt frees while the kfree program runs would be lost; a batch of RCU callbacks
  * makes that hundreds of events at a time. The second copy runs right after the first for the same
- * event. The first leaves its event's pointer as a token in the slot of its context level (within
- * one level of one CPU, events of one kind cannot overlap); the second takes the token, or, when
- * there is none, records the event itself. Only events that both missed are lost:
+ * event. The first leaves its event's pointer as a token where only the same event's second copy
+ * looks: in the slot of its context level (within one level of one CPU, events of one kind cannot
+ * overlap), or, where tracepoints may be preempted and the task even moved to another CPU between
+ * the two (since 7.0), in the task's own. The second takes the token, or, when there is none,
+ * records the event itself. Only events that both missed are lost:
  * recursion_misses(first) - caught(second).
+ *
+ * Every event goes through here on the workload's time, and on kernels hardened against
+ * speculation each call and return is dear: no helper where a load does, no lock in the ring.
  */
 #include "vmlinux.h" /* first: it defines the types of all that follow */
 
@@ -25,24 +31,26 @@
 char LICENSE[] SEC("license") = "GPL";
 
 const volatile __u32 own_tgid;
-const volatile __u64 ring_bytes;
-const volatile bool knows_context, has_rdonly_cast;
+const volatile __u32 slot_mask;
+const volatile __u32 page_struct_bytes = 64;
+const volatile bool knows_percpu, has_rdonly_cast;
+const volatile bool may_sample, filters, takes_stacks;
 /* Offsets of per-CPU variables within the kernel's per-CPU area, from BTF. */
-const volatile __u64 offset_runqueues, offset_cpu_number, offset_preempt_count;
+const volatile __u64 offset_runqueues, offset_cpu_number, offset_preempt_count, offset_current;
+const volatile struct km_filter filter;
 
 bool switched_on;
+bool preemptible;    /* tracepoints may be preempted */
+__u32 sample_n = 1;  /* keep one address of so many */
+__u64 vmemmap_start; /* struct page 0 */
 struct km_probe probe;
 
-struct ring {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4096);
-};
-
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
-	__type(key, __u32);
-	__array(values, struct ring);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, 4096);
 } rings SEC(".maps");
 
 struct {
@@ -53,26 +61,45 @@ struct {
 	__type(value, struct km_cpu_state);
 } states SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, KM_TOKEN_SLOTS);
+	__type(key, __u32);
+	__type(value, struct km_task_tokens);
+} task_tokens SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, KM_STACK_FRAMES * sizeof(__u64));
+} stacks SEC(".maps");
+
 /* ---- where the call runs ---- */
 
 enum { LEVEL_PROCESS, LEVEL_SOFTIRQ, LEVEL_HARDIRQ, LEVEL_NMI, LEVEL_UNKNOWN };
 
 extern void *bpf_rdonly_cast(const void *address, __u32 type) __ksym __weak; /* 6.2 */
 
+#define CAST(address, name)                                                                        \
+	((struct name *)bpf_rdonly_cast((const void *)(address),                                   \
+					bpf_core_type_id_kernel(struct name)))
+
 /* Fields of the preemption count: include/linux/preempt.h. Bit 8: a softirq is being served. */
-KM_INLINE unsigned int context_level(const struct km_cpu_state *state)
+KM_INLINE unsigned int preempt_count(const struct km_cpu_state *state)
 {
-	const void *address = (const void *)state->preempt_count;
+	__u64 address = state->percpu_area + offset_preempt_count;
 	unsigned int count = 0;
 
-	if (!knows_context)
-		return LEVEL_UNKNOWN;
 	if (has_rdonly_cast) /* struct seqcount: the cast wants a structure, this one is a word */
-		count = ((struct seqcount *)bpf_rdonly_cast(
-				 address, bpf_core_type_id_kernel(struct seqcount)))
-				->sequence;
-	else
-		bpf_probe_read_kernel(&count, sizeof(count), address);
+		return CAST(address, seqcount)->sequence;
+	bpf_probe_read_kernel(&count, sizeof(count), (const void *)address);
+	return count;
+}
+
+KM_INLINE unsigned int level_of(unsigned int count)
+{
 	if (!(count & 0xffff00))
 		return LEVEL_PROCESS;
 	if (count & 0xf00000)
@@ -82,53 +109,143 @@ KM_INLINE unsigned int context_level(const struct km_cpu_state *state)
 	return count & 0x100 ? LEVEL_SOFTIRQ : LEVEL_PROCESS;
 }
 
-/* ---- definitions ---- */
-
-/* A helper call apart from the events' path: rare, and it keeps that path short. */
-static __attribute__((noinline)) int define_cache(struct km_cpu_state *state, void *ring,
-						  const struct kmem_cache *cache, __u64 address)
+KM_INLINE unsigned int context_level(const struct km_cpu_state *state)
 {
-	struct km_record_cache *record;
+	if (!knows_percpu || !state->percpu_area)
+		return LEVEL_UNKNOWN;
+	return level_of(preempt_count(state));
+}
 
-	record = bpf_ringbuf_reserve(ring, sizeof(*record), 0);
-	if (!record)
-		return 0;
-	__builtin_memset(record, 0, sizeof(*record));
-	record->kind = KM_REC_DEFINE_CACHE;
-	record->cache = address;
-	record->object_size = BPF_CORE_READ(cache, object_size);
-	record->size = BPF_CORE_READ(cache, size);
-	record->align = BPF_CORE_READ(cache, align);
-	record->flags = BPF_CORE_READ(cache, flags);
-	record->oo = BPF_CORE_READ(cache, oo.x);
-	record->min_partial = BPF_CORE_READ(cache, min_partial);
-	record->has_ctor = BPF_CORE_READ(cache, ctor) != NULL;
-	if (bpf_core_field_exists(cache->cpu_partial))
-		record->cpu_partial = BPF_CORE_READ(cache, cpu_partial);
-	if (bpf_core_field_exists(cache->sheaf_capacity))
-		record->sheaf_capacity = BPF_CORE_READ(cache, sheaf_capacity);
-	bpf_probe_read_kernel_str(record->name, sizeof(record->name), BPF_CORE_READ(cache, name));
-	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
-	state->cache_slots[KM_CACHE_SLOT(address)] = address;
+/* As bpf_get_current_task_btf(), without the call. */
+KM_INLINE struct task_struct *current_task(const struct km_cpu_state *state)
+{
+	if (knows_percpu && has_rdonly_cast && offset_current && state->percpu_area)
+		return CAST(CAST(state->percpu_area + offset_current, list_head)->next,
+			    task_struct);
+	return bpf_get_current_task_btf();
+}
+
+/* ---- the ring ---- */
+
+/* Room for whoever interrupts or preempts between looking and taking, and for a definition. */
+#define MARGIN 64
+
+/* The next slot, or NULL: the ring is full (or this CPU has none). */
+KM_INLINE struct km_record *reserve(struct km_cpu_state *state, __u32 cpu, __u32 *stamp)
+{
+	__u8 *ring = bpf_map_lookup_elem(&rings, &cpu);
+	__u64 number;
+
+	if (!ring ||
+	    *(volatile __u64 *)&state->head - *(volatile __u64 *)&state->tail + MARGIN > slot_mask)
+		return NULL;
+	number = __sync_fetch_and_add(&state->head, 1);
+	*stamp = (__u32)number + 1;
+	return (struct km_record *)(ring + (number & slot_mask) * KM_SLOT_BYTES);
+}
+
+/* The stamp is the last word of any kind of record, and stored last. */
+KM_INLINE void publish(void *slot, __u32 stamp)
+{
+	struct km_record *record = slot;
+
+#if defined(__TARGET_ARCH_x86) /* stores stay in order */
+	asm volatile("" ::: "memory");
+	*(volatile __u32 *)&record->stamp = stamp;
+#else
+	__sync_lock_test_and_set(&record->stamp, stamp);
+#endif
+}
+
+/* ---- definitions: helper calls apart from the events' path: rare, and it keeps that short ---- */
+
+static __attribute__((noinline)) int choose_cache(const struct km_cache_facts *facts)
+{
+	for (unsigned int i = 0; i < KM_FILTER_MAX; i++) {
+		if (i >= filter.caches)
+			return 0;
+		for (unsigned int j = 0; j < sizeof(filter.cache[0]); j++) {
+			if (filter.cache[i][j] == '*')
+				return 1;
+			if (filter.cache[i][j] != facts->name[j])
+				break;
+			if (!facts->name[j])
+				return 1;
+		}
+	}
 	return 0;
 }
 
-static __attribute__((noinline)) int define_task(struct km_task_slot *slot, void *ring, __u64 comm)
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, KM_NR_LEVELS + 1);
+	__type(key, __u32);
+	__type(value, struct km_cache_facts);
+} scratch SEC(".maps");
+
+static __attribute__((noinline)) int define_cache(struct km_cpu_state *state, __u32 cpu,
+						  unsigned int level, __u64 address)
+{
+	const struct kmem_cache *cache = (const struct kmem_cache *)address;
+	struct km_cache_facts *facts = bpf_map_lookup_elem(&scratch, &level);
+	struct km_record_cache_part *part;
+	__u32 slot = KM_CACHE_SLOT(address), stamp;
+
+	if (!facts || !state)
+		return 0;
+	__builtin_memset(facts, 0, sizeof(*facts));
+	facts->cache = address;
+	facts->object_size = BPF_CORE_READ(cache, object_size);
+	facts->size = BPF_CORE_READ(cache, size);
+	facts->align = BPF_CORE_READ(cache, align);
+	facts->flags = BPF_CORE_READ(cache, flags);
+	facts->oo = BPF_CORE_READ(cache, oo.x);
+	facts->freeptr_offset = BPF_CORE_READ(cache, offset);
+	facts->min_partial = BPF_CORE_READ(cache, min_partial);
+	facts->has_ctor = BPF_CORE_READ(cache, ctor) != NULL;
+	if (bpf_core_field_exists(cache->cpu_partial))
+		facts->cpu_partial = BPF_CORE_READ(cache, cpu_partial);
+	if (bpf_core_field_exists(cache->sheaf_capacity))
+		facts->sheaf_capacity = BPF_CORE_READ(cache, sheaf_capacity);
+	bpf_probe_read_kernel_str(facts->name, sizeof(facts->name), BPF_CORE_READ(cache, name));
+	state->cache_chosen[slot] = filters && filter.caches && choose_cache(facts);
+	for (unsigned int i = 0; i < KM_CACHE_PARTS; i++) {
+		part = (struct km_record_cache_part *)reserve(state, cpu, &stamp);
+		if (!part)
+			return 0;
+		__builtin_memcpy(part->data, (const __u8 *)facts + i * KM_PART_BYTES,
+				 KM_PART_BYTES);
+		part->kind = KM_REC_DEFINE_CACHE;
+		part->cache = address;
+		part->part = (__s16)i;
+		publish(part, stamp);
+	}
+	state->cache_slots[slot] = address;
+	return 0;
+}
+
+static __attribute__((noinline)) int define_task(struct km_cpu_state *state, __u32 cpu)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	struct km_task_slot *slot;
 	struct km_record_task *record;
+	__u32 stamp;
 
-	record = bpf_ringbuf_reserve(ring, sizeof(*record), 0);
+	if (!state)
+		return 0;
+	record = (struct km_record_task *)reserve(state, cpu, &stamp);
 	if (!record)
 		return 0;
-	__builtin_memset(record, 0, sizeof(*record));
 	record->kind = KM_REC_DEFINE_TASK;
 	record->tid = task->pid;
 	record->tgid = task->tgid;
+	record->cgroup = bpf_get_current_cgroup_id();
 	bpf_probe_read_kernel_str(record->comm, sizeof(record->comm), task->comm);
-	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	publish(record, stamp);
+	slot = &state->task_slots[KM_TASK_SLOT(task->pid)];
 	slot->tid = task->pid;
-	slot->comm = comm;
+	slot->comm = *(__u64 *)task->comm;
+	slot->css_set = (__u64)BPF_CORE_READ(task, cgroups);
 	slot->defined = 1;
 	return 0;
 }
@@ -137,35 +254,46 @@ static __attribute__((noinline)) int define_task(struct km_task_slot *slot, void
 
 struct call {
 	__u64 ptr, site, value;
-	const struct kmem_cache *cache;
 	__u32 gfp;
 	__s16 node;
 };
 
-/* No room. Full unless there plainly was room: then another context held the ring's lock. */
-static __attribute__((noinline)) int lose(struct km_cpu_state *state, struct km_kind_counts *counts,
-					  void *ring)
+static __attribute__((noinline)) int lose(struct km_cpu_state *state, struct km_kind_counts *counts)
 {
-	__u64 used = ring ? bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) : ring_bytes;
-
-	if (used + 4096 >= ring_bytes) {
-		counts->ring_full++;
-		__sync_fetch_and_add(&state->lost_full, 1);
-	} else {
-		counts->contended++;
-		__sync_fetch_and_add(&state->lost_contended, 1);
-	}
+	if (!state || !counts)
+		return 0;
+	counts->ring_full++;
+	__sync_fetch_and_add(&state->lost, 1);
 	return 0;
 }
 
-KM_INLINE void record(struct km_cpu_state *state, struct km_kind_counts *counts, __u32 cpu,
-		      unsigned int kind, unsigned int level, const struct call *call)
+static __attribute__((noinline)) int stack_of(void *context, struct km_cpu_state *state)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	long id = bpf_get_stackid(context, &stacks, 0);
+
+	if (id >= 0)
+		return (int)id + 1;
+	if (state)
+		__sync_fetch_and_add(&state->no_stack, 1);
+	return 0;
+}
+
+KM_INLINE bool names_cache(unsigned int kind)
+{
+	return kind == KM_REC_CACHE_ALLOC || kind == KM_REC_CACHE_FREE ||
+	       kind == KM_REC_BULK_FREE || kind == KM_REC_BULK_ALLOC;
+}
+
+#include "capture/filter.bpf.h"
+
+KM_INLINE void record(void *context, struct km_cpu_state *state, struct km_kind_counts *counts,
+		      __u32 cpu, unsigned int kind, unsigned int level, const struct call *call)
+{
+	struct task_struct *task = current_task(state);
 	struct km_task_slot *slot;
 	struct km_record *record;
-	__u64 comm, time_ns, value = call->value;
-	void *ring;
+	__u64 time_ns;
+	__u32 stamp, tid = task->pid, stack = 0;
 
 	counts->fired++;
 	if (kind == KM_REC_KFREE && call->ptr <= 16) {
@@ -177,64 +305,73 @@ KM_INLINE void record(struct km_cpu_state *state, struct km_kind_counts *counts,
 		counts->self++;
 		return;
 	}
-	ring = bpf_map_lookup_elem(&rings, &cpu);
-	if (!ring) {
-		lose(state, counts, NULL);
+	if (names_cache(kind) && call->value &&
+	    state->cache_slots[KM_CACHE_SLOT(call->value)] != call->value)
+		define_cache(state, cpu, level, call->value);
+	if (filters && !chosen(state, kind, level, call, task)) {
+		counts->excluded++;
 		return;
 	}
-	if (call->cache) {
-		/* Arithmetic on a typed pointer is refused: through memory it becomes a number. */
-		*(const void *volatile *)&counts->cache = call->cache;
-		value = *(volatile __u64 *)&counts->cache;
-		if (state->cache_slots[KM_CACHE_SLOT(value)] != value)
-			define_cache(state, ring, call->cache, value);
+	if (may_sample && !sampled(kind, call->ptr)) {
+		counts->sampled++;
+		return;
 	}
-	comm = *(__u64 *)task->comm;
-	slot = &state->task_slots[KM_TASK_SLOT(task->pid)];
-	if (slot->tid != (__u32)task->pid || slot->comm != comm || !slot->defined)
-		define_task(slot, ring, comm);
+	slot = &state->task_slots[KM_TASK_SLOT(tid)];
+	if (slot->tid != tid || slot->comm != *(__u64 *)task->comm ||
+	    slot->css_set != (__u64)task->cgroups || !slot->defined)
+		define_task(state, cpu);
+	if (takes_stacks)
+		stack = (__u32)stack_of(context, state);
 
-	/* Before reserving: an interrupt in between makes this one late, not all of its own. */
+	/* Before taking the slot: an interrupt in between makes this one late, not all of its own.
+	 */
 	time_ns = bpf_ktime_get_ns();
-	record = bpf_ringbuf_reserve(ring, sizeof(*record), 0);
+	record = reserve(state, cpu, &stamp);
 	if (!record) {
-		lose(state, counts, ring);
+		lose(state, counts);
 		return;
 	}
-	record->kind = kind;
-	record->context = level | state->lost_contended << KM_REC_CONTEXT_BITS;
-	record->node = call->node;
-	record->tid = task->pid;
 	record->time_ns = time_ns;
 	record->ptr = call->ptr;
 	record->site = call->site;
-	record->value = value;
+	record->value = call->value;
 	record->gfp = call->gfp;
-	record->lost = state->lost_full;
-	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	record->tid = tid;
+	record->lost = state->lost;
+	record->stack = stack;
+	record->node = call->node;
+	record->kind = kind;
+	record->context = level;
+	publish(record, stamp);
 }
 
-KM_INLINE int first(unsigned int kind, const struct call *call)
+/* ---- the two copies ---- */
+
+/*
+ * Where the event's token lies; *level: where it runs. Tasks that share a slot mix up their events
+ * only if both are preempted between their copies at the same time.
+ */
+KM_INLINE __u64 *token_of(struct km_cpu_state *state, unsigned int kind, unsigned int *level)
 {
-	__u32 cpu = bpf_get_smp_processor_id();
-	struct km_cpu_state *state = bpf_map_lookup_elem(&states, &cpu);
-	unsigned int level;
+	unsigned int count;
+	__u32 slot = 0;
+	struct km_task_tokens *tokens;
 
-	if (!state)
-		return 0;
-	level = context_level(state);
-	/* Tokens above are stale: their second copy was skipped while this level's one ran. */
-#pragma unroll
-	for (unsigned int above = 1; above < KM_NR_LEVELS; above++)
-		if (level < above)
-			state->token[kind][above] = KM_TOKEN_NONE;
-	state->token[kind][level & (KM_NR_LEVELS - 1)] = call->ptr;
-	if (switched_on)
-		record(state, &state->counts[KM_COPY_FIRST][kind], cpu, kind, level, call);
-	return 0;
+	*level = LEVEL_UNKNOWN;
+	if (!knows_percpu || !state->percpu_area)
+		return &state->token[kind][0];
+	count = preempt_count(state);
+	*level = level_of(count);
+	if (count) /* preemption is off */
+		return &state->token[kind][*level & (KM_NR_LEVELS - 1)];
+	if (!preemptible)
+		preemptible = true;
+	slot = current_task(state)->pid & (KM_TOKEN_SLOTS - 1);
+	tokens = bpf_map_lookup_elem(&task_tokens, &slot);
+	return tokens ? &tokens->token[kind] : &state->token[kind][0];
 }
 
-KM_INLINE int second(unsigned int kind, const struct call *call)
+KM_INLINE int first(void *context, unsigned int kind, const struct call *call)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct km_cpu_state *state = bpf_map_lookup_elem(&states, &cpu);
@@ -243,56 +380,88 @@ KM_INLINE int second(unsigned int kind, const struct call *call)
 
 	if (!state)
 		return 0;
-	level = context_level(state);
-	token = &state->token[kind][level & (KM_NR_LEVELS - 1)];
+	token = token_of(state, kind, &level);
+	/* Tokens above are stale: their second copy was skipped while this level's one ran. */
+#pragma unroll
+	for (unsigned int above = 1; above < KM_NR_LEVELS; above++)
+		if (level < above)
+			state->token[kind][above] = KM_TOKEN_NONE;
+	*token = call->ptr;
+	if (switched_on)
+		record(context, state, &state->counts[KM_COPY_FIRST][kind], cpu, kind, level, call);
+	return 0;
+}
+
+KM_INLINE int second(void *context, unsigned int kind, const struct call *call)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct km_cpu_state *state = bpf_map_lookup_elem(&states, &cpu);
+	unsigned int level;
+	__u64 *token;
+
+	if (!state)
+		return 0;
+	token = token_of(state, kind, &level);
 	if (*token == call->ptr) {
 		*token = KM_TOKEN_NONE;
 		return 0;
 	}
 	state->counts[KM_COPY_SECOND][kind].caught++;
 	if (switched_on)
-		record(state, &state->counts[KM_COPY_SECOND][kind], cpu, kind, level, call);
+		record(context, state, &state->counts[KM_COPY_SECOND][kind], cpu, kind, level,
+		       call);
 	return 0;
 }
 
 /* ---- the tracepoints ---- */
 
 #define PAIR(tracepoint, kind, arguments, ...)                                                     \
-	SEC("tp_btf/" #tracepoint)                                                                 \
+	SEC("raw_tp/" #tracepoint)                                                                 \
 	int BPF_PROG(tracepoint##_first, arguments)                                                \
 	{                                                                                          \
 		struct call call = {__VA_ARGS__};                                                  \
-		return first(kind, &call);                                                         \
+		return first(ctx, kind, &call);                                                    \
 	}                                                                                          \
-	SEC("tp_btf/" #tracepoint)                                                                 \
+	SEC("raw_tp/" #tracepoint)                                                                 \
 	int BPF_PROG(tracepoint##_second, arguments)                                               \
 	{                                                                                          \
 		struct call call = {__VA_ARGS__};                                                  \
-		return second(kind, &call);                                                        \
+		return second(ctx, kind, &call);                                                   \
 	}
 #define ARGS(...) __VA_ARGS__
 
 /* bytes_req of a request that cannot succeed may need more than 32 bits: saturates. */
 #define LOW32(bytes) ((bytes) > 0xffffffffull ? 0xffffffffull : (bytes))
+#define SIZES(bytes_req, bytes_alloc) (LOW32(bytes_req) | LOW32(bytes_alloc) << 32)
+#define PAGES(order, migratetype) ((order) | (__u64)(__u32)(migratetype) << 32)
 
 PAIR(kmalloc, KM_REC_KMALLOC,
      ARGS(unsigned long site, const void *ptr, size_t bytes_req, size_t bytes_alloc, gfp_t gfp,
 	  int node),
-     .ptr = (__u64)ptr, .site = site, .value = LOW32(bytes_req) | LOW32(bytes_alloc) << 32,
-     .gfp = gfp, .node = node)
+     .ptr = (__u64)ptr, .site = site, .value = SIZES(bytes_req, bytes_alloc), .gfp = gfp,
+     .node = node)
 PAIR(kfree, KM_REC_KFREE, ARGS(unsigned long site, const void *ptr), .ptr = (__u64)ptr,
      .site = site)
 PAIR(kmem_cache_alloc, KM_REC_CACHE_ALLOC,
      ARGS(unsigned long site, const void *ptr, struct kmem_cache *cache, gfp_t gfp, int node),
-     .ptr = (__u64)ptr, .site = site, .cache = cache, .gfp = gfp, .node = node)
+     .ptr = (__u64)ptr, .site = site, .value = (__u64)cache, .gfp = gfp, .node = node)
 PAIR(kmem_cache_free, KM_REC_CACHE_FREE,
      ARGS(unsigned long site, const void *ptr, const struct kmem_cache *cache), .ptr = (__u64)ptr,
-     .site = site, .cache = cache)
+     .site = site, .value = (__u64)cache)
 PAIR(mm_page_alloc, KM_REC_PAGE_ALLOC,
      ARGS(struct page *page, unsigned int order, gfp_t gfp, int migratetype), .ptr = (__u64)page,
-     .site = order | (__u64)(__u32)migratetype << 32, .gfp = gfp)
+     .site = PAGES(order, migratetype), .gfp = gfp)
 PAIR(mm_page_free, KM_REC_PAGE_FREE, ARGS(struct page *page, unsigned int order),
-     .ptr = (__u64)page, .site = order)
+     .ptr = (__u64)page, .site = PAGES(order, 0))
+PAIR(mm_page_alloc_zone_locked, KM_REC_PAGE_ZONE_LOCKED,
+     ARGS(struct page *page, unsigned int order, int migratetype, int refill), .ptr = (__u64)page,
+     .site = PAGES(order, migratetype))
+PAIR(mm_page_pcpu_drain, KM_REC_PAGE_PCPU_DRAIN,
+     ARGS(struct page *page, unsigned int order, int migratetype), .ptr = (__u64)page,
+     .site = PAGES(order, migratetype))
+PAIR(mm_page_alloc_extfrag, KM_REC_PAGE_EXTFRAG,
+     ARGS(struct page *page, int order, int fallback_order, int migratetype, int fallback),
+     .ptr = (__u64)page, .site = PAGES((__u32)order, migratetype), .node = fallback)
 PAIR(alloc_vmap_area, KM_REC_VMAP_ALLOC,
      ARGS(unsigned long address, unsigned long size, unsigned long align, unsigned long start,
 	  unsigned long end, int failed),
@@ -302,6 +471,14 @@ PAIR(free_vmap_area_noflush, KM_REC_VMAP_FREE,
 PAIR(purge_vmap_area_lazy, KM_REC_VMAP_PURGE,
      ARGS(unsigned long start, unsigned long end, unsigned int purged), .ptr = start,
      .site = end - start, .gfp = purged)
+PAIR(percpu_alloc_percpu, KM_REC_PERCPU_ALLOC,
+     ARGS(unsigned long site, bool reserved, bool is_atomic, size_t bytes_req, size_t align,
+	  void *base, int offset, void *ptr, size_t bytes_alloc, gfp_t gfp),
+     .ptr = (__u64)ptr, .site = site, .value = SIZES(bytes_req, bytes_alloc), .gfp = gfp)
+PAIR(percpu_free_percpu, KM_REC_PERCPU_FREE, ARGS(void *base, int offset, void *ptr),
+     .ptr = (__u64)ptr)
+
+#include "capture/functions.bpf.h"
 
 /* ---- calibration: where per-CPU variables are, which page frame a struct page is, where the
  * direct map begins ---- */
@@ -321,23 +498,34 @@ int probe_cpu(void *context)
 
 	bpf_probe_read_kernel(&number, sizeof(number), (const void *)(area + offset_cpu_number));
 	if (state && number == cpu)
-		state->preempt_count = area + offset_preempt_count;
+		state->percpu_area = area;
 	return 0;
 }
 
-SEC("tp_btf/mm_page_alloc")
+SEC("raw_tp/mm_page_alloc")
 int BPF_PROG(probe_page, struct page *page, unsigned int order)
 {
 	if (bpf_get_current_pid_tgid() >> 32 != own_tgid)
 		return 0;
-	if (order == 0)
-		probe.page = (__u64)page;
-	else
+	if (order)
 		probe.large_page = (__u64)page;
+	else if (!probe.page)
+		probe.page = (__u64)page;
 	return 0;
 }
 
-SEC("tp_btf/kmalloc")
+/* Run by the recorder itself: the entry at probe.index of its page table's top level. */
+SEC("raw_tp")
+int probe_table(void *context)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u64 table = (__u64)BPF_CORE_READ(task, mm, pgd);
+
+	return bpf_probe_read_kernel(&probe.entry, sizeof(probe.entry),
+				     (const void *)(table + probe.index * sizeof(probe.entry)));
+}
+
+SEC("raw_tp/kmalloc")
 int BPF_PROG(probe_kmalloc, unsigned long site, const void *ptr, size_t bytes_req,
 	     size_t bytes_alloc)
 {

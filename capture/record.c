@@ -1,50 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * The recorder: loads the programs that fit this kernel, gives each CPU its ring, attaches, and
- * keeps the ledger. Recording is a switch inside the attached programs, so that its start and end
- * are one store each and the identity fired = recorded + lost + filtered is exact.
- */
+/* The recorder: loads the programs that fit this kernel, gives each CPU its ring, attaches. */
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <linux/membarrier.h>
+#include <linux/capability.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "capture.h"
-#include "probe.h"
-#include "record.skel.h"
+#include "privilege.h"
+#include "recorder.h"
 
-_Static_assert((int)KM_NR_RECORD_KINDS == (int)KM_EV_PAGE_ZONE_LOCKED,
-	       "record kinds are event kinds");
-_Static_assert((int)KM_REC_VMAP_PURGE == (int)KM_EV_VMAP_PURGE, "record kinds are event kinds");
-_Static_assert(sizeof(struct km_record) == 48, "six words a record");
-
-struct km_recorder {
-	struct record_bpf *skel;
-	struct btf *btf;
-	struct km_program_choice choice;
-	struct bpf_program *programs[KM_NR_COPIES][KM_NR_RECORD_KINDS];
-	struct bpf_link *links[KM_NR_COPIES][KM_NR_RECORD_KINDS];
-	struct km_percpu_offsets percpu;
-	bool knows_context;
-	enum km_recover recover;
-	unsigned cpus; /* possible */
-	struct km_cpu_state *states;
-	struct km_ring *rings;
-	unsigned nr_rings;
-	uint64_t ring_bytes; /* of one CPU */
-	struct km_layout layout;
-	/* Misses since attachment, and those that neither copy saw, when recording started. */
-	uint64_t base_skipped[KM_NR_RECORD_KINDS], base_missed[KM_NR_RECORD_KINDS];
-	uint64_t missed[KM_NR_RECORD_KINDS];
-	bool stopped;
-};
+_Static_assert((int)KM_NR_RECORD_KINDS == (int)KM_NR_EVENT_KINDS, "record kinds are event kinds");
+_Static_assert((int)KM_REC_PAGE_EXTFRAG == (int)KM_EV_PAGE_EXTFRAG, "in their order");
+_Static_assert(sizeof(struct km_record) == KM_SLOT_BYTES &&
+		       sizeof(struct km_record_task) == KM_SLOT_BYTES &&
+		       sizeof(struct km_record_cache_part) == KM_SLOT_BYTES,
+	       "whatever is recorded fills one slot");
+_Static_assert(offsetof(struct km_record, kind) == offsetof(struct km_record_task, kind) &&
+		       offsetof(struct km_record, kind) ==
+			       offsetof(struct km_record_cache_part, kind),
+	       "the kind is told before what it is of");
+_Static_assert(sizeof(struct km_cache_facts) == KM_CACHE_PARTS * KM_PART_BYTES, "in whole parts");
 
 /* ---- opening ---- */
 
@@ -52,18 +33,26 @@ static int fail_load(struct km_err *err, int code, const char *what)
 {
 	if (code == -EPERM)
 		return km_fail(err, -EPERM,
-			       "recording the kernel needs root, or the capabilities CAP_BPF, "
-			       "CAP_PERFMON and CAP_SYS_ADMIN; run it with sudo");
+			       "recording the kernel needs root or capabilities; run it with "
+			       "sudo, or once: %s",
+			       km_setcap_command());
 	if (code == -ENOMEM)
 		return km_fail(err, code, "no memory for the rings; choose a smaller --ring-size");
 	return km_fail(err, code, "the kernel refused %s: %s; -v shows its reasons", what,
 		       strerror(-code));
 }
 
+/* Does the second copy of a kind's program have its part from the beginning? */
 static bool recovers(const struct km_recorder *recorder, unsigned kind)
 {
 	return recorder->recover == KM_RECOVER_ALL ||
-	       (recorder->recover == KM_RECOVER_FREES && !km_event_is_alloc(kind));
+	       (recorder->recover != KM_RECOVER_NONE && !km_event_is_alloc(kind));
+}
+
+/* May it get one? */
+static bool may_recover(const struct km_recorder *recorder, unsigned kind)
+{
+	return recorder->recover == KM_RECOVER_AUTO || recovers(recorder, kind);
 }
 
 /* kmalloc()'s probe is only safe to load where its prototype was recognized. */
@@ -77,181 +66,274 @@ static void select_programs(struct km_recorder *recorder)
 	for (unsigned kind = 0; kind < KM_NR_RECORD_KINDS; kind++) {
 		program = recorder->choice.by_kind[kind];
 		for (unsigned copy = 0; program && copy < KM_NR_COPIES; copy++) {
-			if (copy == KM_COPY_SECOND && !recovers(recorder, kind))
+			if (!program->names[copy] ||
+			    (copy == KM_COPY_SECOND && !may_recover(recorder, kind)))
 				continue;
 			each = bpf_object__find_program_by_name(skel->obj, program->names[copy]);
+			if (program->function)
+				bpf_program__set_attach_target(each, 0, program->function);
 			recorder->programs[copy][kind] = each;
 			bpf_program__set_autoload(each, true);
 		}
 	}
-	bpf_program__set_autoload(skel->progs.probe_cpu, recorder->knows_context);
+	bpf_program__set_autoload(skel->progs.probe_cpu, recorder->knows_percpu);
 	if (recorder->choice.by_kind[KM_REC_PAGE_ALLOC]) {
 		bpf_program__set_autoload(skel->progs.probe_page, true);
+		bpf_program__set_autoload(skel->progs.probe_table, true);
 		if (recorder->choice.by_kind[KM_REC_KMALLOC])
 			bpf_program__set_autoload(skel->progs.probe_kmalloc, true);
 	}
 }
 
-static uint64_t ring_bytes_per_cpu(uint64_t total, unsigned cpus)
-{
-	uint64_t bytes = 65536;
+/* ---- the rings ---- */
 
-	while (bytes * 2 * cpus <= total)
-		bytes *= 2;
-	return bytes;
+static uint32_t ring_slots(uint64_t total_bytes, unsigned cpus)
+{
+	uint32_t slots = 4096; /* a multiple of a page, whatever the slot's size */
+
+	while ((uint64_t)slots * 2 * KM_SLOT_BYTES * cpus <= total_bytes)
+		slots *= 2;
+	return slots;
 }
 
-static int load(struct km_recorder *recorder, struct km_err *err)
+/* What is in a list of CPUs such as 0-3,5. *highest: of them, 0 for an empty list. */
+static unsigned each_cpu(char *list, unsigned *highest, void (*visit)(void *, unsigned),
+			 void *context)
+{
+	unsigned long from, to;
+	unsigned count = 0;
+
+	*highest = 0;
+	while (*list >= '0' && *list <= '9') {
+		from = to = strtoul(list, &list, 10);
+		if (*list == '-')
+			to = strtoul(list + 1, &list, 10);
+		if (*list == ',')
+			list++;
+		for (; from <= to && from < KM_GAP_CPU_UNKNOWN; from++, count++) {
+			*highest = (unsigned)from;
+			if (visit)
+				visit(context, (unsigned)from);
+		}
+	}
+	return count;
+}
+
+/*
+ * CPUs that are here, also those switched off now: they may come back while recording. Events of
+ * one that is plugged in later find no ring, and are counted as lost.
+ */
+static int read_present(char *list, size_t size, struct km_err *err)
+{
+	FILE *present = fopen("/sys/devices/system/cpu/present", "re");
+
+	if (!present)
+		return km_fail(err, -errno, "cannot read /sys/devices/system/cpu/present: %s",
+			       strerror(errno));
+	if (!fgets(list, (int)size, present))
+		list[0] = '\0';
+	fclose(present);
+	return 0;
+}
+
+static void add_ring(void *context, unsigned cpu)
+{
+	struct km_recorder *recorder = context;
+	struct km_ring *ring = &recorder->rings[recorder->nr_rings++];
+
+	ring->cpu = cpu;
+	ring->slots = recorder->ring_slots;
+	ring->data = recorder->ring_memory + (size_t)cpu * ring->slots * KM_SLOT_BYTES;
+	ring->tail = (uint64_t *)&recorder->states[cpu].tail;
+}
+
+/* ---- loading ---- */
+
+static void set_constants(struct km_recorder *recorder, const struct km_recorder_options *options)
 {
 	struct record_bpf *skel = recorder->skel;
-	int template, ret;
+	int id = btf__find_by_name_kind(recorder->btf, "page", BTF_KIND_STRUCT);
 
-	template = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "ring", 0, 0,
-				  (uint32_t)recorder->ring_bytes, NULL);
-	if (template <0)
-		return fail_load(err, template, "a ring buffer");
+	recorder->layout.page_struct_bytes =
+		id > 0 ? (uint32_t)btf__resolve_size(recorder->btf, (uint32_t)id) : 64;
 	skel->rodata->own_tgid = (uint32_t)getpid();
-	skel->rodata->ring_bytes = recorder->ring_bytes;
-	skel->rodata->knows_context = recorder->knows_context;
+	skel->rodata->slot_mask = recorder->ring_slots - 1;
+	skel->rodata->page_struct_bytes = recorder->layout.page_struct_bytes;
+	skel->rodata->knows_percpu = recorder->knows_percpu;
 	skel->rodata->has_rdonly_cast =
 		btf__find_by_name_kind(recorder->btf, "bpf_rdonly_cast", BTF_KIND_FUNC) > 0;
 	skel->rodata->offset_runqueues = recorder->percpu.runqueues;
 	skel->rodata->offset_cpu_number = recorder->percpu.cpu_number;
 	skel->rodata->offset_preempt_count = recorder->percpu.preempt_count;
-	ret = bpf_map__set_max_entries(skel->maps.states, recorder->cpus);
-	if (!ret)
-		ret = bpf_map__set_max_entries(skel->maps.rings, recorder->cpus);
-	if (!ret)
-		ret = bpf_map__set_inner_map_fd(skel->maps.rings, template);
-	if (!ret)
-		ret = record_bpf__load(skel);
-	close(template);
-	return ret ? fail_load(err, ret, "the recording programs") : 0;
+	skel->rodata->offset_current = recorder->percpu.current_task;
+	skel->rodata->takes_stacks = options->stacks;
+	skel->rodata->may_sample = options->may_sample;
+	if (options->filter) {
+		skel->rodata->filters = true;
+		memcpy((void *)&skel->rodata->filter, options->filter, sizeof(*options->filter));
+	}
 }
 
-static int map_ring(struct km_recorder *recorder, unsigned cpu, struct km_err *err)
+static int set_sizes(struct km_recorder *recorder, const struct km_recorder_options *options)
 {
-	struct km_ring *ring = &recorder->rings[recorder->nr_rings];
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	uint8_t *mapped;
-	int fd, ret;
+	struct record_bpf *skel = recorder->skel;
+	int ret = bpf_map__set_max_entries(skel->maps.states, recorder->cpus);
 
-	fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "ring", 0, 0, (uint32_t)recorder->ring_bytes,
-			    NULL);
-	if (fd < 0)
-		return fail_load(err, fd, "a ring buffer");
-	ring->cpu = cpu;
-	ring->bytes = recorder->ring_bytes;
-	ring->consumer = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	mapped = mmap(NULL, page + 2 * recorder->ring_bytes, PROT_READ, MAP_SHARED | MAP_POPULATE,
-		      fd, (off_t)page);
-	ret = bpf_map_update_elem(bpf_map__fd(recorder->skel->maps.rings), &cpu, &fd, BPF_ANY);
-	close(fd); /* the outer map and the mappings hold it */
-	if (ring->consumer == MAP_FAILED || mapped == MAP_FAILED || ret) {
-		if (ring->consumer != MAP_FAILED)
-			munmap(ring->consumer, page);
-		if (mapped != MAP_FAILED)
-			munmap(mapped, page + 2 * recorder->ring_bytes);
-		return fail_load(err, ret ? ret : -ENOMEM, "the ring of a CPU");
-	}
-	ring->producer = (const uint64_t *)mapped;
-	ring->data = mapped + page;
-	recorder->nr_rings++;
-	return 0;
-}
-
-/* The CPUs that are online now; events of one that comes later are counted as lost. */
-static int map_rings(struct km_recorder *recorder, struct km_err *err)
-{
-	FILE *online = fopen("/sys/devices/system/cpu/online", "re");
-	char line[4096] = "", *at = line;
-	unsigned long from, to;
-	int ret = 0;
-
-	if (!online)
-		return km_fail(err, -errno, "cannot read /sys/devices/system/cpu/online: %s",
-			       strerror(errno));
-	if (!fgets(line, sizeof(line), online))
-		line[0] = '\0';
-	fclose(online);
-	while (!ret && *at >= '0' && *at <= '9') {
-		from = to = strtoul(at, &at, 10);
-		if (*at == '-')
-			to = strtoul(at + 1, &at, 10);
-		if (*at == ',')
-			at++;
-		for (; !ret && from <= to && from < recorder->cpus; from++)
-			ret = map_ring(recorder, (unsigned)from, err);
-	}
+	if (!ret)
+		ret = bpf_map__set_max_entries(skel->maps.rings, recorder->ring_cpus);
+	if (!ret)
+		ret = bpf_map__set_value_size(skel->maps.rings,
+					      recorder->ring_slots * KM_SLOT_BYTES);
+	if (!ret && options->stacks)
+		ret = bpf_map__set_max_entries(skel->maps.stacks, KM_STACKS);
+	if (!ret && options->filter)
+		ret = bpf_map__set_max_entries(skel->maps.followed, KM_FOLLOWED);
 	return ret;
 }
 
-static int map_states(struct km_recorder *recorder, struct km_err *err)
+/*
+ * What the kernel image lacks, libbpf looks for in modules, which takes CAP_SYS_ADMIN; being
+ * refused ends the loading. It looks once, so whoever may not is refused here, where that ends
+ * nothing. Nothing that is recorded lies in a module.
+ */
+static void do_without_modules(struct km_recorder *recorder)
 {
-	size_t bytes = (size_t)recorder->cpus * sizeof(struct km_cpu_state);
-	void *mapped = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-			    bpf_map__fd(recorder->skel->maps.states), 0);
+	if (!km_has_capability(CAP_SYS_ADMIN))
+		bpf_program__set_attach_target(recorder->skel->progs.probe_page, 0,
+					       "no function has this name");
+}
 
-	if (mapped == MAP_FAILED)
+static int load(struct km_recorder *recorder, const struct km_recorder_options *options,
+		struct km_err *err)
+{
+	int ret;
+
+	set_constants(recorder, options);
+	ret = set_sizes(recorder, options);
+	do_without_modules(recorder);
+	if (!ret)
+		ret = record_bpf__load(recorder->skel);
+	if (!ret && options->filter && options->filter->cgroup) {
+		uint32_t zero = 0;
+
+		ret = bpf_map_update_elem(bpf_map__fd(recorder->skel->maps.cgroup), &zero,
+					  &options->cgroup_fd, BPF_ANY);
+	}
+	return ret ? fail_load(err, ret, "the recording programs") : 0;
+}
+
+static void *map_shared(size_t bytes, const struct bpf_map *map)
+{
+	void *mapped = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+			    bpf_map__fd(map), 0);
+
+	return mapped == MAP_FAILED ? NULL : mapped;
+}
+
+static size_t ring_memory_bytes(const struct km_recorder *recorder)
+{
+	return (size_t)recorder->ring_cpus * recorder->ring_slots * KM_SLOT_BYTES;
+}
+
+static int map_memory(struct km_recorder *recorder, char *present, struct km_err *err)
+{
+	size_t token_bytes = KM_TOKEN_SLOTS * sizeof(struct km_task_tokens);
+	unsigned highest;
+	void *tokens;
+
+	recorder->states = map_shared((size_t)recorder->cpus * sizeof(struct km_cpu_state),
+				      recorder->skel->maps.states);
+	if (!recorder->states)
 		return fail_load(err, -errno, "the map of per-CPU state");
-	recorder->states = mapped;
+	recorder->ring_memory = map_shared(ring_memory_bytes(recorder), recorder->skel->maps.rings);
+	if (!recorder->ring_memory)
+		return fail_load(err, -errno, "the map of the rings");
 	for (unsigned cpu = 0; cpu < recorder->cpus; cpu++)
 		memset(recorder->states[cpu].token, 0xff, sizeof(recorder->states[cpu].token));
+	tokens = map_shared(token_bytes, recorder->skel->maps.task_tokens);
+	if (!tokens)
+		return fail_load(err, -errno, "the map of tokens");
+	memset(tokens, 0xff, token_bytes); /* KM_TOKEN_NONE */
+	munmap(tokens, token_bytes);
+	each_cpu(present, &highest, add_ring, recorder);
 	return 0;
+}
+
+static int attach_one(struct km_recorder *recorder, unsigned copy, unsigned kind)
+{
+	struct bpf_program *program = recorder->programs[copy][kind];
+
+	if (program && !recorder->links[copy][kind])
+		recorder->links[copy][kind] = bpf_program__attach(program);
+	return program && !recorder->links[copy][kind] ? -errno : 0;
 }
 
 static int attach(struct km_recorder *recorder, struct km_err *err)
 {
+	int ret = 0;
+
 	/* A tracepoint calls its programs in the order they came: all first copies, then second. */
-	for (unsigned copy = 0; copy < KM_NR_COPIES; copy++) {
-		for (unsigned kind = 0; kind < KM_NR_RECORD_KINDS; kind++) {
-			if (!recorder->programs[copy][kind])
-				continue;
-			recorder->links[copy][kind] =
-				bpf_program__attach_trace(recorder->programs[copy][kind]);
-			if (!recorder->links[copy][kind])
-				return fail_load(err, -errno, "to attach a program");
-		}
-	}
-	return 0;
+	for (unsigned kind = 0; kind < KM_NR_RECORD_KINDS && !ret; kind++)
+		ret = attach_one(recorder, KM_COPY_FIRST, kind);
+	for (unsigned kind = 0; kind < KM_NR_RECORD_KINDS && !ret; kind++)
+		if (recovers(recorder, kind))
+			ret = attach_one(recorder, KM_COPY_SECOND, kind);
+	return ret ? fail_load(err, ret, "to attach a program") : 0;
 }
 
-/* Without the contexts of all CPUs there are no levels, hence no tokens and no second copy. */
+/* Where the per-CPU areas are. A CPU that is switched off tells when it is back. */
+static void measure_cpus(struct km_recorder *recorder)
+{
+	for (unsigned i = 0; recorder->knows_percpu && i < recorder->nr_rings; i++)
+		if (!recorder->states[recorder->rings[i].cpu].percpu_area)
+			km_probe_cpu(recorder->skel->progs.probe_cpu, recorder->rings[i].cpu);
+}
+
+/* Without the contexts of the CPUs there are no levels, hence no tokens and no second copy. */
 static int measure_contexts(struct km_recorder *recorder, struct km_err *err)
 {
-	for (unsigned i = 0; recorder->knows_context && i < recorder->nr_rings; i++) {
-		unsigned cpu = recorder->rings[i].cpu;
+	bool found = !recorder->knows_percpu;
 
-		km_probe_cpu(recorder->skel->progs.probe_cpu, cpu);
-		if (!recorder->states[cpu].preempt_count)
-			return km_fail(err, -ENOTSUP,
-				       "the preemption count of CPU %u could not be found; this "
-				       "kernel's per-CPU area is not as its BTF says",
-				       cpu);
-	}
-	return 0;
+	measure_cpus(recorder);
+	for (unsigned i = 0; i < recorder->nr_rings; i++)
+		found |= recorder->states[recorder->rings[i].cpu].percpu_area != 0;
+	return found ? 0
+		     : km_fail(err, -ENOTSUP,
+			       "the per-CPU areas could not be found; this kernel does not lie in "
+			       "memory as its BTF says");
+}
+
+void km_recorder_adapt(struct km_recorder *recorder)
+{
+	measure_cpus(recorder);
+	for (unsigned kind = 0; kind < KM_NR_RECORD_KINDS; kind++)
+		if (recorder->skel->bss->preemptible || km_recorder_missed_kind(recorder, kind))
+			attach_one(recorder, KM_COPY_SECOND, kind);
 }
 
 static int measure_layout(struct km_recorder *recorder, struct km_err *err)
 {
 	struct record_bpf *skel = recorder->skel;
-	int id = btf__find_by_name_kind(recorder->btf, "page", BTF_KIND_STRUCT);
+	struct km_probe_programs programs = {.page = skel->progs.probe_page,
+					     .table = skel->progs.probe_table};
+	int ret;
 
 	if (!recorder->choice.by_kind[KM_REC_PAGE_ALLOC])
 		return 0;
-	recorder->layout.page_struct_bytes =
-		id > 0 ? (uint32_t)btf__resolve_size(recorder->btf, (uint32_t)id) : 64;
-	return km_probe_layout(
-		skel->progs.probe_page,
-		recorder->choice.by_kind[KM_REC_KMALLOC] ? skel->progs.probe_kmalloc : NULL,
-		(volatile struct km_probe *)&skel->bss->probe, &recorder->layout, err);
+	if (recorder->choice.by_kind[KM_REC_KMALLOC])
+		programs.kmalloc = skel->progs.probe_kmalloc;
+	ret = km_probe_layout(&programs, (volatile struct km_probe *)&skel->bss->probe,
+			      &recorder->layout, err);
+	skel->bss->vmemmap_start = recorder->layout.vmemmap;
+	return ret;
 }
 
 static int prepare(struct km_recorder *recorder, const struct km_recorder_options *options,
-		   struct km_err *err)
+		   char *present, struct km_err *err)
 {
 	int cpus = libbpf_num_possible_cpus();
-	long online = sysconf(_SC_NPROCESSORS_ONLN), page = sysconf(_SC_PAGESIZE);
+	long page = sysconf(_SC_PAGESIZE);
+	unsigned highest, count;
 	int ret;
 
 	if ((uint64_t)page != KM_PAGE_SIZE)
@@ -265,15 +347,18 @@ static int prepare(struct km_recorder *recorder, const struct km_recorder_option
 			err, -ENOTSUP,
 			"this kernel does not describe its types (/sys/kernel/btf/vmlinux is "
 			"missing); recording needs one built with CONFIG_DEBUG_INFO_BTF");
-	ret = km_programs_choose(recorder->btf, options->groups, &recorder->choice, err);
+	ret = km_programs_choose(recorder->btf, options->groups,
+				 !km_programs_try_function(recorder->btf), &recorder->choice, err);
 	if (ret)
 		return ret;
-	if (cpus < 1 || online < 1)
+	count = each_cpu(present, &highest, NULL, NULL);
+	if (cpus < 1 || !count || highest >= (unsigned)cpus)
 		return km_fail(err, -EINVAL, "cannot tell how many CPUs this machine has");
 	recorder->cpus = (unsigned)cpus;
-	recorder->ring_bytes = ring_bytes_per_cpu(options->ring_bytes, (unsigned)online);
-	recorder->knows_context = !km_probe_offsets(recorder->btf, &recorder->percpu);
-	recorder->recover = recorder->knows_context ? options->recover : KM_RECOVER_NONE;
+	recorder->ring_cpus = highest + 1;
+	recorder->ring_slots = ring_slots(options->ring_bytes, count);
+	recorder->knows_percpu = !km_probe_offsets(recorder->btf, &recorder->percpu);
+	recorder->recover = recorder->knows_percpu ? options->recover : KM_RECOVER_NONE;
 	recorder->rings = calloc(recorder->cpus, sizeof(*recorder->rings));
 	recorder->skel = record_bpf__open();
 	if (!recorder->rings || !recorder->skel)
@@ -285,19 +370,20 @@ int km_recorder_open(const struct km_recorder_options *options, struct km_record
 		     struct km_err *err)
 {
 	struct km_recorder *recorder = calloc(1, sizeof(*recorder));
+	char present[4096];
 	int ret;
 
 	if (!recorder)
 		return km_fail(err, -ENOMEM, "no memory to load the recording programs");
-	ret = prepare(recorder, options, err);
+	ret = read_present(present, sizeof(present), err);
+	if (!ret)
+		ret = prepare(recorder, options, present, err);
 	if (ret)
 		goto fail;
 	select_programs(recorder);
-	ret = load(recorder, err);
+	ret = load(recorder, options, err);
 	if (!ret)
-		ret = map_rings(recorder, err);
-	if (!ret)
-		ret = map_states(recorder, err);
+		ret = map_memory(recorder, present, err);
 	if (!ret)
 		ret = measure_contexts(recorder, err);
 	if (!ret)
@@ -306,131 +392,12 @@ int km_recorder_open(const struct km_recorder_options *options, struct km_record
 		ret = attach(recorder, err);
 	if (ret)
 		goto fail;
+	km_recorder_adapt(recorder);
 	*result = recorder;
 	return 0;
 fail:
 	km_recorder_close(recorder);
 	return ret;
-}
-
-/* ---- the ledger ---- */
-
-static uint64_t recursion_misses(const struct bpf_program *program)
-{
-	struct bpf_prog_info info = {0};
-	uint32_t size = sizeof(info);
-
-	if (!program || bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
-		return 0;
-	return info.recursion_misses;
-}
-
-static uint64_t caught(const struct km_recorder *recorder, unsigned kind)
-{
-	uint64_t total = 0;
-
-	for (unsigned cpu = 0; cpu < recorder->cpus; cpu++)
-		total += __atomic_load_n(&recorder->states[cpu].counts[KM_COPY_SECOND][kind].caught,
-					 __ATOMIC_ACQUIRE);
-	return total;
-}
-
-/*
- * Events of a kind that both copies missed since attachment. An event between its two copies makes
- * one reading too high, never too low (caught is read first): the lowest of a few is the truth.
- */
-static uint64_t missed_by_both(const struct km_recorder *recorder, unsigned kind, uint64_t *skipped)
-{
-	uint64_t lowest = UINT64_MAX, seen, misses = 0;
-
-	for (int reading = 0; reading < 4; reading++) {
-		seen = caught(recorder, kind);
-		misses = recursion_misses(recorder->programs[KM_COPY_FIRST][kind]);
-		if (misses - seen < lowest)
-			lowest = misses - seen;
-		if (misses == seen)
-			break;
-	}
-	if (skipped)
-		*skipped = misses;
-	return lowest;
-}
-
-void km_recorder_start(struct km_recorder *recorder, uint64_t *start_ns)
-{
-	struct timespec now;
-
-	for (unsigned kind = 0; kind < KM_NR_RECORD_KINDS; kind++)
-		recorder->base_missed[kind] =
-			missed_by_both(recorder, kind, &recorder->base_skipped[kind]);
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	*start_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-	__atomic_store_n(&recorder->skel->bss->switched_on, true, __ATOMIC_SEQ_CST);
-}
-
-static uint64_t missed_since_start(const struct km_recorder *recorder, unsigned kind)
-{
-	uint64_t now = missed_by_both(recorder, kind, NULL);
-
-	return now > recorder->base_missed[kind] ? now - recorder->base_missed[kind] : 0;
-}
-
-/* Wait until every program that ran when recording was switched off has ended (an RCU period). */
-static void wait_for_programs(void)
-{
-	struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
-
-	if (syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
-		nanosleep(&pause, NULL);
-}
-
-void km_recorder_stop(struct km_recorder *recorder)
-{
-	__atomic_store_n(&recorder->skel->bss->switched_on, false, __ATOMIC_SEQ_CST);
-	wait_for_programs();
-	for (unsigned kind = 0; kind < KM_NR_RECORD_KINDS; kind++)
-		recorder->missed[kind] = missed_since_start(recorder, kind);
-	recorder->stopped = true;
-	for (int copy = KM_NR_COPIES - 1; copy >= 0; copy--) {
-		for (unsigned kind = 0; kind < KM_NR_RECORD_KINDS; kind++) {
-			bpf_link__destroy(recorder->links[copy][kind]);
-			recorder->links[copy][kind] = NULL;
-		}
-	}
-}
-
-uint64_t km_recorder_missed(struct km_recorder *recorder)
-{
-	uint64_t total = 0;
-
-	for (unsigned kind = 0; kind < KM_NR_RECORD_KINDS; kind++)
-		total += recorder->stopped ? recorder->missed[kind]
-					   : missed_since_start(recorder, kind);
-	return total;
-}
-
-void km_recorder_totals(struct km_recorder *recorder, struct km_recorder_totals *totals)
-{
-	struct km_trace_counts *counts = &totals->counts;
-	const struct km_kind_counts *part;
-
-	memset(totals, 0, sizeof(*totals));
-	for (unsigned kind = 0; kind < KM_NR_RECORD_KINDS; kind++) {
-		counts->fired[kind] = recorder->missed[kind];
-		counts->lost[KM_LOSS_RECURSION] += recorder->missed[kind];
-		totals->skipped += recursion_misses(recorder->programs[KM_COPY_FIRST][kind]) -
-				   recorder->base_skipped[kind];
-		for (unsigned cpu = 0; cpu < recorder->cpus; cpu++) {
-			for (unsigned copy = 0; copy < KM_NR_COPIES; copy++) {
-				part = &recorder->states[cpu].counts[copy][kind];
-				counts->fired[kind] += part->fired;
-				counts->filtered_null += part->null;
-				counts->filtered_self += part->self;
-				counts->lost[KM_LOSS_RING_FULL] += part->ring_full;
-				counts->lost[KM_LOSS_CONTENDED] += part->contended;
-			}
-		}
-	}
 }
 
 /* ---- what others may see ---- */
@@ -466,19 +433,30 @@ const struct km_cpu_state *km_recorder_state(const struct km_recorder *recorder,
 	return &recorder->states[cpu];
 }
 
+int km_recorder_stack(const struct km_recorder *recorder, uint32_t number, uint64_t *frames)
+{
+	return bpf_map_lookup_elem(bpf_map__fd(recorder->skel->maps.stacks), &number, frames);
+}
+
+uint32_t km_recorder_sampling(const struct km_recorder *recorder)
+{
+	return recorder->skel->data->sample_n;
+}
+
+void km_recorder_sample(struct km_recorder *recorder, uint32_t n)
+{
+	__atomic_store_n(&recorder->skel->data->sample_n, n, __ATOMIC_RELEASE);
+}
+
 void km_recorder_close(struct km_recorder *recorder)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-
 	if (!recorder)
 		return;
 	for (int copy = KM_NR_COPIES - 1; copy >= 0; copy--)
 		for (unsigned kind = 0; kind < KM_NR_RECORD_KINDS; kind++)
 			bpf_link__destroy(recorder->links[copy][kind]);
-	for (unsigned i = 0; i < recorder->nr_rings; i++) {
-		munmap(recorder->rings[i].consumer, page);
-		munmap((void *)recorder->rings[i].producer, page + 2 * recorder->ring_bytes);
-	}
+	if (recorder->ring_memory)
+		munmap(recorder->ring_memory, ring_memory_bytes(recorder));
 	if (recorder->states)
 		munmap(recorder->states, (size_t)recorder->cpus * sizeof(struct km_cpu_state));
 	free(recorder->rings);

@@ -7,7 +7,9 @@
 
 struct km_slab_table;
 
-/* An empty table where there is no such directory. -ENOMEM. */
+/* Only others may read it (Linux 6.1 - 6.18: only root). */
+bool km_slab_table_hidden(void);
+/* An empty table where there is no such directory, or it is hidden. -ENOMEM. */
 int km_slab_table_read(struct km_slab_table **table);
 /* One line per cache, "attribute=value" separated by spaces. free() it; NULL: no memory. */
 char *km_slab_table_text(const struct km_slab_table *table);

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "results/term.h"
 #include "slab_table.h"
 
 #define SAMPLE_NS 100000000ull /* then ever more seldom: a long capture stays small */
@@ -49,50 +50,114 @@ static char *read_at(int directory, const char *path, size_t *bytes)
 	return text;
 }
 
-static int store_file(struct km_trace_writer *writer, const char *phase, uint64_t time_ns,
-		      const char *path, struct km_err *err)
+/* What moves fastest comes last, nearest to the recording. */
+static const char *const machine_files[] = {
+	"/proc/vmallocinfo", "/proc/pagetypeinfo", "/proc/zoneinfo", "/proc/vmstat",
+	"/proc/meminfo",     "/proc/slabinfo",     "/proc/buddyinfo"};
+#define NR_MACHINE_FILES (sizeof(machine_files) / sizeof(machine_files[0]))
+
+/* text: taken over; NULL: could not be read. */
+static void add_text(struct km_snapshot *snapshot, const char *source, char *text, size_t bytes)
 {
-	size_t bytes;
+	struct km_snapshot_text *next = &snapshot->texts[snapshot->count];
+
+	if (!text)
+		return;
+	*next = (struct km_snapshot_text){.source = source, .text = text, .bytes = bytes};
+	snapshot->count++;
+}
+
+static void add_file(struct km_snapshot *snapshot, const char *path)
+{
+	size_t bytes = 0;
 	char *text = read_at(AT_FDCWD, path, &bytes);
-	int ret = 0;
 
-	if (text)
-		ret = km_trace_snapshot(writer, phase, time_ns, path, text, bytes, err);
-	free(text);
-	return ret;
+	add_text(snapshot, path, text, bytes);
 }
 
-static int store_text(struct km_trace_writer *writer, const char *phase, uint64_t time_ns,
-		      const char *source, char *text, struct km_err *err)
+int km_snapshot_machine(struct km_snapshot *snapshot, struct km_err *err)
 {
-	int ret = 0;
-
-	if (text)
-		ret = km_trace_snapshot(writer, phase, time_ns, source, text, strlen(text), err);
-	free(text);
-	return ret;
-}
-
-int km_snapshot_machine(struct km_trace_writer *writer, const char *phase, uint64_t time_ns,
-			struct km_err *err)
-{
-	/* What moves fastest comes last, nearest to the recording. */
-	static const char *const files[] = {
-		"/proc/vmallocinfo", "/proc/pagetypeinfo", "/proc/zoneinfo", "/proc/vmstat",
-		"/proc/meminfo",     "/proc/slabinfo",     "/proc/buddyinfo"};
 	struct km_slab_table *table;
-	int ret = km_slab_table_read(&table);
+	char *slabs;
 
-	if (ret)
-		return km_fail(err, ret, "no memory to read /sys/kernel/slab");
-	ret = store_text(writer, phase, time_ns, "sysfs slab", km_slab_table_text(table), err);
+	memset(snapshot, 0, sizeof(*snapshot));
+	if (km_slab_table_read(&table))
+		return km_fail(err, -ENOMEM, "no memory to read /sys/kernel/slab");
+	slabs = km_slab_table_hidden() ? NULL : km_slab_table_text(table);
+	add_text(snapshot, "sysfs slab", slabs, slabs ? strlen(slabs) : 0);
 	km_slab_table_free(table);
-	for (size_t i = 0; !ret && i < sizeof(files) / sizeof(files[0]); i++)
-		ret = store_file(writer, phase, time_ns, files[i], err);
+	for (size_t i = 0; i < NR_MACHINE_FILES; i++)
+		add_file(snapshot, machine_files[i]);
+	snapshot->time_ns = km_clock_ns();
+	return 0;
+}
+
+int km_snapshot_store(const struct km_snapshot *snapshot, struct km_trace_writer *writer,
+		      const char *phase, uint64_t time_ns, struct km_err *err)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; !ret && i < snapshot->count; i++)
+		ret = km_trace_snapshot(writer, phase, time_ns, snapshot->texts[i].source,
+					snapshot->texts[i].text, snapshot->texts[i].bytes, err);
 	return ret;
+}
+
+size_t km_snapshot_bytes(const struct km_snapshot *snapshot)
+{
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < snapshot->count; i++)
+		bytes += snapshot->texts[i].bytes;
+	return bytes;
+}
+
+void km_snapshot_free(struct km_snapshot *snapshot)
+{
+	for (unsigned i = 0; i < snapshot->count; i++)
+		free(snapshot->texts[i].text);
+	snapshot->count = 0;
+}
+
+char *km_snapshot_hidden(void)
+{
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+	const char *comma = "";
+
+	if (!out)
+		return NULL;
+	for (size_t i = 0; i < NR_MACHINE_FILES; i++) {
+		if (!eaccess(machine_files[i], R_OK) || errno != EACCES)
+			continue;
+		fprintf(out, "%s%s", comma, machine_files[i]);
+		comma = ", ";
+	}
+	if (km_slab_table_hidden())
+		fprintf(out, "%s/sys/kernel/slab", comma);
+	return fclose(out) == 0 ? text : NULL;
 }
 
 /* ---- provenance ---- */
+
+static int store_text(struct km_trace_writer *writer, const char *source, char *text,
+		      struct km_err *err)
+{
+	int ret = 0;
+
+	if (text)
+		ret = km_trace_snapshot(writer, "start", 0, source, text, strlen(text), err);
+	free(text);
+	return ret;
+}
+
+static int store_file(struct km_trace_writer *writer, const char *path, struct km_err *err)
+{
+	size_t bytes;
+
+	return store_text(writer, path, read_at(AT_FDCWD, path, &bytes), err);
+}
 
 __attribute__((format(printf, 4, 5))) static int set_meta(struct km_trace_writer *writer,
 							  struct km_err *err, const char *key,
@@ -139,21 +204,27 @@ static int store_uuid(struct km_trace_writer *writer, struct km_err *err)
 	return ret;
 }
 
+int km_snapshot_started(struct km_trace_writer *writer, uint64_t time_ns, struct km_err *err)
+{
+	time_t started = time(NULL) - (time_t)((km_clock_ns() - time_ns) / 1000000000u);
+	char text[32];
+	struct tm utc;
+
+	gmtime_r(&started, &utc);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
+	return km_trace_set_meta(writer, "started", text, err);
+}
+
 static int store_identity(struct km_trace_writer *writer, const struct km_layout *layout,
 			  struct km_err *err)
 {
-	time_t now = time(NULL);
 	uint64_t vmalloc = vmalloc_start();
-	char started[32];
 	struct utsname name;
 	struct sysinfo info;
-	struct tm utc;
 	int ret;
 
 	uname(&name);
 	sysinfo(&info);
-	gmtime_r(&now, &utc);
-	strftime(started, sizeof(started), "%Y-%m-%dT%H:%M:%SZ", &utc);
 	ret = set_meta(writer, err, "kernel", "%s", name.release);
 	if (!ret)
 		ret = set_meta(writer, err, "kernel_version", "%s", name.version);
@@ -165,7 +236,7 @@ static int store_identity(struct km_trace_writer *writer, const struct km_layout
 		ret = set_meta(writer, err, "memory_bytes", "%llu",
 			       (unsigned long long)info.totalram * info.mem_unit);
 	if (!ret)
-		ret = set_meta(writer, err, "started", "%s", started);
+		ret = km_snapshot_started(writer, km_clock_ns(), err);
 	if (!ret)
 		ret = set_meta(writer, err, "profile", "%s",
 			       km_profile_for_release(name.release)->name);
@@ -186,7 +257,7 @@ static int store_first_cpu(struct km_trace_writer *writer, struct km_err *err)
 
 	if (end)
 		end[1] = '\0';
-	return store_text(writer, "start", 0, "/proc/cpuinfo", text, err);
+	return store_text(writer, "/proc/cpuinfo", text, err);
 }
 
 /*
@@ -212,7 +283,7 @@ static int store_gfp_names(struct km_trace_writer *writer, struct km_err *err)
 		if (context >= 0)
 			close(context);
 	}
-	return store_text(writer, "start", 0, source, text, err);
+	return store_text(writer, source, text, err);
 }
 
 int km_snapshot_provenance(struct km_trace_writer *writer, const struct btf *btf,
@@ -233,24 +304,32 @@ int km_snapshot_provenance(struct km_trace_writer *writer, const struct btf *btf
 	if (!ret)
 		ret = store_uuid(writer, err);
 	for (size_t i = 0; !ret && i < sizeof(files) / sizeof(files[0]); i++)
-		ret = store_file(writer, "start", 0, files[i], err);
+		ret = store_file(writer, files[i], err);
 	if (!ret)
 		ret = store_first_cpu(writer, err);
 	if (!ret)
 		ret = store_gfp_names(writer, err);
 	if (!ret)
-		ret = store_text(writer, "start", 0, "btf facts", km_btf_facts(btf), err);
+		ret = store_text(writer, "btf facts", km_btf_facts(btf), err);
 	return ret;
 }
 
 /* ---- samples ---- */
 
-void km_sampler_open(struct km_sampler *sampler)
+void km_sampler_open(struct km_sampler *sampler, uint64_t window_ns)
 {
 	sampler->buddyinfo = open("/proc/buddyinfo", O_RDONLY | O_CLOEXEC);
 	sampler->meminfo = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+	sampler->window_ns = window_ns;
+	km_sampler_restart(sampler);
+}
+
+void km_sampler_restart(struct km_sampler *sampler)
+{
+	uint64_t share = sampler->window_ns / SAMPLES_PER_INTERVAL;
+
 	sampler->next_ns = 0;
-	sampler->interval_ns = SAMPLE_NS;
+	sampler->interval_ns = share > SAMPLE_NS ? share : SAMPLE_NS;
 	sampler->taken = 0;
 }
 
@@ -277,36 +356,30 @@ static size_t keep_kernel_lines(char *text)
 	return (size_t)(out - text);
 }
 
-static int sample(int fd, bool meminfo, struct km_trace_writer *writer, uint64_t now_ns,
-		  struct km_err *err)
+static void sample(int fd, const char *source, bool meminfo, struct km_snapshot *snapshot)
 {
 	char text[8192];
 	ssize_t got = fd >= 0 ? pread(fd, text, sizeof(text) - 1, 0) : -1;
 
 	if (got <= 0)
-		return 0;
+		return;
 	text[got] = '\0';
 	if (meminfo)
 		got = (ssize_t)keep_kernel_lines(text);
-	return km_trace_snapshot(writer, "sample", now_ns,
-				 meminfo ? "/proc/meminfo" : "/proc/buddyinfo", text, (size_t)got,
-				 err);
+	add_text(snapshot, source, strdup(text), (size_t)got);
 }
 
-int km_sampler_poll(struct km_sampler *sampler, struct km_trace_writer *writer, uint64_t now_ns,
-		    struct km_err *err)
+bool km_sampler_take(struct km_sampler *sampler, uint64_t now_ns, struct km_snapshot *snapshot)
 {
-	int ret;
-
 	if (now_ns < sampler->next_ns)
-		return 0;
-	ret = sample(sampler->buddyinfo, false, writer, now_ns, err);
-	if (!ret)
-		ret = sample(sampler->meminfo, true, writer, now_ns, err);
-	if (++sampler->taken % SAMPLES_PER_INTERVAL == 0)
+		return false;
+	*snapshot = (struct km_snapshot){.time_ns = now_ns};
+	sample(sampler->buddyinfo, "/proc/buddyinfo", false, snapshot);
+	sample(sampler->meminfo, "/proc/meminfo", true, snapshot);
+	if (++sampler->taken % SAMPLES_PER_INTERVAL == 0 && !sampler->window_ns)
 		sampler->interval_ns *= 2;
 	sampler->next_ns = now_ns + sampler->interval_ns;
-	return ret;
+	return true;
 }
 
 void km_sampler_close(struct km_sampler *sampler)

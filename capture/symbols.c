@@ -153,3 +153,49 @@ done:
 	free(symbols.text);
 	return ret;
 }
+
+/* Where the symbol after it begins, or a little beyond it. */
+static uint64_t end_of(const struct symbols *symbols, size_t i)
+{
+	uint64_t start = symbols->list[i].address;
+
+	while (i < symbols->count && symbols->list[i].address == start)
+		i++;
+	return i < symbols->count ? symbols->list[i].address : start + KM_PAGE_SIZE;
+}
+
+static bool matches(const struct symbols *symbols, size_t i, const char *name)
+{
+	const struct symbol *symbol = &symbols->list[i];
+	size_t length = strlen(name);
+
+	if (name[0] != '[')
+		return strcmp(symbols->text + symbol->name, name) == 0;
+	return symbol->module &&
+	       strncmp(symbols->text + symbol->module, name + 1, length - 2) == 0 &&
+	       symbols->text[symbol->module + length - 2] == '\0';
+}
+
+int km_symbols_find(const char *name, uint64_t *from, uint64_t *to, unsigned room, unsigned *count)
+{
+	struct symbols symbols = {0};
+	int ret = read_symbols(&symbols);
+
+	*count = 0;
+	for (size_t i = 0; !ret && i < symbols.count; i++) {
+		if (!matches(&symbols, i, name))
+			continue;
+		/* A module's functions follow one another. */
+		if (*count && name[0] == '[' && to[*count - 1] == symbols.list[i].address) {
+			to[*count - 1] = end_of(&symbols, i);
+		} else if (*count < room) {
+			from[*count] = symbols.list[i].address;
+			to[(*count)++] = end_of(&symbols, i);
+		}
+	}
+	if (!ret && !*count)
+		ret = symbols.hidden ? -EACCES : -ENOENT;
+	free(symbols.list);
+	free(symbols.text);
+	return ret;
+}

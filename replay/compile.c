@@ -143,22 +143,13 @@ static bool is_internal(const struct compiler *compiler, const struct km_event *
 
 /* ---- one event ---- */
 
-static const uint8_t alloc_op_of_space[KM_NR_SPACES] = {KM_OP_OBJECT_ALLOC, KM_OP_PAGE_ALLOC,
-							KM_OP_VMAP_ALLOC};
-static const uint8_t free_op_of_space[KM_NR_SPACES] = {KM_OP_OBJECT_FREE, KM_OP_PAGE_FREE,
-						       KM_OP_VMAP_FREE};
-
-static enum km_object_space space_of(const struct km_event *event)
-{
-	switch (km_event_group_of(event->kind)) {
-	case KM_GROUP_PAGE:
-		return KM_SPACE_PAGE;
-	case KM_GROUP_VMAP:
-		return KM_SPACE_VMAP;
-	default:
-		return KM_SPACE_SLAB;
-	}
-}
+/* No model of per-CPU memory: its events are dropped before they get here. */
+static const uint8_t alloc_op_of_space[KM_NR_SPACES] = {[KM_SPACE_SLAB] = KM_OP_OBJECT_ALLOC,
+							[KM_SPACE_PAGE] = KM_OP_PAGE_ALLOC,
+							[KM_SPACE_VMAP] = KM_OP_VMAP_ALLOC};
+static const uint8_t free_op_of_space[KM_NR_SPACES] = {[KM_SPACE_SLAB] = KM_OP_OBJECT_FREE,
+						       [KM_SPACE_PAGE] = KM_OP_PAGE_FREE,
+						       [KM_SPACE_VMAP] = KM_OP_VMAP_FREE};
 
 static uint32_t op_size(const struct km_event *event, enum km_object_space space)
 {
@@ -213,13 +204,14 @@ static int end_object(struct compiler *compiler, const struct km_event *event,
 static int begin_object(struct compiler *compiler, const struct km_event *event, uint32_t slot)
 {
 	struct km_program *program = compiler->program;
-	enum km_object_space space = space_of(event);
+	enum km_object_space space = km_event_space(event->kind);
+	bool of_cache = event->kind == KM_EV_CACHE_ALLOC || event->kind == KM_EV_BULK_ALLOC;
 	struct km_op op = {
 		.time_ns = event->time_ns,
 		.slot = slot,
 		.size = op_size(event, space),
 		.gfp = event->gfp,
-		.cache = event->kind == KM_EV_CACHE_ALLOC ? event->cache : KM_NO_CACHE,
+		.cache = of_cache ? event->cache : KM_NO_CACHE,
 		.cpu = event->cpu & 1023,
 		.kind = alloc_op_of_space[space],
 		.node_given = event->node >= 0,
@@ -276,6 +268,8 @@ static int compile_event(struct compiler *compiler, const struct km_event *event
 	struct km_repair_step step;
 	int code = km_repair_feed(compiler->repair, event, &step);
 
+	if (!code && km_event_space(event->kind) == KM_SPACE_PERCPU)
+		step.action = KM_REPAIR_NOTE; /* counted, but no model has per-CPU memory */
 	if (!code)
 		code = compile_step(compiler, event, &step);
 	while (!code && km_repair_next_gone(compiler->repair, &step))

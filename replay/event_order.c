@@ -37,7 +37,7 @@ struct km_event_order {
 static bool is_free(const struct km_event *event)
 {
 	return event->kind == KM_EV_KFREE || event->kind == KM_EV_CACHE_FREE ||
-	       event->kind == KM_EV_PAGE_FREE;
+	       event->kind == KM_EV_BULK_FREE || event->kind == KM_EV_PAGE_FREE;
 }
 
 int km_event_order_open(struct km_trace *trace, uint64_t delay_ns, struct km_event_order **out,
@@ -95,7 +95,8 @@ static uint64_t moment(struct km_event_order *order, const struct km_event *even
 
 	if (is_free(event))
 		return event->time_ns + order->delay_ns;
-	if (event->kind != KM_EV_KMALLOC && event->kind != KM_EV_CACHE_ALLOC)
+	if (event->kind != KM_EV_KMALLOC && event->kind != KM_EV_CACHE_ALLOC &&
+	    event->kind != KM_EV_BULK_ALLOC)
 		return event->time_ns;
 	for (unsigned i = order->waiting; i-- > 0;) {
 		struct waiting *page = &order->window[i];

@@ -13,7 +13,7 @@
 
 static uint32_t cache_of_event(const struct km_event *event)
 {
-	if (event->kind == KM_EV_CACHE_ALLOC)
+	if (event->kind == KM_EV_CACHE_ALLOC || event->kind == KM_EV_BULK_ALLOC)
 		return event->cache ? (uint32_t)KM_NR_KMALLOC + event->cache : KM_NO_INDEX;
 	if (!event->bytes_req || event->bytes_req > KM_KMALLOC_MAX_CACHE)
 		return KM_NO_INDEX;
@@ -123,7 +123,7 @@ static void walk_free_old(struct km_choice *choice, const struct km_event *event
 {
 	uint32_t index;
 
-	if (km_event_group_of(event->kind) != KM_GROUP_SLAB || event->cpu >= choice->start->cpus)
+	if (km_event_space(event->kind) != KM_SPACE_SLAB || event->cpu >= choice->start->cpus)
 		return;
 	index = km_choice_slab_at(choice, event->ptr);
 	if (index == KM_NO_INDEX) {
@@ -141,7 +141,7 @@ static void walk_free_old(struct km_choice *choice, const struct km_event *event
 static int walk_step(struct km_choice *choice, const struct km_event *event,
 		     const struct km_repair_step *step)
 {
-	bool slab_space = km_event_group_of(event->kind) == KM_GROUP_SLAB;
+	bool slab_space = km_event_space(event->kind) == KM_SPACE_SLAB;
 
 	switch (step->action) {
 	case KM_REPAIR_REALLOC:

@@ -322,9 +322,9 @@ static void store_ledger(struct facts *facts, struct km_trace *trace)
 	if (!km_trace_complete(trace))
 		return; /* never measured */
 	fact_u64(facts, "fired", fired);
-	fact_u64(facts, "filtered_null", counts.filtered_null);
-	fact_u64(facts, "filtered_self", counts.filtered_self);
-	fact_u64(facts, "filtered_sampled", counts.filtered_sampled);
+#define X(reason, meaning) fact_u64(facts, "filtered_" #reason, counts.filtered_##reason);
+	KM_FILTER_REASONS(X)
+#undef X
 }
 
 static void store_decisions(struct facts *facts, const struct km_program *program)

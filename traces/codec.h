@@ -7,7 +7,7 @@
 #ifndef KMLAB_TRACES_CODEC_H
 #define KMLAB_TRACES_CODEC_H
 
-#include <kmlab/event.h>
+#include "trace.h"
 
 #define KM_CHUNK_EVENTS 65536u
 #define KM_CHUNK_CODEC 1
@@ -25,7 +25,15 @@ struct km_chunk {
 
 /* Sizes of the dictionaries; an event that refers beyond them is refused. */
 struct km_chunk_limits {
-	uint32_t sites, tasks, caches;
+	uint32_t sites, tasks, caches, stacks;
+};
+
+/* Which events of a chunk are wanted, and what need not be known of them. */
+struct km_chunk_selection {
+	uint64_t from_ns, to_ns; /* [from, to) */
+	uint32_t kinds;          /* bit per kind */
+	const uint8_t *caches;   /* by id: nonzero = wanted; NULL: all */
+	unsigned without;        /* KM_WITHOUT_*; with KM_WITHOUT_TIME all times are wanted */
 };
 
 /* Work memory for any number of chunks, one at a time. NULL when there is none. */
@@ -51,5 +59,20 @@ void km_decoder_delete(struct km_decoder *decoder);
 int km_chunk_decode(struct km_decoder *decoder, const void *bytes, size_t size,
 		    const struct km_chunk_limits *limits, const struct km_chunk *chunk,
 		    struct km_event *events);
+/*
+ * Only the selected events, their number in *n; what they are `without` is not decoded and 0. As
+ * strict as km_chunk_decode() with what it looks at. events[chunk->events].
+ */
+int km_chunk_select(struct km_decoder *decoder, const void *bytes, size_t size,
+		    const struct km_chunk_limits *limits, const struct km_chunk *chunk,
+		    const struct km_chunk_selection *selection, struct km_event *events,
+		    uint32_t *n);
+/*
+ * The same when the row that belongs to the bytes is in doubt: what it should say is stored in
+ * *found, its checksum included even on failure. events[KM_CHUNK_EVENTS].
+ */
+int km_chunk_examine(struct km_decoder *decoder, const void *bytes, size_t size,
+		     const struct km_chunk_limits *limits, struct km_chunk *found,
+		     struct km_event *events);
 
 #endif

@@ -13,7 +13,8 @@ struct lane_cursor {
 	struct km_event *events; /* the decoded chunk, NULL before the first */
 	uint32_t at, n;          /* events left: [at, n) */
 	uint32_t capacity;
-	size_t chunk, end; /* chunks left: indexes in trace->chunks */
+	size_t begin, end; /* its chunks: indexes in trace->chunks */
+	size_t chunk;      /* the next */
 	uint64_t key;      /* time of events[at], or t_min of the next chunk */
 	uint16_t cpu;
 };
@@ -26,12 +27,35 @@ struct km_trace_cursor {
 	struct lane_cursor *lanes;
 	struct lane_cursor **heap;
 	size_t nr_lanes, nr_heap;
+	const struct km_event *run; /* events of one lane that come next */
+	size_t run_left, run_ahead;
 };
 
 static bool chunk_passes(const struct km_trace_filter *filter, const struct km_chunk *chunk)
 {
 	return chunk->t_max >= filter->from_ns && chunk->t_min < filter->to_ns &&
 	       (chunk->kinds & filter->kinds) && (filter->cpu < 0 || filter->cpu == chunk->cpu);
+}
+
+/* What of the chunk is wanted; false: all of it. */
+static bool selects(const struct km_trace_filter *filter, const struct km_chunk *chunk,
+		    struct km_chunk_selection *selection)
+{
+	bool in_time = chunk->t_min >= filter->from_ns && chunk->t_max < filter->to_ns;
+
+	*selection = (struct km_chunk_selection){.from_ns = filter->from_ns,
+						 .to_ns = filter->to_ns,
+						 .kinds = filter->kinds,
+						 .caches = filter->caches,
+						 .without = filter->without};
+	if (!filter->by_cpu || !in_time)
+		selection->without &= ~KM_WITHOUT_TIME;
+	return !in_time || chunk->kinds & ~filter->kinds || selection->caches || selection->without;
+}
+
+static inline uint64_t key_of(const struct km_trace_cursor *cursor, uint64_t time_ns)
+{
+	return cursor->filter.by_cpu ? 0 : time_ns;
 }
 
 /* Step to the lane's next chunk that may hold events of the filter; false at the end. */
@@ -44,7 +68,7 @@ static bool lane_seek(struct km_trace_cursor *cursor, struct lane_cursor *lane)
 		lane->chunk++;
 	if (lane->chunk == lane->end)
 		return false;
-	lane->key = chunks[lane->chunk].chunk.t_min;
+	lane->key = key_of(cursor, chunks[lane->chunk].chunk.t_min);
 	return true;
 }
 
@@ -60,21 +84,46 @@ static int chunk_fail(const struct km_trace_cursor *cursor, const struct km_chun
 	return km_damaged(cursor->trace, err, what);
 }
 
-/* Decode the lane's next chunk. */
+static int lane_reserve(struct lane_cursor *lane, uint32_t events)
+{
+	if (events <= lane->capacity)
+		return 0;
+	free(lane->events);
+	lane->capacity = 0;
+	lane->events = malloc(events * sizeof(*lane->events));
+	if (!lane->events)
+		return -ENOMEM;
+	lane->capacity = events;
+	return 0;
+}
+
+/* The payload that is the statement's row, NULL: there is none. */
+static int decode_row(struct km_trace_cursor *cursor, const struct km_chunk_row *row,
+		      struct lane_cursor *lane, bool found)
+{
+	const void *bytes = found ? sqlite3_column_blob(cursor->payload, 0) : NULL;
+	size_t size = bytes ? (size_t)sqlite3_column_bytes(cursor->payload, 0) : 0;
+	const struct km_chunk_limits *limits = &cursor->trace->limits;
+	struct km_chunk_selection selection;
+
+	if (!bytes)
+		return -EPROTO;
+	lane->n = row->chunk.events;
+	return selects(&cursor->filter, &row->chunk, &selection)
+		       ? km_chunk_select(cursor->decoder, bytes, size, limits, &row->chunk,
+					 &selection, lane->events, &lane->n)
+		       : km_chunk_decode(cursor->decoder, bytes, size, limits, &row->chunk,
+					 lane->events);
+}
+
+/* Decode the lane's next chunk; there may be nothing wanted in it. */
 static int lane_load(struct km_trace_cursor *cursor, struct lane_cursor *lane, struct km_err *err)
 {
 	const struct km_chunk_row *row = &cursor->trace->chunks[lane->chunk];
-	const void *bytes;
 	int code, step;
 
-	if (row->chunk.events > lane->capacity) {
-		free(lane->events);
-		lane->capacity = 0;
-		lane->events = malloc(row->chunk.events * sizeof(*lane->events));
-		if (!lane->events)
-			return chunk_fail(cursor, row, -ENOMEM, err);
-		lane->capacity = row->chunk.events;
-	}
+	if (lane_reserve(lane, row->chunk.events))
+		return chunk_fail(cursor, row, -ENOMEM, err);
 	sqlite3_bind_int64(cursor->payload, 1, row->id);
 	step = sqlite3_step(cursor->payload);
 	if (step != SQLITE_ROW && step != SQLITE_DONE &&
@@ -83,18 +132,16 @@ static int lane_load(struct km_trace_cursor *cursor, struct lane_cursor *lane, s
 		sqlite3_reset(cursor->payload);
 		return code;
 	}
-	bytes = step == SQLITE_ROW ? sqlite3_column_blob(cursor->payload, 0) : NULL;
-	code = bytes ? km_chunk_decode(cursor->decoder, bytes,
-				       (size_t)sqlite3_column_bytes(cursor->payload, 0),
-				       &cursor->trace->limits, &row->chunk, lane->events)
-		     : -EPROTO;
+	code = decode_row(cursor, row, lane, step == SQLITE_ROW);
 	sqlite3_reset(cursor->payload);
-	if (code)
+	if (code) {
+		lane->n = lane->at;
 		return chunk_fail(cursor, row, code, err);
+	}
 	lane->chunk++;
 	lane->at = 0;
-	lane->n = row->chunk.events;
-	lane->key = lane->events[0].time_ns;
+	if (lane->n)
+		lane->key = key_of(cursor, lane->events[0].time_ns);
 	return 0;
 }
 
@@ -125,16 +172,47 @@ static void sift_down(struct km_trace_cursor *cursor, size_t at)
 	cursor->heap[at] = lane;
 }
 
-/* The lane at the top has changed: the next chunk, or out. */
-static void top_used_up(struct km_trace_cursor *cursor)
+/* Some or all events of the lane at the top are taken: it goes on from there, or is out. */
+static void top_changed(struct km_trace_cursor *cursor)
 {
-	if (!lane_seek(cursor, cursor->heap[0]))
+	struct lane_cursor *lane = cursor->heap[0];
+
+	if (lane->at < lane->n)
+		lane->key = key_of(cursor, lane->events[lane->at].time_ns);
+	else if (!lane_seek(cursor, lane))
 		cursor->heap[0] = cursor->heap[--cursor->nr_heap];
 	if (cursor->nr_heap)
 		sift_down(cursor, 0);
 }
 
 /* ---- open, next, close ---- */
+
+/* All lanes at their first chunk that may hold events of the filter. */
+static void lanes_begin(struct km_trace_cursor *cursor)
+{
+	cursor->nr_heap = 0;
+	cursor->run_left = 0;
+	for (size_t i = 0; i < cursor->nr_lanes; i++) {
+		struct lane_cursor *lane = &cursor->lanes[i];
+
+		lane->chunk = lane->begin;
+		lane->at = lane->n = 0;
+		if (lane_seek(cursor, lane))
+			cursor->heap[cursor->nr_heap++] = lane;
+	}
+	for (size_t i = cursor->nr_heap / 2; i-- > 0;)
+		sift_down(cursor, i);
+}
+
+void km_cursor_restart(struct km_trace_cursor *cursor, const struct km_trace_filter *filter)
+{
+	cursor->filter = filter ? *filter : (struct km_trace_filter){.cpu = -1};
+	if (!cursor->filter.to_ns)
+		cursor->filter.to_ns = UINT64_MAX;
+	if (!cursor->filter.kinds)
+		cursor->filter.kinds = UINT32_MAX;
+	lanes_begin(cursor);
+}
 
 static int cursor_lanes(struct km_trace_cursor *cursor)
 {
@@ -150,15 +228,10 @@ static int cursor_lanes(struct km_trace_cursor *cursor)
 	for (size_t i = 0; i < trace->nr_chunks; i++) {
 		if (!i || trace->chunks[i].chunk.cpu != trace->chunks[i - 1].chunk.cpu) {
 			cursor->lanes[cursor->nr_lanes].cpu = trace->chunks[i].chunk.cpu;
-			cursor->lanes[cursor->nr_lanes++].chunk = i;
+			cursor->lanes[cursor->nr_lanes++].begin = i;
 		}
 		cursor->lanes[cursor->nr_lanes - 1].end = i + 1;
 	}
-	for (size_t i = 0; i < cursor->nr_lanes; i++)
-		if (lane_seek(cursor, &cursor->lanes[i]))
-			cursor->heap[cursor->nr_heap++] = &cursor->lanes[i];
-	for (size_t i = cursor->nr_heap / 2; i-- > 0;)
-		sift_down(cursor, i);
 	return 0;
 }
 
@@ -171,11 +244,6 @@ int km_trace_cursor_open(struct km_trace *trace, const struct km_trace_filter *f
 	if (!cursor)
 		return km_fail(err, code, "cannot read %s: not enough memory", trace->path);
 	cursor->trace = trace;
-	cursor->filter = filter ? *filter : (struct km_trace_filter){.cpu = -1};
-	if (!cursor->filter.to_ns)
-		cursor->filter.to_ns = UINT64_MAX;
-	if (!cursor->filter.kinds)
-		cursor->filter.kinds = UINT32_MAX;
 	cursor->decoder = km_decoder_new();
 	if (!cursor->decoder || cursor_lanes(cursor)) {
 		km_fail(err, code, "cannot read %s: not enough memory", trace->path);
@@ -184,6 +252,7 @@ int km_trace_cursor_open(struct km_trace *trace, const struct km_trace_filter *f
 	code = km_prepare(trace, "SELECT payload FROM chunk WHERE id=?", &cursor->payload, err);
 	if (code)
 		goto fail;
+	km_cursor_restart(cursor, filter);
 	*out = cursor;
 	return 0;
 fail:
@@ -204,57 +273,84 @@ void km_trace_cursor_close(struct km_trace_cursor *cursor)
 	free(cursor);
 }
 
-/*
- * Copy events of the lane at the top until another lane comes first, the lane is used up or there
- * is no room. Returns how many.
- */
-static size_t take_run(struct km_trace_cursor *cursor, struct km_event *events, size_t room)
+/* How many events of the lane at the top come before those of any other. At least one. */
+static size_t run_length(const struct km_trace_cursor *cursor)
 {
-	struct lane_cursor *lane = cursor->heap[0], *rival = NULL;
-	const struct km_trace_filter *filter = &cursor->filter;
-	uint64_t limit = UINT64_MAX; /* last time this lane may go to */
+	const struct lane_cursor *lane = cursor->heap[0], *rival = NULL;
 	uint32_t at = lane->at;
-	size_t got = 0;
+	uint64_t limit; /* last time this lane may go to */
 
 	for (size_t i = 1; i <= 2 && i < cursor->nr_heap; i++)
 		if (!rival || before(cursor->heap[i], rival))
 			rival = cursor->heap[i];
-	if (rival)
-		limit = lane->cpu < rival->cpu ? rival->key : rival->key - 1;
-	while (at < lane->n && got < room && lane->events[at].time_ns <= limit) {
-		const struct km_event *event = &lane->events[at++];
+	if (!rival || cursor->filter.by_cpu)
+		return lane->n - at;
+	limit = lane->cpu < rival->cpu ? rival->key : rival->key - 1;
+	while (at < lane->n && lane->events[at].time_ns <= limit)
+		at++;
+	return at - lane->at;
+}
 
-		if ((filter->kinds >> event->kind & 1) && event->time_ns >= filter->from_ns &&
-		    event->time_ns < filter->to_ns)
-			events[got++] = *event;
+/* Find the next run; its length is 0 at the end. */
+static int find_run(struct km_trace_cursor *cursor, struct km_err *err)
+{
+	cursor->run_left = 0;
+	while (!cursor->run_left && cursor->nr_heap) {
+		struct lane_cursor *lane = cursor->heap[0];
+
+		if (lane->at == lane->n) {
+			int code = lane_load(cursor, lane, err);
+
+			if (code)
+				return code;
+		} else {
+			cursor->run = lane->events + lane->at;
+			cursor->run_left = run_length(cursor);
+			lane->at += (uint32_t)cursor->run_left;
+			cursor->run_ahead = lane->n - lane->at;
+		}
+		top_changed(cursor);
 	}
-	lane->at = at;
-	if (at < lane->n)
-		lane->key = lane->events[at].time_ns;
-	return got;
+	return 0;
+}
+
+int km_trace_next_run(struct km_trace_cursor *cursor, const struct km_event **events, size_t *got,
+		      struct km_err *err)
+{
+	int code = cursor->run_left ? 0 : find_run(cursor, err);
+
+	if (code)
+		return code;
+	*events = cursor->run;
+	*got = cursor->run_left;
+	cursor->run_left = 0;
+	return 0;
+}
+
+size_t km_trace_run_ahead(const struct km_trace_cursor *cursor)
+{
+	return cursor->run_ahead;
 }
 
 int km_trace_next(struct km_trace_cursor *cursor, struct km_event *events, size_t n, size_t *got,
 		  struct km_err *err)
 {
 	size_t done = 0;
-	int code;
 
-	while (done < n && cursor->nr_heap) {
-		struct lane_cursor *lane = cursor->heap[0];
+	while (done < n) {
+		size_t take = n - done;
+		int code = cursor->run_left ? 0 : find_run(cursor, err);
 
-		if (lane->at == lane->n) {
-			code = lane_load(cursor, lane, err);
-			if (code)
-				return code;
-			sift_down(cursor, 0);
-			continue;
-		}
-		done += take_run(cursor, events + done, n - done);
-		if (lane->at == lane->n)
-			top_used_up(cursor);
-		else
-			sift_down(cursor, 0);
+		if (code)
+			return code;
+		if (!cursor->run_left)
+			break;
+		if (take > cursor->run_left)
+			take = cursor->run_left;
+		memcpy(events + done, cursor->run, take * sizeof(*events));
+		cursor->run += take;
+		cursor->run_left -= take;
+		done += take;
 	}
 	*got = done;
 	return 0;

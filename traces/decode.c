@@ -13,7 +13,8 @@
 struct km_decoder {
 	ZSTD_DCtx *zstd;
 	struct km_chunk_header header;
-	uint8_t *raw[KM_NR_STREAMS]; /* as decompressed */
+	const uint8_t *stored[KM_NR_STREAMS]; /* in the chunk */
+	uint8_t *raw[KM_NR_STREAMS];          /* as decompressed */
 	size_t capacity[KM_NR_STREAMS];
 	struct km_event *shape;
 	uint64_t *shape_ptr;
@@ -23,6 +24,7 @@ struct km_decoder {
 	} * actor;
 	uint64_t *ptr;
 	uint16_t *shape_of, *actor_of;
+	uint8_t *wanted; /* by shape */
 	uint32_t max_events;
 };
 
@@ -48,6 +50,7 @@ static void decoder_release(struct km_decoder *decoder)
 	free(decoder->ptr);
 	free(decoder->shape_of);
 	free(decoder->actor_of);
+	free(decoder->wanted);
 	decoder->max_events = 0;
 }
 
@@ -74,20 +77,20 @@ static int decoder_reserve(struct km_decoder *decoder, uint32_t n)
 	decoder->ptr = calloc(n, sizeof(*decoder->ptr));
 	decoder->shape_of = calloc(n, sizeof(*decoder->shape_of));
 	decoder->actor_of = calloc(n, sizeof(*decoder->actor_of));
+	decoder->wanted = calloc(n, sizeof(*decoder->wanted));
 	if (!decoder->shape || !decoder->shape_ptr || !decoder->actor || !decoder->ptr ||
-	    !decoder->shape_of || !decoder->actor_of)
+	    !decoder->shape_of || !decoder->actor_of || !decoder->wanted)
 		return -ENOMEM; /* what there is goes with the next call or the decoder */
 	decoder->max_events = n;
 	return 0;
 }
 
-static int check_header(const struct km_chunk_header *header, const struct km_chunk *chunk,
-			size_t size)
+/* Of at most `room` events. */
+static int check_header(const struct km_chunk_header *header, uint32_t room, size_t size)
 {
 	uint64_t n = header->events, total = sizeof(*header);
 
-	if (!n || n > KM_CHUNK_EVENTS || n != chunk->events || header->cpu != chunk->cpu ||
-	    header->first_seq != chunk->first_seq)
+	if (!n || n > room || header->cpu > UINT16_MAX)
 		return -EPROTO;
 	if (!header->shapes || header->shapes > n || !header->actors || header->actors > n)
 		return -EPROTO;
@@ -106,29 +109,25 @@ static int check_header(const struct km_chunk_header *header, const struct km_ch
 	return 0;
 }
 
-/* Decompress all streams, each with slack behind it. */
-static int read_streams(struct km_decoder *decoder, const uint8_t *from)
+/* Decompress a stream, with slack behind it. */
+static int read_stream(struct km_decoder *decoder, enum km_stream s)
 {
-	for (int s = 0; s < KM_NR_STREAMS; s++) {
-		size_t raw = decoder->header.stream[s].raw;
-		size_t stored = decoder->header.stream[s].stored;
+	size_t raw = decoder->header.stream[s].raw, stored = decoder->header.stream[s].stored;
 
-		if (decoder->capacity[s] < raw + KM_STREAM_SLACK) {
-			free(decoder->raw[s]);
-			decoder->capacity[s] = 0;
-			decoder->raw[s] = malloc(raw + KM_STREAM_SLACK);
-			if (!decoder->raw[s])
-				return -ENOMEM;
-			decoder->capacity[s] = raw + KM_STREAM_SLACK;
-		}
-		if (stored == raw)
-			memcpy(decoder->raw[s], from, raw);
-		else if (ZSTD_decompressDCtx(decoder->zstd, decoder->raw[s], raw, from, stored) !=
-			 raw)
-			return -EPROTO;
-		memset(decoder->raw[s] + raw, 0, KM_STREAM_SLACK);
-		from += stored;
+	if (decoder->capacity[s] < raw + KM_STREAM_SLACK) {
+		free(decoder->raw[s]);
+		decoder->capacity[s] = 0;
+		decoder->raw[s] = malloc(raw + KM_STREAM_SLACK);
+		if (!decoder->raw[s])
+			return -ENOMEM;
+		decoder->capacity[s] = raw + KM_STREAM_SLACK;
 	}
+	if (stored == raw)
+		memcpy(decoder->raw[s], decoder->stored[s], raw);
+	else if (ZSTD_decompressDCtx(decoder->zstd, decoder->raw[s], raw, decoder->stored[s],
+				     stored) != raw)
+		return -EPROTO;
+	memset(decoder->raw[s] + raw, 0, KM_STREAM_SLACK);
 	return 0;
 }
 
@@ -151,13 +150,14 @@ static int get_varint(const uint8_t **from, const uint8_t *end, uint64_t maximum
 }
 
 static int read_shapes(struct km_decoder *decoder, const struct km_chunk_limits *limits,
-		       const struct km_chunk *chunk)
+		       struct km_chunk *found)
 {
 	const uint8_t *from = decoder->raw[KM_STREAM_SHAPES];
 	const uint8_t *end = from + decoder->header.stream[KM_STREAM_SHAPES].raw;
-	uint32_t n = decoder->header.shapes, kinds = 0;
+	uint32_t n = decoder->header.shapes;
 	uint64_t value = 0;
 
+	found->kinds = 0;
 	memset(decoder->shape, 0, n * sizeof(*decoder->shape));
 	memset(decoder->shape_ptr, 0, n * sizeof(*decoder->shape_ptr));
 #define X(field, maximum)                                                                          \
@@ -172,13 +172,13 @@ static int read_shapes(struct km_decoder *decoder, const struct km_chunk_limits 
 		struct km_event *shape = &decoder->shape[i];
 
 		if (get_varint(&from, end, UINT16_MAX, &value) || shape->site >= limits->sites ||
-		    shape->cache >= limits->caches)
+		    shape->cache >= limits->caches || shape->stack >= limits->stacks)
 			return -EPROTO;
 		shape->node = (int16_t)(uint16_t)(value - 1);
-		shape->cpu = chunk->cpu;
-		kinds |= 1u << shape->kind;
+		shape->cpu = found->cpu;
+		found->kinds |= 1u << shape->kind;
 	}
-	return from == end && kinds == chunk->kinds ? 0 : -EPROTO;
+	return from == end ? 0 : -EPROTO;
 }
 
 static int read_actors(struct km_decoder *decoder, const struct km_chunk_limits *limits)
@@ -274,61 +274,287 @@ static int read_ptrs(struct km_decoder *decoder, uint32_t n)
 	return bad ? -EPROTO : 0;
 }
 
-/* Put the columns together; checked: check_times(), all ids. */
-static int assemble(struct km_decoder *decoder, const struct km_chunk *chunk,
-		    struct km_event *events)
+/* ---- columns: their streams, checked ---- */
+
+static int load_shapes(struct km_decoder *decoder, const struct km_chunk_limits *limits,
+		       struct km_chunk *found)
+{
+	int code = read_stream(decoder, KM_STREAM_SHAPES);
+
+	return code ? code : read_shapes(decoder, limits, found);
+}
+
+static int load_shape_ids(struct km_decoder *decoder, uint32_t n)
+{
+	int code = read_stream(decoder, KM_STREAM_SHAPE);
+
+	return code ? code
+		    : read_ids(decoder->raw[KM_STREAM_SHAPE], decoder->shape_of, n,
+			       decoder->header.shapes);
+}
+
+static int load_actors(struct km_decoder *decoder, const struct km_chunk_limits *limits, uint32_t n)
+{
+	int code;
+
+	if ((code = read_stream(decoder, KM_STREAM_ACTORS)) ||
+	    (code = read_actors(decoder, limits)) || (code = read_stream(decoder, KM_STREAM_ACTOR)))
+		return code;
+	return read_ids(decoder->raw[KM_STREAM_ACTOR], decoder->actor_of, n,
+			decoder->header.actors);
+}
+
+static int load_times(struct km_decoder *decoder, uint32_t n)
+{
+	int code;
+
+	if ((code = read_stream(decoder, KM_STREAM_TIME_WIDTH)) ||
+	    (code = read_stream(decoder, KM_STREAM_TIME_LOW)) ||
+	    (code = read_stream(decoder, KM_STREAM_TIME_HIGH)))
+		return code;
+	return check_times(decoder, n);
+}
+
+/* After the shape ids. */
+static int load_ptrs(struct km_decoder *decoder, uint32_t n)
+{
+	int code;
+
+	if ((code = read_stream(decoder, KM_STREAM_PTR_CODE)) ||
+	    (code = read_stream(decoder, KM_STREAM_PTR)) || (code = check_ptrs(decoder, n)))
+		return code;
+	return read_ptrs(decoder, n);
+}
+
+/* ---- columns into events ---- */
+
+/* Where reading the times has come to; checked: check_times(). */
+struct time_reader {
+	const uint8_t *width, *low, *high;
+	uint64_t time, t_min, t_max;
+	bool sorted;
+};
+
+static struct time_reader time_begin(const struct km_decoder *decoder)
+{
+	return (struct time_reader){.width = decoder->raw[KM_STREAM_TIME_WIDTH],
+				    .low = decoder->raw[KM_STREAM_TIME_LOW],
+				    .high = decoder->raw[KM_STREAM_TIME_HIGH],
+				    .t_min = UINT64_MAX,
+				    .sorted = true};
+}
+
+static inline uint64_t time_next(struct time_reader *reader, uint32_t i)
 {
 	static const uint64_t masks[4] = {0, 0xff, 0xffff, 0xffffffffffffff};
-	const uint8_t *width = decoder->raw[KM_STREAM_TIME_WIDTH];
-	const uint8_t *low = decoder->raw[KM_STREAM_TIME_LOW];
-	const uint8_t *high = decoder->raw[KM_STREAM_TIME_HIGH];
-	uint64_t time = 0, last = 0, t_min = UINT64_MAX, t_max = 0;
-	bool sorted = true;
+	unsigned w = reader->width[i >> 2] >> (i & 3) * 2 & 3;
+	uint64_t time = reader->time;
 
-	for (uint32_t i = 0; i < chunk->events; i++) {
+	time += km_unzigzag(reader->low[i] | (km_load64(reader->high) & masks[w]) << 8);
+	reader->high += km_time_high[w];
+	reader->sorted &= time >= reader->time;
+	reader->t_min = time < reader->t_min ? time : reader->t_min;
+	reader->t_max = time > reader->t_max ? time : reader->t_max;
+	return reader->time = time;
+}
+
+static void time_end(const struct time_reader *reader, struct km_chunk *found)
+{
+	found->t_min = reader->t_min;
+	found->t_max = reader->t_max;
+	found->sorted = reader->sorted;
+}
+
+static void assemble(struct km_decoder *decoder, struct km_chunk *found, struct km_event *events)
+{
+	struct time_reader reader = time_begin(decoder);
+
+	for (uint32_t i = 0; i < found->events; i++) {
 		const struct actor *actor = &decoder->actor[decoder->actor_of[i]];
 		struct km_event *event = &events[i];
-		unsigned w = width[i >> 2] >> (i & 3) * 2 & 3;
 
-		time += km_unzigzag(low[i] | (km_load64(high) & masks[w]) << 8);
-		high += km_time_high[w];
-		sorted &= time >= last;
-		last = time;
-		t_min = time < t_min ? time : t_min;
-		t_max = time > t_max ? time : t_max;
 		*event = decoder->shape[decoder->shape_of[i]];
-		event->time_ns = time;
+		event->time_ns = time_next(&reader, i);
 		event->ptr = decoder->ptr[i];
 		event->task = actor->task;
 		event->context = actor->context;
-		event->seq = chunk->first_seq + i;
+		event->seq = found->first_seq + i;
 	}
-	return t_min == chunk->t_min && t_max == chunk->t_max && sorted == chunk->sorted ? 0
-											 : -EPROTO;
+	time_end(&reader, found);
+}
+
+/* Events of wanted shapes. An event that is not wanted is written, and then over it the next. */
+static uint32_t assemble_timeless(const struct km_decoder *decoder, const struct km_chunk *found,
+				  struct km_event *events)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < found->events; i++) {
+		unsigned shape = decoder->shape_of[i];
+
+		events[n] = decoder->shape[shape];
+		events[n].seq = found->first_seq + i;
+		n += decoder->wanted[shape];
+	}
+	return n;
+}
+
+static uint32_t assemble_timed(const struct km_decoder *decoder,
+			       const struct km_chunk_selection *selection, struct km_chunk *found,
+			       struct km_event *events)
+{
+	struct time_reader reader = time_begin(decoder);
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < found->events; i++) {
+		unsigned shape = decoder->shape_of[i];
+		uint64_t time = time_next(&reader, i);
+
+		if (time < selection->from_ns || time >= selection->to_ns)
+			continue;
+		events[n] = decoder->shape[shape];
+		events[n].time_ns = time;
+		events[n].seq = found->first_seq + i;
+		n += decoder->wanted[shape];
+	}
+	time_end(&reader, found);
+	return n;
+}
+
+/* Pointers and actors of the n selected events, which know their places by seq. */
+static void complete(const struct km_decoder *decoder, const struct km_chunk *found,
+		     unsigned without, struct km_event *events, uint32_t n)
+{
+	for (uint32_t i = 0; i < n && !(without & KM_WITHOUT_PTR); i++)
+		events[i].ptr = decoder->ptr[events[i].seq - found->first_seq];
+	for (uint32_t i = 0; i < n && !(without & KM_WITHOUT_ACTOR); i++) {
+		uint32_t at = events[i].seq - found->first_seq;
+
+		events[i].task = decoder->actor[decoder->actor_of[at]].task;
+		events[i].context = decoder->actor[decoder->actor_of[at]].context;
+	}
+}
+
+/* ---- chunks ---- */
+
+/* The header, and where the streams are; at most `room` events. */
+static int begin(struct km_decoder *decoder, const uint8_t *bytes, size_t size, uint32_t room,
+		 struct km_chunk *found)
+{
+	struct km_chunk_header *header = &decoder->header;
+	int code;
+
+	if (size < sizeof(*header))
+		return -EPROTO;
+	memcpy(header, bytes, sizeof(*header));
+	if ((code = check_header(header, room, size)) ||
+	    (code = decoder_reserve(decoder, header->events)))
+		return code;
+	bytes += sizeof(*header);
+	for (int s = 0; s < KM_NR_STREAMS; s++) {
+		decoder->stored[s] = bytes;
+		bytes += header->stream[s].stored;
+	}
+	found->events = header->events;
+	found->first_seq = header->first_seq;
+	found->cpu = (uint16_t)header->cpu;
+	return 0;
+}
+
+static bool same_place(const struct km_chunk *found, const struct km_chunk *chunk)
+{
+	return found->events == chunk->events && found->first_seq == chunk->first_seq &&
+	       found->cpu == chunk->cpu && found->kinds == chunk->kinds;
+}
+
+static bool same_times(const struct km_chunk *found, const struct km_chunk *chunk)
+{
+	return found->t_min == chunk->t_min && found->t_max == chunk->t_max &&
+	       found->sorted == chunk->sorted;
+}
+
+/* All but the checksum; events has `room`. */
+static int decode(struct km_decoder *decoder, const uint8_t *bytes, size_t size,
+		  const struct km_chunk_limits *limits, uint32_t room, struct km_chunk *found,
+		  struct km_event *events)
+{
+	int code = begin(decoder, bytes, size, room, found);
+
+	if (code || (code = load_shapes(decoder, limits, found)) ||
+	    (code = load_shape_ids(decoder, found->events)) ||
+	    (code = load_actors(decoder, limits, found->events)) ||
+	    (code = load_times(decoder, found->events)) ||
+	    (code = load_ptrs(decoder, found->events)))
+		return code;
+	assemble(decoder, found, events);
+	return 0;
 }
 
 int km_chunk_decode(struct km_decoder *decoder, const void *bytes, size_t size,
 		    const struct km_chunk_limits *limits, const struct km_chunk *chunk,
 		    struct km_event *events)
 {
-	uint32_t n = chunk->events;
+	struct km_chunk found;
 	int code;
 
 	if (XXH64(bytes, size, 0) != chunk->xxh64)
 		return -EBADMSG;
-	if (size < sizeof(decoder->header))
-		return -EPROTO;
-	memcpy(&decoder->header, bytes, sizeof(decoder->header));
-	if ((code = check_header(&decoder->header, chunk, size)) ||
-	    (code = decoder_reserve(decoder, n)) ||
-	    (code = read_streams(decoder, (const uint8_t *)bytes + sizeof(decoder->header))) ||
-	    (code = read_shapes(decoder, limits, chunk)) || (code = read_actors(decoder, limits)) ||
-	    (code = read_ids(decoder->raw[KM_STREAM_SHAPE], decoder->shape_of, n,
-			     decoder->header.shapes)) ||
-	    (code = read_ids(decoder->raw[KM_STREAM_ACTOR], decoder->actor_of, n,
-			     decoder->header.actors)) ||
-	    (code = check_times(decoder, n)) || (code = check_ptrs(decoder, n)) ||
-	    (code = read_ptrs(decoder, n)))
+	code = decode(decoder, bytes, size, limits, chunk->events, &found, events);
+	if (code)
 		return code;
-	return assemble(decoder, chunk, events);
+	return same_place(&found, chunk) && same_times(&found, chunk) ? 0 : -EPROTO;
+}
+
+/* Which shapes are selected; false if none is. */
+static bool mark_wanted(struct km_decoder *decoder, const struct km_chunk_selection *selection)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < decoder->header.shapes; i++) {
+		const struct km_event *shape = &decoder->shape[i];
+
+		decoder->wanted[i] = selection->kinds >> shape->kind & 1 &&
+				     (!selection->caches || selection->caches[shape->cache]);
+		any |= decoder->wanted[i];
+	}
+	return any;
+}
+
+int km_chunk_select(struct km_decoder *decoder, const void *bytes, size_t size,
+		    const struct km_chunk_limits *limits, const struct km_chunk *chunk,
+		    const struct km_chunk_selection *selection, struct km_event *events,
+		    uint32_t *n)
+{
+	bool timeless = selection->without & KM_WITHOUT_TIME;
+	struct km_chunk found;
+	int code;
+
+	if (XXH64(bytes, size, 0) != chunk->xxh64)
+		return -EBADMSG;
+	if ((code = begin(decoder, bytes, size, chunk->events, &found)) ||
+	    (code = load_shapes(decoder, limits, &found)))
+		return code;
+	if (!same_place(&found, chunk))
+		return -EPROTO;
+	*n = 0;
+	if (!mark_wanted(decoder, selection))
+		return 0;
+	if ((code = load_shape_ids(decoder, found.events)) ||
+	    (!timeless && (code = load_times(decoder, found.events))) ||
+	    (!(selection->without & KM_WITHOUT_ACTOR) &&
+	     (code = load_actors(decoder, limits, found.events))) ||
+	    (!(selection->without & KM_WITHOUT_PTR) && (code = load_ptrs(decoder, found.events))))
+		return code;
+	*n = timeless ? assemble_timeless(decoder, &found, events)
+		      : assemble_timed(decoder, selection, &found, events);
+	complete(decoder, &found, selection->without, events, *n);
+	return timeless || same_times(&found, chunk) ? 0 : -EPROTO;
+}
+
+int km_chunk_examine(struct km_decoder *decoder, const void *bytes, size_t size,
+		     const struct km_chunk_limits *limits, struct km_chunk *found,
+		     struct km_event *events)
+{
+	found->xxh64 = XXH64(bytes, size, 0);
+	return decode(decoder, bytes, size, limits, KM_CHUNK_EVENTS, found, events);
 }

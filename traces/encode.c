@@ -108,7 +108,7 @@ static int encode_shapes(struct km_encoder *encoder, const struct km_event *even
 			at = (at + 1) & mask;
 		if (!id) {
 			if (event->kind >= KM_NR_EVENT_KINDS || event->site >= limits->sites ||
-			    event->cache >= limits->caches)
+			    event->cache >= limits->caches || event->stack >= limits->stacks)
 				return -EINVAL;
 			encoder->shape_ptr[encoder->shapes] = 0;
 			encoder->shape[encoder->shapes] = *event;

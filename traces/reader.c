@@ -86,7 +86,7 @@ static int check_file(const char *path, struct km_err *err)
 static int check_version(struct km_trace *trace, struct km_err *err)
 {
 	sqlite3_stmt *statement;
-	int code = km_prepare(trace, "PRAGMA user_version", &statement, err), version;
+	int code = km_prepare(trace, "PRAGMA user_version", &statement, err);
 
 	if (code)
 		return code;
@@ -97,14 +97,14 @@ static int check_version(struct km_trace *trace, struct km_err *err)
 		sqlite3_finalize(statement);
 		return code;
 	}
-	version = sqlite3_column_int(statement, 0);
+	trace->version = sqlite3_column_int(statement, 0);
 	sqlite3_finalize(statement);
-	if (version > KM_TRACE_VERSION)
+	if (trace->version > KM_TRACE_VERSION)
 		return km_fail(err, -ENOTSUP,
 			       "%s was written by a newer kmlab (trace version %d, this one reads "
 			       "up to %d); update kmlab",
-			       trace->path, version, KM_TRACE_VERSION);
-	if (version < 1)
+			       trace->path, trace->version, KM_TRACE_VERSION);
+	if (trace->version < 1)
 		return km_damaged(trace, err, "it has no trace version");
 	return 0;
 }
@@ -190,7 +190,7 @@ static int check_ledger(const struct km_trace *trace, struct km_err *err)
 		trace->path, (unsigned long long)recorded, (unsigned long long)trace->events);
 }
 
-int km_trace_open(const char *path, struct km_trace **out, struct km_err *err)
+int km_open_unread(const char *path, struct km_trace **out, struct km_err *err)
 {
 	struct km_trace *trace;
 	int code = check_file(path, err);
@@ -200,6 +200,7 @@ int km_trace_open(const char *path, struct km_trace **out, struct km_err *err)
 	trace = calloc(1, sizeof(*trace));
 	if (!trace)
 		return km_fail(err, -ENOMEM, "cannot read %s: not enough memory", path);
+	trace->ordered = true;
 	trace->path = strdup(path);
 	if (!trace->path) {
 		code = km_fail(err, -ENOMEM, "cannot read %s: not enough memory", path);
@@ -213,6 +214,20 @@ int km_trace_open(const char *path, struct km_trace **out, struct km_err *err)
 		code = km_sql_fail(trace->db, path, "read", err);
 		goto fail;
 	}
+	*out = trace;
+	return 0;
+fail:
+	km_trace_close(trace);
+	return code;
+}
+
+int km_trace_open(const char *path, struct km_trace **out, struct km_err *err)
+{
+	struct km_trace *trace;
+	int code = km_open_unread(path, &trace, err);
+
+	if (code)
+		return code;
 	if ((code = km_load_tables(trace, err)) || (code = km_load_chunks(trace, err)))
 		goto fail;
 	sqlite3_exec(trace->db, "COMMIT", NULL, NULL, NULL);
@@ -245,6 +260,11 @@ void km_trace_close(struct km_trace *trace)
 	free(trace->caches);
 	free(trace->sites);
 	free(trace->tasks);
+	for (size_t i = 0; i < trace->nr_cgroups; i++)
+		free(trace->cgroups[i].path);
+	free(trace->cgroups);
+	free(trace->frames);
+	free(trace->stack_end);
 	free(trace->gaps);
 	free(trace->chunks);
 	free(trace->path);
@@ -326,10 +346,50 @@ const struct km_trace_site *km_trace_site_table(const struct km_trace *trace, ui
 	return trace->sites;
 }
 
+const char *km_trace_site_text(const struct km_trace_site *site, char text[KM_SITE_TEXT])
+{
+	if (!site->address)
+		snprintf(text, KM_SITE_TEXT, "unknown");
+	else if (!site->symbol[0])
+		snprintf(text, KM_SITE_TEXT, "0x%016llx", (unsigned long long)site->address);
+	else if (site->module[0])
+		snprintf(text, KM_SITE_TEXT, "%s+0x%x [%s]", site->symbol, site->offset,
+			 site->module);
+	else
+		snprintf(text, KM_SITE_TEXT, "%s+0x%x", site->symbol, site->offset);
+	return text;
+}
+
 const struct km_trace_task *km_trace_tasks(const struct km_trace *trace, uint32_t *count)
 {
 	*count = trace->limits.tasks;
 	return trace->tasks;
+}
+
+const uint32_t *km_trace_stack(const struct km_trace *trace, uint32_t id, unsigned *frames)
+{
+	if (!id || id >= trace->limits.stacks) {
+		*frames = 0;
+		return NULL;
+	}
+	*frames = (unsigned)(trace->stack_end[id] - trace->stack_end[id - 1]);
+	return trace->frames + trace->stack_end[id - 1];
+}
+
+const char *km_trace_cgroup_path(const struct km_trace *trace, uint64_t id)
+{
+	size_t low = 0, high = trace->nr_cgroups;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if ((int64_t)trace->cgroups[middle].id < (int64_t)id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < trace->nr_cgroups && trace->cgroups[low].id == id ? trace->cgroups[low].path
+								       : NULL;
 }
 
 const struct km_trace_gap *km_trace_gaps(const struct km_trace *trace, size_t *count)

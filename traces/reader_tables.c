@@ -145,8 +145,48 @@ static int take_task(struct km_trace *trace, sqlite3_stmt *row)
 	task->tid = column_u32(row, 1);
 	task->tgid = column_u32(row, 2);
 	column_copy(row, 3, task->comm, sizeof(task->comm));
+	task->cgroup = column_u64(row, 4);
 	trace->limits.tasks++;
 	return 0;
+}
+
+static int take_stack(struct km_trace *trace, sqlite3_stmt *row)
+{
+	uint32_t id = trace->limits.stacks;
+	const uint8_t *bytes = sqlite3_column_blob(row, 1);
+	size_t n = (size_t)sqlite3_column_bytes(row, 1) / sizeof(uint32_t);
+
+	if (sqlite3_column_int64(row, 0) != id || id == UINT32_MAX || !n ||
+	    (size_t)sqlite3_column_bytes(row, 1) % sizeof(uint32_t))
+		return -EPROTO;
+	if (km_grow((void **)&trace->stack_end, id, sizeof(*trace->stack_end)))
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		uint32_t site;
+
+		memcpy(&site, bytes + i * sizeof(site), sizeof(site));
+		if (site >= trace->limits.sites)
+			return -EPROTO;
+		if (km_grow((void **)&trace->frames, trace->nr_frames, sizeof(site)))
+			return -ENOMEM;
+		trace->frames[trace->nr_frames++] = site;
+	}
+	trace->stack_end[id] = trace->nr_frames;
+	trace->limits.stacks++;
+	return 0;
+}
+
+static int take_cgroup(struct km_trace *trace, sqlite3_stmt *row)
+{
+	struct km_cgroup *cgroup;
+
+	if (km_grow((void **)&trace->cgroups, trace->nr_cgroups, sizeof(*cgroup)))
+		return -ENOMEM;
+	cgroup = &trace->cgroups[trace->nr_cgroups];
+	cgroup->id = column_u64(row, 0);
+	cgroup->path = column_dup(row, 1);
+	trace->nr_cgroups++;
+	return cgroup->path ? 0 : -ENOMEM;
 }
 
 static int loss_cause_of(const char *name)
@@ -205,15 +245,14 @@ static int take_filtered(struct km_trace *trace, sqlite3_stmt *row)
 	const char *reason = (const char *)sqlite3_column_text(row, 0);
 	uint64_t count = column_u64(row, 1);
 
-	if (reason && !strcmp(reason, "null"))
-		trace->counts.filtered_null = count;
-	else if (reason && !strcmp(reason, "self"))
-		trace->counts.filtered_self = count;
-	else if (reason && !strcmp(reason, "sampled"))
-		trace->counts.filtered_sampled = count;
-	else
-		return -EPROTO;
-	return 0;
+#define X(name, meaning)                                                                           \
+	if (reason && !strcmp(reason, #name)) {                                                    \
+		trace->counts.filtered_##name = count;                                             \
+		return 0;                                                                          \
+	}
+	KM_FILTER_REASONS(X)
+#undef X
+	return -EPROTO;
 }
 
 /*
@@ -245,8 +284,9 @@ static int nothing(struct km_trace *trace, sqlite3_stmt *row)
 
 int km_load_tables(struct km_trace *trace, struct km_err *err)
 {
-	static const struct {
-		const char *table, *sql;
+	const bool has_cgroups = trace->version >= 2;
+	const struct {
+		const char *table, *sql; /* NULL: not in this version */
 		row_fn *take;
 	} tables[] = {
 		{"meta", "SELECT key,value FROM meta", take_meta},
@@ -256,21 +296,31 @@ int km_load_tables(struct km_trace *trace, struct km_err *err)
 		 "reclaim_account,account,cache_dma,hwcache_align FROM cache ORDER BY id",
 		 take_cache},
 		{"site", "SELECT id,address,symbol,offset,module FROM site ORDER BY id", take_site},
-		{"task", "SELECT id,tid,tgid,comm FROM task ORDER BY id", take_task},
+		{"task",
+		 has_cgroups ? "SELECT id,tid,tgid,comm,cgroup FROM task ORDER BY id"
+			     : "SELECT id,tid,tgid,comm,0 FROM task ORDER BY id",
+		 take_task},
+		{"cgroup", has_cgroups ? "SELECT id,path FROM cgroup ORDER BY id" : NULL,
+		 take_cgroup},
 		{"gap", "SELECT cpu,cause,after_ns,before_ns,events FROM gap ORDER BY id",
 		 take_gap},
 		{"counts", "SELECT kind,fired,recorded FROM counts", take_count},
 		{"lost", "SELECT cause,count FROM lost", take_lost},
 		{"filtered", "SELECT reason,count FROM filtered", take_filtered},
-		{"stack", "SELECT id,frames FROM stack LIMIT 0", nothing},
+		{"stack", "SELECT id,frames FROM stack ORDER BY id", take_stack},
 		{"snapshot", "SELECT phase,time_ns,source,bytes,text FROM snapshot LIMIT 0",
 		 nothing},
 		{"repair", "SELECT name,count FROM repair LIMIT 0", nothing},
 	};
 	int code = 0;
 
+	if (km_grow((void **)&trace->stack_end, 0, sizeof(*trace->stack_end)))
+		return km_fail(err, -ENOMEM, "cannot read %s: not enough memory", trace->path);
+	trace->stack_end[0] = 0;
+	trace->limits.stacks = 1;
 	for (size_t i = 0; !code && i < sizeof(tables) / sizeof(*tables); i++)
-		code = each_row(trace, tables[i].table, tables[i].sql, tables[i].take, err);
+		if (tables[i].sql)
+			code = each_row(trace, tables[i].table, tables[i].sql, tables[i].take, err);
 	if (code)
 		return code;
 	if (!trace->limits.caches || !trace->limits.sites || !trace->limits.tasks)
@@ -281,46 +331,61 @@ int km_load_tables(struct km_trace *trace, struct km_err *err)
 
 /* ---- the index of chunks ---- */
 
+int km_take_chunk_row(sqlite3_stmt *row, struct km_chunk_row *here)
+{
+	int64_t cpu = sqlite3_column_int64(row, 1), events = sqlite3_column_int64(row, 3);
+	struct km_chunk *chunk = &here->chunk;
+
+	here->id = sqlite3_column_int64(row, 0);
+	chunk->cpu = (uint16_t)cpu;
+	chunk->first_seq = column_u32(row, 2);
+	chunk->events = (uint32_t)events;
+	chunk->t_min = column_u64(row, 4);
+	chunk->t_max = column_u64(row, 5);
+	chunk->kinds = column_u32(row, 6);
+	chunk->sorted = sqlite3_column_int64(row, 7) != 0;
+	chunk->xxh64 = column_u64(row, 9);
+	return cpu < 0 || cpu > UINT16_MAX || events < 1 || events > KM_CHUNK_EVENTS ||
+			       chunk->t_min > chunk->t_max || chunk->t_max > INT64_MAX ||
+			       sqlite3_column_int64(row, 8) != KM_CHUNK_CODEC
+		       ? -EPROTO
+		       : 0;
+}
+
+int km_add_chunk(struct km_trace *trace, const struct km_chunk_row *here)
+{
+	const struct km_chunk_row *last =
+		trace->nr_chunks ? &trace->chunks[trace->nr_chunks - 1] : NULL;
+
+	trace->ordered &= here->chunk.sorted;
+	if (last && last->chunk.cpu == here->chunk.cpu)
+		trace->ordered &= here->chunk.t_min >= last->chunk.t_max;
+	if (km_grow((void **)&trace->chunks, trace->nr_chunks, sizeof(*here)))
+		return -ENOMEM;
+	trace->chunks[trace->nr_chunks++] = *here;
+	trace->events += here->chunk.events;
+	return 0;
+}
+
 static int take_chunk(struct km_trace *trace, sqlite3_stmt *row)
 {
-	struct km_chunk_row *last = trace->nr_chunks ? &trace->chunks[trace->nr_chunks - 1] : NULL;
-	struct km_chunk_row here = {.id = sqlite3_column_int64(row, 0)};
-	int64_t cpu = sqlite3_column_int64(row, 1), events = sqlite3_column_int64(row, 3);
+	const struct km_chunk_row *last =
+		trace->nr_chunks ? &trace->chunks[trace->nr_chunks - 1] : NULL;
+	struct km_chunk_row here;
+	uint32_t next_seq = 0;
 
-	here.chunk.cpu = (uint16_t)cpu;
-	here.chunk.first_seq = column_u32(row, 2);
-	here.chunk.events = (uint32_t)events;
-	here.chunk.t_min = column_u64(row, 4);
-	here.chunk.t_max = column_u64(row, 5);
-	here.chunk.kinds = column_u32(row, 6);
-	here.chunk.sorted = sqlite3_column_int64(row, 7) != 0;
-	here.chunk.xxh64 = column_u64(row, 9);
-	if (cpu < 0 || cpu > UINT16_MAX || events < 1 || events > KM_CHUNK_EVENTS ||
-	    here.chunk.t_min > here.chunk.t_max || here.chunk.t_max > INT64_MAX ||
-	    sqlite3_column_int64(row, 8) != KM_CHUNK_CODEC)
+	if (km_take_chunk_row(row, &here))
 		return -EPROTO;
-	trace->ordered &= here.chunk.sorted;
-	if (last && last->chunk.cpu == cpu) { /* no hole between them */
-		if (here.chunk.first_seq != last->chunk.first_seq + last->chunk.events)
-			return -EPROTO;
-		trace->ordered &= here.chunk.t_min >= last->chunk.t_max;
-	} else if (here.chunk.first_seq) {
+	if (last && last->chunk.cpu == here.chunk.cpu)
+		next_seq = last->chunk.first_seq + last->chunk.events;
+	if (here.chunk.first_seq != next_seq) /* no hole between them */
 		return -EPROTO;
-	}
-	if (km_grow((void **)&trace->chunks, trace->nr_chunks, sizeof(here)))
-		return -ENOMEM;
-	trace->chunks[trace->nr_chunks++] = here;
-	trace->events += here.chunk.events;
-	return 0;
+	return km_add_chunk(trace, &here);
 }
 
 int km_load_chunks(struct km_trace *trace, struct km_err *err)
 {
-	trace->ordered = true;
-	return each_row(trace, "chunk",
-			"SELECT id,cpu,first_seq,events,t_min,t_max,kinds,sorted,codec,xxh64 "
-			"FROM chunk ORDER BY cpu,id",
-			take_chunk, err);
+	return each_row(trace, "chunk", KM_CHUNK_ROWS, take_chunk, err);
 }
 
 /* ---- snapshots, on demand ---- */

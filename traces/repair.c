@@ -2,10 +2,10 @@
 /*
  * From events to lifetimes, by the rules of what the kernel's tracepoints leave out (5.15 - 7.2):
  * kfree() frees objects of any cache and is traced for NULL too; large kmallocs of 6.12+ are traced
- * twice; bulk and RCU frees are not traced, so that an address may be handed out again while it
- * still seems live; a block of pages may be split and freed in parts. Pages that are freed, or
- * handed out again, take the objects that still seem live in them along: their frees were not
- * traced.
+ * twice; bulk and RCU frees are not traced by tracepoints, so that an address may be handed out
+ * again while it still seems live; a block of pages may be split and freed in parts. Pages that are
+ * freed, or handed out again, take the objects that still seem live in them along: their frees were
+ * not traced.
  *
  * Slab objects and vmalloc areas are looked up by address in a hash table each; pages in a map of
  * one entry per page, so that a free of any part of a block finds it.
@@ -155,11 +155,13 @@ static void fill_slot(struct km_repair *repair, uint32_t slot, const struct km_e
 						   .gfp = event->gfp,
 						   .site = event->site,
 						   .task = event->task,
+						   .stack = event->stack,
 						   .cache = event->cache,
 						   .cpu = event->cpu,
 						   .kind = event->kind,
 						   .order = event->order,
 						   .space = (uint8_t)space};
+	repair->counts.objects++;
 	repair->counts.open++;
 	repair->counts.open_bytes += event->bytes_alloc;
 	count_on_page(repair, &repair->objects[slot], 1);
@@ -169,6 +171,7 @@ static void fill_slot(struct km_repair *repair, uint32_t slot, const struct km_e
 static void end_object(struct km_repair *repair, uint32_t slot)
 {
 	repair->counts.open--;
+	repair->counts.rcu_pending -= repair->objects[slot].rcu_handed;
 	repair->counts.open_bytes -= repair->objects[slot].bytes_alloc;
 	count_on_page(repair, &repair->objects[slot], -1);
 }
@@ -278,6 +281,24 @@ static int feed_alloc(struct km_repair *repair, const struct km_event *event,
 	return 0;
 }
 
+/* Calls of one API free what it allocated. */
+static enum { API_KMALLOC, API_CACHE, API_BULK, API_OTHER } api_of(unsigned kind)
+{
+	switch (kind) {
+	case KM_EV_KMALLOC:
+	case KM_EV_KFREE:
+		return API_KMALLOC;
+	case KM_EV_CACHE_ALLOC:
+	case KM_EV_CACHE_FREE:
+		return API_CACHE;
+	case KM_EV_BULK_ALLOC:
+	case KM_EV_BULK_FREE:
+		return API_BULK;
+	default:
+		return API_OTHER;
+	}
+}
+
 static void feed_free(struct km_repair *repair, const struct km_event *event,
 		      enum km_object_space space, struct km_repair_step *step)
 {
@@ -296,9 +317,24 @@ static void feed_free(struct km_repair *repair, const struct km_event *event,
 	}
 	km_addr_table_remove(table, event->ptr);
 	free_slot(repair, slot, step);
-	step->cross_api = (step->gone.kind == KM_EV_KMALLOC && event->kind == KM_EV_CACHE_FREE) ||
-			  (step->gone.kind == KM_EV_CACHE_ALLOC && event->kind == KM_EV_KFREE);
+	step->cross_api = api_of(step->gone.kind) != api_of(event->kind);
 	repair->counts.cross_api_frees += step->cross_api;
+}
+
+/* The object stays live: readers may still hold it. Its free, if it is traced, ends it. */
+static void feed_rcu_free(struct km_repair *repair, const struct km_event *event)
+{
+	uint32_t slot = km_addr_table_find(&repair->tables[KM_SPACE_SLAB], event->ptr);
+	struct km_object *object = slot == KM_NO_SLOT ? NULL : &repair->objects[slot];
+
+	if (!object || object->rcu_handed)
+		return;
+	object->rcu_handed = 1;
+	object->rcu_ns = event->time_ns;
+	object->rcu_cpu = event->cpu;
+	object->rcu_site = event->site;
+	object->rcu_task = event->task;
+	repair->counts.rcu_pending++;
 }
 
 /* ---- pages ---- */
@@ -426,16 +462,20 @@ int km_repair_feed(struct km_repair *repair, const struct km_event *event,
 	switch (event->kind) {
 	case KM_EV_KMALLOC:
 	case KM_EV_CACHE_ALLOC:
-		return feed_alloc(repair, event, KM_SPACE_SLAB, step);
+	case KM_EV_BULK_ALLOC:
+	case KM_EV_VMAP_ALLOC:
+	case KM_EV_PERCPU_ALLOC:
+		return feed_alloc(repair, event, km_event_space(event->kind), step);
 	case KM_EV_KFREE:
 	case KM_EV_CACHE_FREE:
-		feed_free(repair, event, KM_SPACE_SLAB, step);
-		return 0;
-	case KM_EV_VMAP_ALLOC:
-		return feed_alloc(repair, event, KM_SPACE_VMAP, step);
+	case KM_EV_BULK_FREE:
 	case KM_EV_VMAP_FREE:
-		feed_free(repair, event, KM_SPACE_VMAP, step);
+	case KM_EV_PERCPU_FREE:
+		feed_free(repair, event, km_event_space(event->kind), step);
 		return 0;
+	case KM_EV_RCU_FREE:
+		feed_rcu_free(repair, event);
+		break;
 	case KM_EV_PAGE_ALLOC:
 	case KM_EV_PAGE_FREE:
 		if (event->order > KM_REPAIR_MAX_ORDER)
@@ -476,6 +516,32 @@ const struct km_object *km_repair_block_at(const struct km_repair *repair, uint6
 	uint32_t slot = km_page_map_get(&repair->pages, pfn_of(repair, addr));
 
 	return slot == KM_NO_SLOT ? NULL : &repair->objects[slot];
+}
+
+static const struct km_object *slab_object_at(const struct km_repair *repair, uint64_t addr)
+{
+	uint32_t slot = km_addr_table_find(&repair->tables[KM_SPACE_SLAB], addr);
+
+	return slot == KM_NO_SLOT ? NULL : &repair->objects[slot];
+}
+
+const struct km_object *km_repair_around(const struct km_repair *repair, uint64_t addr)
+{
+	const struct km_object *block = km_repair_block_at(repair, addr), *object = NULL;
+	uint64_t begin = addr & ~(uint64_t)(KM_PAGE_SIZE - 1), at = addr;
+
+	if (block) /* a large kmalloc begins where its pages do */
+		object = slab_object_at(repair, repair->direct_map + (block->ptr << KM_PAGE_SHIFT));
+	for (uint64_t page = begin; !object && page + KM_LARGE_BYTES >= begin;
+	     page -= KM_PAGE_SIZE) {
+		const uint32_t *live = km_page_map_entry(&repair->live_on, pfn_of(repair, page));
+
+		for (at = page == begin ? (addr + 7) & ~7ull : page + KM_PAGE_SIZE;
+		     live && *live && !object && at > page;)
+			object = slab_object_at(repair, at -= 8);
+	}
+	return object && object->ptr < addr && object->ptr + object->bytes_req > addr ? object
+										      : NULL;
 }
 
 void km_repair_counts(const struct km_repair *repair, struct km_repair_counts *counts)

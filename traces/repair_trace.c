@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define BATCH 256
+#define KM_NEW_COUNTERS 2 /* since trace version 2: objects, rcu_pending */
 
 static int feed_all(struct km_repair *repair, struct km_trace_cursor *cursor, const char *path,
 		    struct km_err *err)
@@ -54,7 +55,7 @@ close:
 int km_trace_repair(struct km_trace *trace, struct km_repair_counts *counts)
 {
 	struct km_repair_counts stored = {0};
-	unsigned missing = 0;
+	int missing = trace->version < 2 ? -KM_NEW_COUNTERS : 0;
 	sqlite3_stmt *row;
 	int step, code = km_prepare(trace, "SELECT name,count FROM repair", &row, NULL);
 
@@ -79,6 +80,8 @@ int km_trace_repair(struct km_trace *trace, struct km_repair_counts *counts)
 	else if (missing)
 		code = -ENOENT;
 	sqlite3_finalize(row);
+	if (!code && trace->version < 2)
+		stored.objects = stored.matched_frees + stored.implied_frees + stored.open;
 	if (!code)
 		*counts = stored;
 	return code;

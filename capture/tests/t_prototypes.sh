@@ -41,10 +41,10 @@ vmap=("alloc_vmap_area , ulong, ulong, ulong, ulong, ulong, int"
 	"free_vmap_area_noflush , ulong, ulong, ulong" "purge_vmap_area_lazy , ulong, ulong, unsigned int")
 
 kernel v6.18 "${slab[@]}" "${page[@]}" "${vmap[@]}"
-is "$(judge v6.18)" $'slab yes\npage yes\nvmap yes' "6.18: all groups"
+is "$(judge v6.18)" $'slab yes\npage yes\nvmap yes\npercpu no\nrcu no' "6.18: all groups"
 kernel v6.1 "${slab[@]}" "${page[@]}"
-is "$(judge v6.1)" $'slab yes\npage yes\nvmap no' "6.1 has no vmalloc tracepoints: the rest is recorded"
-judge v6.1 vmap | grep -q 'no vmalloc tracepoints'
+is "$(judge v6.1)" $'slab yes\npage yes\nvmap no\npercpu no\nrcu no' "6.1 has no vmalloc tracepoints: the rest is recorded"
+judge v6.1 vmap | grep -q 'it has no such tracepoints'
 is $? 0 "asking for them alone says so"
 is "$(judge v6.1 vmap >/dev/null; echo $?)" 2 "and exits 2"
 
@@ -54,7 +54,7 @@ kernel v5.15 "kmalloc , ulong, const void *, size_t, size_t, gfp_t" "${slab[1]}"
 	"kmem_cache_free , ulong, const void *, const char *" "${page[@]}"
 judge v5.15 | grep -q 'kmalloc of this kernel passes (u64 \*void u64 u64 u32)'
 is $? 0 "5.15: kmalloc is refused, and its arguments are shown"
-is "$(judge v5.15 page)" $'slab no\npage yes\nvmap no' "5.15: its page tracepoints are known"
+is "$(judge v5.15 page)" $'slab no\npage yes\nvmap no\npercpu no\nrcu no' "5.15: its page tracepoints are known"
 
 kernel swapped "kmalloc , const void *, ulong, size_t, size_t, gfp_t, int" "${slab[@]:1}" "${page[@]}"
 is "$(judge swapped >/dev/null; echo $?)" 2 "swapped arguments are refused"
@@ -65,6 +65,17 @@ is "$(judge longer >/dev/null; echo $?)" 2 "an argument more is refused"
 kernel none
 judge none | grep -q 'no typed tracepoint kmalloc'
 is $? 0 "a kernel without them is refused by name"
+# Saved from kernels that this machine does not run.
+for saved in "$(dirname "$0")"/btf/*.btf; do
+	judge_saved=$("$capture" --btf "$saved" 2>&1)
+	is $? 0 "$(basename "$saved"): can be recorded"
+	is "$judge_saved" $'slab yes\npage yes\nvmap yes\npercpu yes\nrcu yes' "all groups"
+	"$capture" --btf "$saved" --save-btf "$dir/again.btf"
+	is "$("$capture" --btf "$dir/again.btf" 2>&1)" "$judge_saved" "a cut of it says the same"
+done
+"$capture" --btf "$dir/v6.1.o" --save-btf /no/such/directory/x.btf 2>"$dir/save.err"
+is $? 2 "BTF that cannot be saved: exit 2"
+like "$dir/save.err" 'cannot write /no/such/directory/x.btf: No such file' "one sentence says so"
 echo "no BTF" >"$dir/text.o"
 is "$(judge text >/dev/null; echo $?)" 2 "a file that is no BTF: exit 2"
 

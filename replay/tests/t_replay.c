@@ -57,6 +57,47 @@ static void test_compile(const struct km_program *program)
 	TAP_EQ(program->lifetime_ns.total, 2, "lifetimes only where both ends were seen");
 }
 
+/* Objects of bulk calls are replayed, what is handed to RCU lives on, per-CPU memory is no model's.
+ */
+static void test_other_calls(void)
+{
+	struct km_trace_cache cache = {.name = "skbuff", .object_size = 200, .size = 256};
+	struct km_event event = {.bytes_req = 200, .bytes_alloc = 256};
+	struct km_program *program = NULL;
+	struct small_trace trace;
+	struct km_err err = {""};
+	struct km_trace *opened;
+
+	if (!small_trace_begin(&trace) || km_trace_define_cache(trace.writer, &cache, &err))
+		return;
+	event.cache = (uint16_t)cache.id;
+	event.ptr = page_addr(SLAB_PFN);
+	event.kind = KM_EV_BULK_ALLOC;
+	small_trace_add(&trace, 0, event);
+	event.kind = KM_EV_RCU_FREE;
+	small_trace_add(&trace, 0, event);
+	event.kind = KM_EV_PERCPU_ALLOC; /* the same number in another space */
+	small_trace_add(&trace, 0, event);
+	event.kind = KM_EV_PERCPU_FREE;
+	small_trace_add(&trace, 0, event);
+	event.kind = KM_EV_BULK_FREE;
+	small_trace_add(&trace, 1, event);
+	opened = small_trace_end(&trace);
+	if (!TAP_OK(opened && !km_compile(opened, NULL, NULL, &program, &err), "compiles %s",
+		    err.text))
+		return;
+	TAP_EQ(program->nr_ops, 2, "two operations of five events");
+	TAP_OK(program->ops[0].kind == KM_OP_OBJECT_ALLOC && program->ops[0].cache == cache.id &&
+		       program->ops[0].size == 200,
+	       "the bulk allocation, from its cache");
+	TAP_OK(program->ops[1].kind == KM_OP_OBJECT_FREE && !program->ops[1].implied &&
+		       program->ops[1].cpu == 1,
+	       "the bulk free");
+	TAP_EQ(program->counts.dropped, 3, "the others are counted");
+	km_program_free(program);
+	km_trace_close(opened);
+}
+
 static struct km_measures *measure(const struct km_program *program, struct km_trace *trace,
 				   const char *model, uint64_t seed)
 {
@@ -184,6 +225,7 @@ int main(void)
 	test_repeats(program, trace, "slub@7.2");
 	test_repeats(program, trace, "vmalloc");
 	test_choices();
+	test_other_calls();
 	km_program_free(program);
 	km_trace_close(trace);
 	return tap_done();

@@ -20,7 +20,7 @@ __attribute__((unused)) static uint64_t test_random(void)
 }
 
 /* Sizes of the dictionaries the events of test_event() refer to. */
-enum { TEST_SITES = 200, TEST_TASKS = 20, TEST_CACHES = 30 };
+enum { TEST_SITES = 200, TEST_TASKS = 20, TEST_CACHES = 30, TEST_STACKS = 10 };
 
 /* Valid in every field, of any kind, about 1 us after the one before. */
 __attribute__((unused)) static struct km_event test_event(uint64_t *time_ns)
@@ -37,6 +37,7 @@ __attribute__((unused)) static struct km_event test_event(uint64_t *time_ns)
 	event.site = (uint32_t)(test_random() % TEST_SITES);
 	event.task = (uint32_t)(test_random() % TEST_TASKS);
 	event.cache = (uint16_t)(test_random() % TEST_CACHES);
+	event.stack = (uint32_t)(test_random() % TEST_STACKS);
 	event.context = (uint8_t)(test_random() % (KM_CTX_UNKNOWN + 1));
 	event.order = (uint8_t)(test_random() % 4);
 	event.migratetype = (uint8_t)(test_random() % 3);
@@ -58,12 +59,21 @@ __attribute__((unused)) static int test_define(struct km_trace_writer *writer)
 		code = km_trace_define_cache(writer, &cache, NULL);
 	}
 	for (unsigned i = 1; !code && i < TEST_TASKS; i++) {
-		struct km_trace_task task = {.tid = 100 + i, .tgid = 100};
+		struct km_trace_task task = {.tid = 100 + i, .tgid = 100, .cgroup = i / 10};
 
 		snprintf(task.comm, sizeof(task.comm), "task_%u", i);
 		code = km_trace_define_task(writer, &task, NULL);
 	}
-	return code;
+	/* Stack i: sites i, i - 1 ... 1. */
+	for (unsigned i = 1; !code && i < TEST_STACKS; i++) {
+		uint64_t addresses[TEST_STACKS];
+
+		for (unsigned frame = 0; frame < i; frame++)
+			addresses[frame] = 0xffffffff81000000ull + (i - frame) * 16;
+		if (km_trace_stack_id(writer, addresses, i) != i)
+			code = -1;
+	}
+	return code ? code : km_trace_define_cgroup(writer, 1, "/user.slice", NULL);
 }
 
 /* A directory of its own; test_remove_directory() at the end. */

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <xxhash.h>
 
-static const struct km_chunk_limits no_limits = {UINT32_MAX, UINT32_MAX, 65536};
+static const struct km_chunk_limits no_limits = {UINT32_MAX, UINT32_MAX, 65536, UINT32_MAX};
 static struct km_encoder *encoder;
 static struct km_decoder *decoder;
 
@@ -53,7 +53,7 @@ static struct km_event extreme_event(void)
 				 .gfp = (uint32_t)extreme(),
 				 .site = (uint32_t)extreme() % UINT32_MAX,
 				 .task = (uint32_t)extreme() % UINT32_MAX,
-				 .stack = (uint32_t)extreme(),
+				 .stack = (uint32_t)extreme() % UINT32_MAX,
 				 .cache = (uint16_t)extreme(),
 				 .node = (int16_t)extreme(),
 				 .kind = (uint8_t)(test_random() % KM_NR_EVENT_KINDS),
@@ -72,6 +72,7 @@ static struct km_event noise_event(void)
 	memcpy(&event, words, sizeof(event));
 	event.site %= UINT32_MAX;
 	event.task %= UINT32_MAX;
+	event.stack %= UINT32_MAX;
 	event.kind %= KM_NR_EVENT_KINDS;
 	event.context %= KM_CTX_UNKNOWN + 1;
 	memset(event.reserved, 0, sizeof(event.reserved));
@@ -105,8 +106,8 @@ static void test_round_trips(struct km_event *events)
 
 static void test_refusals(void)
 {
-	static const struct km_chunk_limits limits = {10, 20, 30};
-	struct km_event event = {.site = 9, .task = 19, .cache = 29, .kind = 0};
+	static const struct km_chunk_limits limits = {10, 20, 30, 40};
+	struct km_event event = {.site = 9, .task = 19, .cache = 29, .stack = 39, .kind = 0};
 	struct km_chunk chunk = {.events = 1};
 	const void *bytes;
 	size_t size;
@@ -125,6 +126,10 @@ static void test_refusals(void)
 	TAP_EQ(km_chunk_encode(encoder, &event, &limits, &chunk, &bytes, &size), -EINVAL,
 	       "a cache beyond the dictionary is refused");
 	event.cache = 0;
+	event.stack = 40;
+	TAP_EQ(km_chunk_encode(encoder, &event, &limits, &chunk, &bytes, &size), -EINVAL,
+	       "a stack beyond the dictionary is refused");
+	event.stack = 0;
 	event.kind = KM_NR_EVENT_KINDS;
 	TAP_EQ(km_chunk_encode(encoder, &event, &limits, &chunk, &bytes, &size), -EINVAL,
 	       "an unknown kind is refused");
@@ -133,13 +138,85 @@ static void test_refusals(void)
 	       "more events than a chunk holds are refused");
 }
 
+/* ---- a part of the events, and of their fields ---- */
+
+static bool selected(const struct km_event *event, const struct km_chunk_selection *selection)
+{
+	return selection->kinds >> event->kind & 1 &&
+	       (!selection->caches || selection->caches[event->cache]) &&
+	       (selection->without & KM_WITHOUT_TIME ||
+		(event->time_ns >= selection->from_ns && event->time_ns < selection->to_ns));
+}
+
+static struct km_event reduced(struct km_event event, unsigned without)
+{
+	if (without & KM_WITHOUT_TIME)
+		event.time_ns = 0;
+	if (without & KM_WITHOUT_PTR)
+		event.ptr = 0;
+	if (without & KM_WITHOUT_ACTOR)
+		event.task = event.context = 0;
+	return event;
+}
+
+static void check_selection(const struct km_event *events, uint32_t n,
+			    const struct km_chunk_selection *selection, const char *what)
+{
+	struct km_event *back = calloc(n, sizeof(*back));
+	struct km_chunk chunk = {.events = n, .cpu = 7, .first_seq = UINT32_MAX - 2};
+	uint32_t got = 0, at = 0, wrong = 0;
+	const void *bytes;
+	size_t size;
+
+	if (km_chunk_encode(encoder, events, &no_limits, &chunk, &bytes, &size) ||
+	    km_chunk_select(decoder, bytes, size, &no_limits, &chunk, selection, back, &got))
+		wrong++;
+	for (uint32_t i = 0; i < n; i++) {
+		struct km_event want = reduced(events[i], selection->without);
+
+		if (selected(&events[i], selection))
+			wrong += at >= got || !test_same_event(&want, &back[at++]);
+	}
+	TAP_OK(!wrong && at == got, "%s: %u of %u, as selected by hand", what, got, n);
+	free(back);
+}
+
+static void test_selections(struct km_event *events)
+{
+	enum { N = 5000 };
+	uint8_t caches[TEST_CACHES] = {[3] = 1, [20] = 1};
+	uint64_t time = 0, middle;
+
+	for (uint32_t i = 0; i < N; i++) {
+		events[i] = test_event(&time);
+		events[i].cpu = 7;
+		events[i].seq = UINT32_MAX - 2 + i;
+	}
+	middle = events[N / 2].time_ns;
+#define SELECTION(...) (&(struct km_chunk_selection){.to_ns = UINT64_MAX, __VA_ARGS__})
+	check_selection(events, N, SELECTION(.kinds = UINT32_MAX), "all");
+	check_selection(events, N, SELECTION(.kinds = 5), "two kinds");
+	check_selection(events, N, SELECTION(.kinds = 1u << KM_NR_EVENT_KINDS), "no kind");
+	check_selection(events, N, SELECTION(.kinds = UINT32_MAX, .caches = caches), "two caches");
+	check_selection(events, N, SELECTION(.kinds = UINT32_MAX, .from_ns = middle), "the end");
+	check_selection(events, N, (&(struct km_chunk_selection){.kinds = 7, .to_ns = middle}),
+			"the beginning");
+	for (unsigned without = 0; without < 8; without++)
+		check_selection(events, N,
+				SELECTION(.kinds = 0x0f, .caches = caches, .without = without),
+				"without fields");
+#undef SELECTION
+}
+
 /* Flip, cut and replace bytes of a chunk. `fixed`: with a checksum that fits the damage. */
 static void test_damage(struct km_event *events, uint32_t n, const char *what)
 {
 	struct km_chunk chunk = {.events = n, .cpu = 3}, fixed;
 	struct km_event *back = calloc(n, sizeof(*back));
+	const struct km_chunk_selection part = {.to_ns = UINT64_MAX, .kinds = 0x5555};
 	unsigned unseen = 0, crashed = 0, refused = 0;
 	const void *bytes;
+	uint32_t got;
 	uint8_t *copy;
 	size_t size;
 	int code;
@@ -160,6 +237,9 @@ static void test_damage(struct km_event *events, uint32_t n, const char *what)
 			code = km_chunk_decode(decoder, copy, size, &no_limits, &fixed, back);
 			crashed += code != 0 && code != -EPROTO;
 			refused += code == -EPROTO;
+			code = km_chunk_select(decoder, copy, size, &no_limits, &fixed, &part, back,
+					       &got);
+			crashed += code != 0 && code != -EPROTO;
 		}
 		copy[i] = good;
 	}
@@ -220,6 +300,7 @@ int main(void)
 		return 2;
 	test_round_trips(events);
 	test_refusals();
+	test_selections(events);
 	for (uint32_t i = 0; i < 400; i++) {
 		events[i] = test_event(&time);
 		events[i].ptr = i % 3 ? events[i].ptr : events[i / 2].ptr;

@@ -84,18 +84,18 @@ static void test_foreign(void)
 static void test_version(void)
 {
 	make_trace(10);
-	change("PRAGMA user_version=2");
-	refuses(-ENOTSUP, " was written by a newer kmlab (trace version 2, this one reads up to "
-			  "1); update kmlab");
+	change("PRAGMA user_version=3");
+	refuses(-ENOTSUP, " was written by a newer kmlab (trace version 3, this one reads up to "
+			  "2); update kmlab");
 	change("PRAGMA user_version=0");
 	refuses(-EPROTO, " is damaged: it has no trace version; copy it again or " RECORD);
 }
 
 static void test_tables(void)
 {
-	static const char *const tables[] = {"meta",   "chunk", "cache",    "site",
-					     "task",   "stack", "snapshot", "gap",
-					     "counts", "lost",  "filtered", "repair"};
+	static const char *const tables[] = {"meta",     "chunk",  "cache",   "site",   "task",
+					     "cgroup",   "stack",  "gap",     "counts", "lost",
+					     "filtered", "repair", "snapshot"};
 	char sql[128], behind[256];
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
@@ -209,6 +209,10 @@ static void test_chunks(void)
 		{"UPDATE chunk SET payload=x'' WHERE id=1",
 		 " is damaged: chunk 1 cannot be decoded; copy it again or " RECORD},
 		{"DELETE FROM site WHERE id > 3",
+		 " is damaged: table stack has a row that cannot be; copy it again or " RECORD},
+		{"UPDATE stack SET frames = x'010203' WHERE id = 5",
+		 " is damaged: table stack has a row that cannot be; copy it again or " RECORD},
+		{"DELETE FROM stack WHERE id > 3",
 		 " is damaged: chunk 1 cannot be decoded; copy it again or " RECORD},
 	};
 	uint64_t events;

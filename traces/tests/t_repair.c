@@ -130,6 +130,80 @@ static void test_implied(void)
 	TAP_EQ(FEED(.kind = KM_EV_VMAP_FREE, .ptr = 0x1000), KM_REPAIR_FREE_OLD, "only once");
 }
 
+/* ---- bulk calls, RCU, per-CPU memory ---- */
+
+static void test_bulk(void)
+{
+	begin();
+	TAP_EQ(FEED(.kind = KM_EV_BULK_ALLOC, .ptr = 0x1000, .bytes_alloc = 64, .cache = 3),
+	       KM_REPAIR_ALLOC, "an object of a bulk allocation");
+	TAP_OK(object(step.slot)->space == KM_SPACE_SLAB && object(step.slot)->cache == 3,
+	       "is a slab object");
+	TAP_EQ(FEED(.kind = KM_EV_BULK_FREE, .ptr = 0x1000, .cache = 3), KM_REPAIR_FREE,
+	       "a bulk free ends it");
+	TAP_OK(!step.cross_api && !counts.cross_api_frees, "by the same API");
+	FEED(.kind = KM_EV_CACHE_ALLOC, .ptr = 0x2000, .cache = 3);
+	TAP_EQ(FEED(.kind = KM_EV_BULK_FREE, .ptr = 0x2000), KM_REPAIR_FREE,
+	       "a bulk free ends an object of kmem_cache_alloc");
+	TAP_OK(step.cross_api && counts.cross_api_frees == 1, "by another API");
+	FEED(.kind = KM_EV_BULK_ALLOC, .ptr = 0x2000, .cache = 3);
+	TAP_EQ(FEED(.kind = KM_EV_KFREE, .ptr = 0x2000), KM_REPAIR_FREE, "kfree of a bulk object");
+	TAP_OK(step.cross_api && counts.cross_api_frees == 2, "by another API too");
+	FEED(.kind = KM_EV_CACHE_ALLOC, .ptr = 0x3000);
+	TAP_EQ(FEED(.kind = KM_EV_BULK_ALLOC, .ptr = 0x3000), KM_REPAIR_REALLOC,
+	       "a bulk allocation over a live object ends that");
+	TAP_EQ(FEED(.kind = KM_EV_BULK_FREE, .ptr = 0x4000), KM_REPAIR_FREE_OLD,
+	       "a bulk free of an unknown object");
+	TAP_EQ(FEED(.kind = KM_EV_BULK_FREE, .ptr = 0), KM_REPAIR_DROP, "and of nothing");
+	TAP_EQ(FEED(.kind = KM_EV_BULK_ALLOC, .ptr = 0), KM_REPAIR_DROP, "a failed one");
+}
+
+static void test_rcu(void)
+{
+	uint32_t slot;
+
+	begin();
+	FEED(.kind = KM_EV_KMALLOC, .ptr = 0x1000, .bytes_alloc = 64);
+	slot = step.slot;
+	TAP_EQ(FEED(.kind = KM_EV_RCU_FREE, .ptr = 0x1000, .site = 8, .cpu = 2, .task = 5),
+	       KM_REPAIR_NOTE, "an object handed to RCU");
+	TAP_OK(counts.open == 1 && counts.rcu_pending == 1, "is still live");
+	TAP_OK(object(slot)->rcu_handed && object(slot)->rcu_ns == 2 &&
+		       object(slot)->rcu_site == 8 && object(slot)->rcu_cpu == 2 &&
+		       object(slot)->rcu_task == 5,
+	       "what the call said is kept");
+	FEED(.kind = KM_EV_RCU_FREE, .ptr = 0x1000, .site = 9);
+	TAP_OK(object(slot)->rcu_site == 8 && counts.rcu_pending == 1, "the first call counts");
+	TAP_EQ(FEED(.kind = KM_EV_KMALLOC, .ptr = 0x1000, .bytes_alloc = 64), KM_REPAIR_REALLOC,
+	       "its address is handed out again");
+	TAP_OK(step.gone.rcu_handed && step.gone.rcu_ns == 2 && counts.implied_frees == 1 &&
+		       counts.rcu_pending == 0,
+	       "so it was freed after the call");
+	TAP_OK(!object(slot)->rcu_handed, "the new object was not handed to RCU");
+	FEED(.kind = KM_EV_RCU_FREE, .ptr = 0x1000);
+	TAP_EQ(FEED(.kind = KM_EV_BULK_FREE, .ptr = 0x1000), KM_REPAIR_FREE,
+	       "kfree_bulk of the RCU worker ends it where that is traced");
+	TAP_OK(step.cross_api && counts.open == 0 && counts.rcu_pending == 0, "and all is even");
+	TAP_EQ(FEED(.kind = KM_EV_RCU_FREE, .ptr = 0x5000), KM_REPAIR_NOTE,
+	       "an unknown object handed to RCU ends nothing");
+	TAP_EQ(counts.preexisting_frees, 0, "yet");
+}
+
+static void test_percpu(void)
+{
+	begin();
+	FEED(.kind = KM_EV_KMALLOC, .ptr = 0x1000, .bytes_alloc = 64);
+	TAP_EQ(FEED(.kind = KM_EV_PERCPU_ALLOC, .ptr = 0x1000, .bytes_req = 5, .bytes_alloc = 8),
+	       KM_REPAIR_ALLOC, "a per-CPU pointer is no address");
+	TAP_OK(object(step.slot)->space == KM_SPACE_PERCPU && counts.open == 2,
+	       "it has a space of its own");
+	TAP_EQ(FEED(.kind = KM_EV_PERCPU_FREE, .ptr = 0x1000), KM_REPAIR_FREE, "and a free");
+	TAP_OK(step.gone.bytes_req == 5 && !step.cross_api && counts.open == 1, "of its own");
+	TAP_EQ(FEED(.kind = KM_EV_PERCPU_FREE, .ptr = 0x1000), KM_REPAIR_FREE_OLD, "only once");
+	TAP_EQ(FEED(.kind = KM_EV_PERCPU_ALLOC, .ptr = 0), KM_REPAIR_DROP, "a failed one");
+	TAP_EQ(FEED(.kind = KM_EV_PERCPU_FREE, .ptr = 0), KM_REPAIR_DROP, "a free of nothing");
+}
+
 /* ---- large kmallocs traced twice ---- */
 
 #define LARGE(...)                                                                                 \
@@ -379,10 +453,14 @@ static void test_random_events(void)
 		feed(event);
 		plain_feed(plain, &event);
 		wrong_steps += !believe(slots, &believed);
-		wrong_open += counts.open != plain->open || believed < counts.open;
+		wrong_open +=
+			counts.open != plain->open || believed < counts.open ||
+			counts.objects != counts.matched_frees + counts.implied_frees + counts.open;
 		most = believed > most ? believed : most;
 	}
-	TAP_EQ(wrong_open, 0, "after each of 500000 events as many are open as in the model");
+	TAP_EQ(wrong_open, 0,
+	       "after each of 500000 events as many are open as in the model, and all "
+	       "objects are accounted for");
 	TAP_EQ(wrong_steps, 0, "and the steps tell one story");
 	km_repair_objects(repair, &count);
 	TAP_OK(count <= most + 1, "slots are dense: %u for %llu at most", count,
@@ -428,6 +506,9 @@ int main(void)
 	test_nothing();
 	test_cross_api();
 	test_implied();
+	test_bulk();
+	test_rcu();
+	test_percpu();
 	test_double();
 	test_pages();
 	test_split();

@@ -116,9 +116,30 @@ static void test_conditions(void)
 	SELECTS("time_ns > 20 AND time_ns < 10", e->cpu == 2);
 	SELECTS("time_ns > 'text'", e->cpu == 2);
 	SELECTS("time_ns > NULL", e->cpu == 2);
+}
+
+static void test_text_conditions(void)
+{
 	SELECTS("cache = 'cache_7' AND context = 'softirq'",
 		e->cache == 7 && e->context == KM_CTX_SOFTIRQ);
 	SELECTS("cache IS NULL", e->cache == 0);
+	SELECTS("cache = 'cache_7'", e->cache == 7);
+	SELECTS("cache = 'CACHE_7' COLLATE NOCASE", e->cache == 7);
+	SELECTS("cache = 'cache_7' AND cache = 'cache_8'", e->cpu == 2);
+	SELECTS("cache IN ('cache_7', 'cache_8') AND time_ns > 20000000 AND kind = 'kfree'",
+		(e->cache == 7 || e->cache == 8) && e->time_ns > 20000000 &&
+			e->kind == KM_EV_KFREE);
+	SELECTS("cache = ''", e->cpu == 2);
+	SELECTS("cache = NULL", e->cpu == 2);
+	SELECTS("cache = 7", e->cpu == 2);
+	SELECTS("cache = cast('cache_7' AS BLOB)", e->cpu == 2);
+	SELECTS("time_ns < '1000000'", e->time_ns < 1000000);
+	SELECTS("time_ns BETWEEN 1000000.0 AND 2000000.5",
+		e->time_ns >= 1000000 && e->time_ns <= 2000000);
+	SELECTS("time_ns < (SELECT 1000000)", e->time_ns < 1000000);
+	SELECTS("ptr > 0xffff888000400000 AND tid = 103 AND time_ns > 1000000",
+		(int64_t)e->ptr > (int64_t)0xffff888000400000 && e->task == 3 &&
+			e->time_ns > 1000000);
 	SELECTS("page_order = 2 AND migratetype = 1 AND node = -1",
 		e->order == 2 && e->migratetype == 1);
 	SELECTS("tid = 105 AND comm = 'task_5'", e->task == 5);
@@ -127,7 +148,11 @@ static void test_conditions(void)
 	SELECTS("site = '0xffffffff81000090'", e->site == 9);
 	SELECTS("printf('%x', site_address) = 'ffffffff81000090'", e->site == 9);
 	SELECTS("gfp = 0xcc0 AND bytes_alloc > 1500", e->gfp == 0xcc0 && e->bytes_alloc > 1500);
-	SELECTS("stack = 0 AND ptr % 128 = 0", e->ptr % 128 == 0);
+	SELECTS("stack IS NULL AND ptr % 128 = 0", !e->stack && e->ptr % 128 == 0);
+	SELECTS("stack = 3", e->stack == 3);
+	SELECTS("cgroup = 1", e->task >= 10);
+	SELECTS("cgroup IS NULL", e->task < 10);
+	SELECTS("cgroup = (SELECT id FROM cgroup WHERE path = '/user.slice')", e->task >= 10);
 }
 
 static void test_kinds_agree(void)
@@ -170,6 +195,79 @@ static void test_order(void)
 	TAP_EQ(number("SELECT max(rowid) FROM event"), EVENTS, "rowid counts the rows");
 }
 
+/* What the first columns of the rows are, joined. */
+static void check_rows(const char *sql, const char *want)
+{
+	sqlite3_stmt *statement;
+	char text[1024] = "";
+
+	sqlite3_prepare_v2(km_trace_db(trace), sql, -1, &statement, NULL);
+	while (sqlite3_step(statement) == SQLITE_ROW && strlen(text) < 900) {
+		strcat(text, (const char *)sqlite3_column_text(statement, 0));
+		strcat(text, " ");
+	}
+	sqlite3_finalize(statement);
+	if (!TAP_OK(!strcmp(text, want), "%s", sql))
+		printf("# got %s\n# want %s\n", text, want);
+}
+
+/* Whether the plan has SQLite sort. */
+static bool sorts(const char *sql)
+{
+	sqlite3_stmt *statement;
+	bool found = false;
+	char explain[256];
+
+	snprintf(explain, sizeof(explain), "EXPLAIN QUERY PLAN %s", sql);
+	sqlite3_prepare_v2(km_trace_db(trace), explain, -1, &statement, NULL);
+	while (sqlite3_step(statement) == SQLITE_ROW)
+		found |= strstr((const char *)sqlite3_column_text(statement, 3), "TEMP B-TREE") !=
+			 NULL;
+	sqlite3_finalize(statement);
+	return found;
+}
+
+#define KINDS_BY_NAME                                                                              \
+	"bulk_alloc bulk_free cache_alloc cache_free kfree kmalloc page_alloc page_extfrag "       \
+	"page_free page_pcpu_drain page_zone_locked percpu_alloc percpu_free rcu_free "            \
+	"vmap_alloc vmap_free vmap_purge "
+
+/* Rows in groups of a kind or a CPU need not be sorted, and are the same. */
+static void test_groups(void)
+{
+	static const char *const unsorted[] = {
+		"SELECT kind, count(*) FROM event GROUP BY kind",
+		"SELECT kind, cpu, count(*) FROM event GROUP BY kind, cpu",
+		"SELECT kind FROM event ORDER BY kind",
+		"SELECT cpu, count(*) FROM event GROUP BY cpu",
+	};
+
+	for (size_t i = 0; i < sizeof(unsorted) / sizeof(*unsorted); i++)
+		TAP_OK(!sorts(unsorted[i]), "no sorting: %s", unsorted[i]);
+	check_rows("SELECT kind FROM event GROUP BY kind", KINDS_BY_NAME);
+	check_rows("SELECT DISTINCT kind FROM event ORDER BY kind", KINDS_BY_NAME);
+	check_rows("SELECT kind FROM event WHERE kind != 'rcu_free' AND cpu = 1 GROUP BY 1 HAVING "
+		   "kind > 'q'",
+		   "vmap_alloc vmap_free vmap_purge ");
+	check_rows("SELECT kind FROM event WHERE kind IN ('vmap_free', 'kfree') GROUP BY 1",
+		   "kfree vmap_free ");
+	check_rows("SELECT kind FROM event GROUP BY 1 ORDER BY 1 DESC LIMIT 2",
+		   "vmap_purge vmap_free ");
+	check_rows("SELECT cpu FROM event GROUP BY cpu", "0 1 ");
+	check_rows("SELECT DISTINCT cpu FROM event ORDER BY cpu DESC", "1 0 ");
+	TAP_EQ(number("SELECT count(*) FROM (SELECT kind, cpu, count(*) AS n, sum(ptr & 0xffff) AS "
+		      "p, min(time_ns) AS t, count(DISTINCT tid) AS d FROM event GROUP BY 1, 2) "
+		      "JOIN (SELECT +kind AS kind, +cpu AS cpu, count(*) AS n, sum(ptr & 0xffff) "
+		      "AS p, min(time_ns) AS t, count(DISTINCT tid) AS d FROM event GROUP BY "
+		      "+kind, +cpu) USING (kind, cpu, n, p, t, d)"),
+	       2 * KM_NR_EVENT_KINDS, "groups are the same when SQLite sorts");
+	TAP_EQ(number("SELECT count(*) FROM (SELECT kind FROM event WHERE time_ns > 20000000 "
+		      "ORDER BY kind, cpu)"),
+	       number("SELECT count(*) FROM event WHERE time_ns > 20000000"),
+	       "with a condition on the time too");
+	TAP_EQ(number("SELECT count(*) FROM event"), EVENTS, "count(*) alone");
+}
+
 static void test_joins(void)
 {
 	TAP_EQ(number("SELECT count(*) FROM event a JOIN event b ON a.time_ns = b.time_ns AND "
@@ -190,8 +288,10 @@ int main(void)
 	snprintf(path, sizeof(path), "%s/T.kmt", directory);
 	make_trace(path);
 	test_conditions();
+	test_text_conditions();
 	test_kinds_agree();
 	test_order();
+	test_groups();
 	test_joins();
 	km_trace_close(trace);
 	free(all);

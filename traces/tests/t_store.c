@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-enum { CPUS = 3, EVENTS = 250000 };
+enum { CPUS = 3, EVENTS = 250000, STACKS = 5000 };
 
 static struct km_err err;
 static char path[128];
@@ -78,7 +78,8 @@ static struct km_event *expected(size_t *count)
 
 static bool passes(const struct km_event *event, const struct km_trace_filter *filter)
 {
-	return event->time_ns >= filter->from_ns &&
+	return (!filter->caches || filter->caches[event->cache]) &&
+	       event->time_ns >= filter->from_ns &&
 	       (!filter->to_ns || event->time_ns < filter->to_ns) &&
 	       (!filter->kinds || filter->kinds >> event->kind & 1) &&
 	       (filter->cpu < 0 || event->cpu == filter->cpu);
@@ -111,8 +112,52 @@ static void check_filter(struct km_trace *trace, const struct km_event *all, siz
 	free(events);
 }
 
+/* The same events by runs; a run is of one CPU. */
+static void check_runs(struct km_trace *trace, const struct km_event *all, size_t n)
+{
+	const struct km_event *events;
+	struct km_trace_cursor *cursor;
+	size_t at = 0, got, wrong = 0;
+
+	km_trace_cursor_open(trace, NULL, &cursor, &err);
+	while (!km_trace_next_run(cursor, &events, &got, &err) && got)
+		for (size_t i = 0; i < got; i++, at++)
+			wrong += at >= n || !test_same_event(&all[at], &events[i]) ||
+				 events[i].cpu != events[0].cpu;
+	TAP_OK(!wrong && at == n, "runs are the events in their order");
+	km_trace_cursor_close(cursor);
+}
+
+/* One CPU after the other, each in its order, without what is not asked for. */
+static void check_by_cpu(struct km_trace *trace)
+{
+	const struct km_trace_filter filter = {
+		.cpu = -1, .by_cpu = true, .without = KM_WITHOUT_TIME | KM_WITHOUT_ACTOR};
+	const struct km_event *events;
+	struct km_trace_cursor *cursor;
+	uint32_t at[CPUS] = {0}, cpu = 0;
+	size_t got, wrong = 0;
+
+	km_trace_cursor_open(trace, &filter, &cursor, &err);
+	while (!km_trace_next_run(cursor, &events, &got, &err) && got)
+		for (size_t i = 0; i < got; i++) {
+			const struct km_event *event = &events[i];
+			const struct km_event *want = &written[event->cpu][at[event->cpu]];
+
+			wrong += event->cpu < cpu || event->seq != at[event->cpu]++ ||
+				 event->ptr != want->ptr || event->kind != want->kind ||
+				 event->time_ns || event->task || event->context;
+			cpu = event->cpu;
+		}
+	for (cpu = 0; cpu < CPUS; cpu++)
+		wrong += at[cpu] != nr_written[cpu];
+	TAP_EQ(wrong, 0, "by CPU, without times and actors");
+	km_trace_cursor_close(cursor);
+}
+
 static void check_events(struct km_trace *trace)
 {
+	static const uint8_t caches[TEST_CACHES] = {[2] = 1, [9] = 1};
 	uint64_t middle, late;
 	struct km_event *all;
 	size_t n;
@@ -134,12 +179,36 @@ static void check_events(struct km_trace *trace)
 		     (struct km_trace_filter){
 			     .from_ns = middle, .to_ns = middle + 1, .kinds = 2, .cpu = 0},
 		     256, "one instant, kind and cpu");
+	check_filter(trace, all, n, (struct km_trace_filter){.caches = caches, .cpu = -1}, 256,
+		     "two caches");
+	check_filter(trace, all, n,
+		     (struct km_trace_filter){.caches = caches, .from_ns = middle, .cpu = 1}, 256,
+		     "two caches of one cpu, later");
+	check_runs(trace, all, n);
+	check_by_cpu(trace);
 	check_filter(trace, all, n, (struct km_trace_filter){.from_ns = INT64_MAX, .cpu = -1}, 256,
 		     "after the end");
 	free(all);
 }
 
 /* ---- small tables ---- */
+
+/* The same stack is the same id, before and after others. */
+static void write_stacks(struct km_trace_writer *writer)
+{
+	uint64_t one = 0xffffffff81000010ull, frames[2];
+	unsigned wrong = 0;
+
+	for (unsigned round = 0; round < 2; round++)
+		for (uint32_t i = 0; i < STACKS; i++) {
+			frames[0] = one + i % 100 * 16;
+			frames[1] = one + (1 + i / 100) * 16;
+			wrong += km_trace_stack_id(writer, frames, 2) != TEST_STACKS + i;
+		}
+	TAP_EQ(wrong, 0, "%d stacks have one id each", STACKS);
+	TAP_EQ(km_trace_stack_id(writer, &one, 1), 1, "a shorter one is another");
+	TAP_EQ(km_trace_stack_id(writer, &one, 0), 0, "no frames: no stack");
+}
 
 static void write_tables(struct km_trace_writer *writer)
 {
@@ -159,7 +228,11 @@ static void write_tables(struct km_trace_writer *writer)
 				       .reclaim_account = 1,
 				       .account = 1};
 	struct km_trace_cache beyond = {.id = 1000};
-	struct km_trace_task task = {.id = 2, .tid = 77, .tgid = 70, .comm = "123456789012345"};
+	struct km_trace_task task = {.id = 2,
+				     .tid = 77,
+				     .tgid = 70,
+				     .comm = "123456789012345",
+				     .cgroup = 1ull << 63 | 5};
 	struct km_trace_site site = {.id = 5,
 				     .address = 0xffffffff81000050ull,
 				     .symbol = "do_sys_open",
@@ -170,8 +243,12 @@ static void write_tables(struct km_trace_writer *writer)
 				   .after_ns = 10,
 				   .before_ns = 20,
 				   .events = 30};
-	struct km_trace_counts counts = {
-		.lost = {1, 2, 3}, .filtered_null = 4, .filtered_self = 5, .filtered_sampled = 6};
+	struct km_trace_counts counts = {.lost = {1, 2, 3},
+					 .filtered_null = 4,
+					 .filtered_self = 5,
+					 .filtered_sampled = 6,
+					 .filtered_excluded = 7,
+					 .filtered_aged = 8};
 	uint32_t count;
 
 	memset(big, 'x', 100000);
@@ -194,6 +271,10 @@ static void write_tables(struct km_trace_writer *writer)
 	TAP_EQ(km_trace_site_id(writer, 0), 0, "address 0 is unknown");
 	TAP_OK(km_trace_sites(writer, &count)[5] == site.address && count == TEST_SITES,
 	       "sites are listed");
+	write_stacks(writer);
+	TAP_EQ(km_trace_define_cgroup(writer, 1ull << 63 | 5, "/old", &err), 0, "a cgroup");
+	TAP_EQ(km_trace_define_cgroup(writer, 7, "/", &err), 0, "another");
+	TAP_EQ(km_trace_define_cgroup(writer, 1ull << 63 | 5, "/new", &err), 0, "it moved");
 	TAP_EQ(km_trace_add_gap(writer, &gap, &err), 0, "a gap");
 	TAP_EQ(km_trace_set_counts(writer, &counts, &err), 0, "counts");
 	free(big);
@@ -223,8 +304,37 @@ static void check_dictionaries(struct km_trace *trace)
 	tasks = km_trace_tasks(trace, &count);
 	TAP_EQ(count, TEST_TASKS, "all tasks");
 	TAP_OK(tasks[2].tid == 77 && tasks[2].tgid == 70 &&
-		       !strcmp(tasks[2].comm, "123456789012345"),
+		       !strcmp(tasks[2].comm, "123456789012345") &&
+		       tasks[2].cgroup == (1ull << 63 | 5),
 	       "a task has all its fields");
+	TAP_OK(tasks[9].cgroup == 0 && tasks[19].cgroup == 1, "the others too");
+	TAP_OK(!strcmp(km_trace_cgroup_path(trace, 1), "/user.slice") &&
+		       !strcmp(km_trace_cgroup_path(trace, 7), "/") &&
+		       !strcmp(km_trace_cgroup_path(trace, 1ull << 63 | 5), "/new"),
+	       "cgroups have their last path");
+	TAP_OK(!km_trace_cgroup_path(trace, 0) && !km_trace_cgroup_path(trace, UINT64_MAX),
+	       "others have none");
+}
+
+/* Stack i of test_define() is sites i ... 1, and write_stacks() gave more than one table holds. */
+static void check_stacks(struct km_trace *trace)
+{
+	const uint32_t *sites;
+	unsigned frames, wrong = 0;
+	uint32_t id;
+
+	TAP_OK(!km_trace_stack(trace, 0, &frames) && !frames, "stack 0 is none");
+	for (id = 1; id < TEST_STACKS; id++) {
+		sites = km_trace_stack(trace, id, &frames);
+		wrong += !sites || frames != id;
+		for (unsigned i = 0; i < frames; i++)
+			wrong += sites[i] != id - i;
+	}
+	for (; (sites = km_trace_stack(trace, id, &frames)); id++)
+		wrong += frames != 2 || sites[0] != 1 + (id - TEST_STACKS) % 100 ||
+			 sites[1] != 2 + (id - TEST_STACKS) / 100;
+	TAP_EQ(wrong, 0, "all stacks have their frames");
+	TAP_EQ(id, TEST_STACKS + STACKS, "and are all there");
 }
 
 static void check_tables(struct km_trace *trace)
@@ -254,7 +364,8 @@ static void check_tables(struct km_trace *trace)
 	TAP_EQ(km_trace_counts(trace, &counts), 0, "counts");
 	TAP_OK(counts.lost[0] == 1 && counts.lost[1] == 30 && counts.lost[2] == 3 &&
 		       counts.filtered_null == 4 && counts.filtered_self == 5 &&
-		       counts.filtered_sampled == 6 && counts.fired[KM_EV_KMALLOC] == 1000000,
+		       counts.filtered_sampled == 6 && counts.filtered_excluded == 7 &&
+		       counts.filtered_aged == 8 && counts.fired[KM_EV_KMALLOC] == 1000000,
 	       "the ledger, and what the gaps say beyond it");
 	for (unsigned kind = 0; kind < KM_NR_EVENT_KINDS; kind++) {
 		uint64_t n = 0;
@@ -493,6 +604,7 @@ int main(void)
 	TAP_OK(!strcmp(km_trace_path(trace), path), "path");
 	check_events(trace);
 	check_dictionaries(trace);
+	check_stacks(trace);
 	check_tables(trace);
 	check_repair(trace);
 	km_trace_close(trace);

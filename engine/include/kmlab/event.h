@@ -2,7 +2,8 @@
 /*
  * One traced kernel call, as traces hand it out and replay consumes it: exactly one cache line.
  * Which fields a kind uses is stated beside the kind; the others are 0.
- * Source of the fields: include/trace/events/{kmem,vmalloc}.h, 5.15 - 6.18.
+ * Source of the fields: include/trace/events/{kmem,vmalloc,percpu}.h, and of the bulk and RCU calls
+ * mm/slub.c and mm/slab_common.c; 5.15 - 6.18.
  */
 #ifndef KMLAB_EVENT_H
 #define KMLAB_EVENT_H
@@ -22,9 +23,27 @@
 	X(KM_EV_VMAP_PURGE, "vmap_purge", KM_GROUP_VMAP, false)                                    \
 	X(KM_EV_PAGE_ZONE_LOCKED, "page_zone_locked", KM_GROUP_PAGE, false)                        \
 	X(KM_EV_PAGE_PCPU_DRAIN, "page_pcpu_drain", KM_GROUP_PAGE, false)                          \
-	X(KM_EV_PAGE_EXTFRAG, "page_extfrag", KM_GROUP_PAGE, false)
+	X(KM_EV_PAGE_EXTFRAG, "page_extfrag", KM_GROUP_PAGE, false)                                \
+	X(KM_EV_PERCPU_ALLOC, "percpu_alloc", KM_GROUP_PERCPU, true)                               \
+	X(KM_EV_PERCPU_FREE, "percpu_free", KM_GROUP_PERCPU, false)                                \
+	X(KM_EV_RCU_FREE, "rcu_free", KM_GROUP_RCU, false)                                         \
+	X(KM_EV_BULK_FREE, "bulk_free", KM_GROUP_RCU, false)                                       \
+	X(KM_EV_BULK_ALLOC, "bulk_alloc", KM_GROUP_RCU, true)
 
-enum km_event_group { KM_GROUP_SLAB, KM_GROUP_PAGE, KM_GROUP_VMAP, KM_NR_GROUPS };
+/* What is recorded together. X(constant, name) */
+#define KM_EVENT_GROUPS(X)                                                                         \
+	X(KM_GROUP_SLAB, "slab")                                                                   \
+	X(KM_GROUP_PAGE, "page")                                                                   \
+	X(KM_GROUP_VMAP, "vmap")                                                                   \
+	X(KM_GROUP_PERCPU, "percpu")                                                               \
+	X(KM_GROUP_RCU, "rcu")
+
+enum km_event_group {
+#define X(constant, name) constant,
+	KM_EVENT_GROUPS(X)
+#undef X
+		KM_NR_GROUPS
+};
 
 enum km_event_kind {
 #define X(constant, name, group, alloc) constant,
@@ -50,6 +69,13 @@ enum km_context { KM_CTX_PROCESS, KM_CTX_SOFTIRQ, KM_CTX_HARDIRQ, KM_CTX_NMI, KM
  * vmap_free    address        -               -
  * vmap_purge   start address  -               end - start     npurged in bytes_req
  * zone_locked, pcpu_drain, extfrag: pfn, order, migratetype; extfrag: fallback type in node
+ * percpu_alloc per-CPU pointer asked          as the allocator rounds  gfp site
+ * percpu_free  per-CPU pointer -              -
+ * rcu_free     address        -               -               site (handed to kvfree_call_rcu():
+ *                                                              not free yet)
+ * bulk_free    address        -               -               site cache (0: not known)
+ * bulk_alloc   address        object_size     size (stride)   gfp site cache
+ * One bulk event is one object of kmem_cache_free_bulk(), kfree_bulk(), kmem_cache_alloc_bulk().
  * A failed allocation has ptr 0 (pages: UINT64_MAX).
  */
 struct km_event {
@@ -95,6 +121,13 @@ static inline bool km_event_is_alloc(unsigned kind)
 	return kind < KM_NR_EVENT_KINDS && alloc[kind];
 }
 
+/* It ends an object; rcu_free only announces that. */
+static inline bool km_event_is_free(unsigned kind)
+{
+	return kind == KM_EV_KFREE || kind == KM_EV_CACHE_FREE || kind == KM_EV_PAGE_FREE ||
+	       kind == KM_EV_VMAP_FREE || kind == KM_EV_PERCPU_FREE || kind == KM_EV_BULK_FREE;
+}
+
 static inline enum km_event_group km_event_group_of(unsigned kind)
 {
 	static const uint8_t groups[] = {
@@ -103,6 +136,28 @@ static inline enum km_event_group km_event_group_of(unsigned kind)
 #undef X
 	};
 	return kind < KM_NR_EVENT_KINDS ? (enum km_event_group)groups[kind] : KM_NR_GROUPS;
+}
+
+static inline const char *km_event_group_name(unsigned group)
+{
+	static const char *const names[] = {
+#define X(constant, name) name,
+		KM_EVENT_GROUPS(X)
+#undef X
+	};
+	return group < KM_NR_GROUPS ? names[group] : "unknown";
+}
+
+/*
+ * Sampling by address: is this event of the one in n addresses that are kept? Both ends of a
+ * lifetime are, or neither; what is kept for a larger n is among what is kept for a smaller. Pages
+ * by their pfn, all else by 8 bytes. n 0 and 1: all are kept.
+ */
+static inline bool km_sample_keep(unsigned kind, uint64_t ptr, uint32_t n)
+{
+	uint64_t number = km_event_group_of(kind) == KM_GROUP_PAGE ? ptr : ptr >> 3;
+
+	return (number * 0x9e3779b97f4a7c15ull >> 32) * n >> 32 == 0;
 }
 
 #endif

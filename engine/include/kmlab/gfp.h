@@ -68,4 +68,13 @@ static inline enum km_zone_index km_gfp_zone(uint32_t gfp)
 	return KM_ZONE_NORMAL;
 }
 
+struct km_profile;
+
+/*
+ * The bits of one flag as kernels of that profile name it ("GFP_KERNEL", "__GFP_ZERO"; length
+ * without an end mark). False: there is no such flag.
+ */
+bool km_gfp_by_name(const char *name, size_t length, const struct km_profile *profile,
+		    uint32_t *bits);
+
 #endif

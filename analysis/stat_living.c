@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Live slab objects by address: what is seldom done. */
+#include "stat_living.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define MAX_ORDER 13                                           /* as in traces/repair.c */
+#define NR_LEAVES ((uint64_t)1 << (40 - KM_LIVING_LEAF_SHIFT)) /* 52 bits of physical address */
+
+static size_t table_bytes(unsigned bits)
+{
+	return sizeof(struct km_living_object) << bits;
+}
+
+/* Empty, aligned to pages, and in huge pages where the kernel has them: it is read at random. */
+static struct km_living_object *new_table(unsigned bits)
+{
+	void *table = mmap(NULL, table_bytes(bits), PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (table == MAP_FAILED)
+		return NULL;
+	madvise(table, table_bytes(bits), MADV_HUGEPAGE); /* or not */
+	return table;
+}
+
+static void free_table(struct km_living *live)
+{
+	if (live->objects)
+		munmap(live->objects, table_bytes(live->bits));
+}
+
+int km_living_init(struct km_living *live, uint64_t direct_map, unsigned cpus)
+{
+	*live = (struct km_living){.bits = 12, .direct_map = direct_map};
+	live->objects = new_table(live->bits);
+	live->large = calloc(cpus, sizeof(*live->large));
+	if (live->objects && live->large)
+		return 0;
+	km_living_free(live);
+	return -ENOMEM;
+}
+
+void km_living_free(struct km_living *live)
+{
+	for (size_t i = 0; i < live->nr_leaves; i++)
+		free(live->leaves[i]);
+	free(live->leaves);
+	free_table(live);
+	free(live->large);
+	*live = (struct km_living){0};
+}
+
+int km_living_renew(struct km_living *live)
+{
+	struct km_living renewed = {.bits = live->bits};
+
+	for (size_t i = 0; i < (size_t)1 << live->bits; i++)
+		renewed.used += live->objects[i].live;
+	while (renewed.used > (size_t)1 << renewed.bits >> 2)
+		renewed.bits++;
+	renewed.objects = new_table(renewed.bits);
+	if (!renewed.objects)
+		return -ENOMEM;
+	for (size_t i = 0; i < (size_t)1 << live->bits; i++)
+		if (live->objects[i].live)
+			*km_living_find(&renewed, live->objects[i].ptr) = live->objects[i];
+	free_table(live);
+	live->objects = renewed.objects;
+	live->bits = renewed.bits;
+	live->used = renewed.used;
+	return 0;
+}
+
+int km_living_new_leaf(struct km_living *live, uint64_t ptr)
+{
+	uint64_t leaf = (ptr - live->direct_map) >> KM_PAGE_SHIFT >> KM_LIVING_LEAF_SHIFT;
+	size_t n = live->nr_leaves ? live->nr_leaves : 64;
+	uint16_t **leaves;
+
+	if (leaf >= NR_LEAVES) /* no page of memory: an address outside of the direct map */
+		return 0;
+	while (n <= leaf)
+		n *= 2;
+	if (n > live->nr_leaves) {
+		leaves = realloc(live->leaves, n * sizeof(*leaves));
+		if (!leaves)
+			return -ENOMEM;
+		memset(leaves + live->nr_leaves, 0, (n - live->nr_leaves) * sizeof(*leaves));
+		live->leaves = leaves;
+		live->nr_leaves = n;
+	}
+	live->leaves[leaf] = calloc((size_t)1 << KM_LIVING_LEAF_SHIFT, sizeof(**live->leaves));
+	return live->leaves[leaf] ? 0 : -ENOMEM;
+}
+
+bool km_living_next_gone(struct km_living *live, const struct km_event *event, uint64_t *offset,
+			 struct km_living_object *gone)
+{
+	uint64_t base = live->direct_map + (event->ptr << KM_PAGE_SHIFT);
+	uint64_t end = (uint64_t)KM_PAGE_SIZE << event->order;
+
+	if ((event->kind != KM_EV_PAGE_ALLOC && event->kind != KM_EV_PAGE_FREE) ||
+	    event->order > MAX_ORDER || event->ptr >> KM_LIVING_LEAF_SHIFT >= NR_LEAVES)
+		return false;
+	while (*offset < end) {
+		const uint16_t *page = km_living_page(live, base + *offset);
+		uint64_t page_end = (*offset | (KM_PAGE_SIZE - 1)) + 1;
+
+		for (; page && *page && *offset < page_end; *offset += 8) {
+			struct km_living_object *object = km_living_find(live, base + *offset);
+
+			if (!object->live)
+				continue;
+			*gone = *object;
+			km_living_remove(live, object);
+			*offset += 8;
+			return true;
+		}
+		*offset = page_end;
+	}
+	return false;
+}

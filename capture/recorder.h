@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The recorder's inside, for record.c and ledger.c. */
+#ifndef KMLAB_CAPTURE_RECORDER_H
+#define KMLAB_CAPTURE_RECORDER_H
+
+#include "capture.h"
+#include "probe.h"
+#include "record.skel.h"
+
+struct km_recorder {
+	struct record_bpf *skel;
+	struct btf *btf;
+	struct km_program_choice choice;
+	struct bpf_program *programs[KM_NR_COPIES][KM_NR_RECORD_KINDS];
+	struct bpf_link *links[KM_NR_COPIES][KM_NR_RECORD_KINDS];
+	struct km_percpu_offsets percpu;
+	bool knows_percpu;
+	enum km_recover recover;
+	unsigned cpus; /* possible */
+	struct km_cpu_state *states;
+	struct km_ring *rings;
+	unsigned nr_rings;
+	uint8_t *ring_memory;
+	uint32_t ring_slots; /* of one CPU, a power of two */
+	unsigned ring_cpus;  /* rings in ring_memory, some may be of no CPU */
+	struct km_layout layout;
+	/* Misses since attachment, and those that neither copy saw, when recording started. */
+	uint64_t base_skipped[KM_NR_RECORD_KINDS], base_missed[KM_NR_RECORD_KINDS];
+	uint64_t missed[KM_NR_RECORD_KINDS];
+	bool stopped;
+};
+
+#endif

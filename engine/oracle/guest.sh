@@ -1,0 +1,29 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# In the guest: execute program.kms with kmlab_oracle.ko; out/answer.kms is it with the kernel's answers.
+address() { # NAME: 0x… of what is not exported, or 0
+	awk -v name="$1" '$3 == name && !found {print "0x" $1; found = 1} END {if (!found) print 0}' \
+		/proc/kallsyms
+}
+
+mount -t debugfs debug /sys/kernel/debug
+if ! insmod kmlab_oracle.ko program=/lab/program.kms \
+	pageblock_flags="$(address get_pfnblock_flags_mask)" \
+	pageblock_type="$(address get_pfnblock_migratetype)" \
+	vmap_free="$(address free_vmap_area_list)" vmap_lazy="$(address vmap_lazy_nr)"; then
+	dmesg | grep kmlab_oracle: >&2
+	exit 1
+fi
+{
+	cat /sys/kernel/debug/kmlab_oracle/answer
+	for cache in /sys/kernel/slab/kmlab-*; do
+		[ -d "$cache" ] || continue
+		printf 'cache %s' "${cache##*/kmlab-}"
+		for fact in object_size slab_size align order objs_per_slab min_partial cpu_partial \
+			slabs partial cpu_slabs sheaf_capacity; do
+			[ ! -e "$cache/$fact" ] || printf ' %s=%s' "$fact" "$(cut -d ' ' -f 1 "$cache/$fact")"
+		done
+		echo
+	done
+	echo 'expect end'
+} >out/answer.kms

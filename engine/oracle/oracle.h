@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The parts of the kernel module kmlab_oracle, which executes a scenario (.kms) inside the kernel
+ * it is loaded into. Declared with C types only: the header compiles outside of a kernel, too.
+ */
+#ifndef KMLAB_ORACLE_H
+#define KMLAB_ORACLE_H
+
+/* ---- text.c: what is told, in memory that was taken before anything is executed ---- */
+
+struct oracle_text {
+	char *bytes;
+	unsigned long used, room; /* used == room: something was cut off */
+};
+__attribute__((format(printf, 2, 3))) void oracle_print(struct oracle_text *text,
+							const char *format, ...);
+
+/* ---- program.c: the calls of a scenario ---- */
+
+#define ORACLE_ARGS 5
+#define ORACLE_NO_VARIABLE (~0u)
+
+/*
+ * X(constant, name, arguments, result, does it sleep)
+ * arguments: c cache, p pointer or page, n number, g gfp flags, f slab flags, x constructor, s name
+ *            in quotes, | the rest may be left out
+ * result:    c cache, a address, p page, n number, - nothing
+ */
+#define ORACLE_CALLS(X)                                                                            \
+	X(CALL_CACHE_CREATE, "kmem_cache_create", "snn|fx", 'c', 0)                                \
+	X(CALL_CACHE_ALLOC, "kmem_cache_alloc", "cg", 'a', 0)                                      \
+	X(CALL_CACHE_ZALLOC, "kmem_cache_zalloc", "cg", 'a', 0)                                    \
+	X(CALL_CACHE_FREE, "kmem_cache_free", "cp", '-', 0)                                        \
+	X(CALL_CACHE_SHRINK, "kmem_cache_shrink", "c", '-', 1)                                     \
+	X(CALL_ALLOC_PAGES, "alloc_pages", "gn", 'p', 0)                                           \
+	X(CALL_ALLOC_PAGE, "alloc_page", "g", 'p', 0)                                              \
+	X(CALL_GET_FREE_PAGES, "__get_free_pages", "gn", 'a', 0)                                   \
+	X(CALL_GET_FREE_PAGE, "__get_free_page", "g", 'a', 0)                                      \
+	X(CALL_GET_ZEROED_PAGE, "get_zeroed_page", "g", 'a', 0)                                    \
+	X(CALL_FREE_PAGES_PAGE, "__free_pages", "pn", '-', 0)                                      \
+	X(CALL_FREE_PAGE_PAGE, "__free_page", "p", '-', 0)                                         \
+	X(CALL_FREE_PAGES, "free_pages", "pn", '-', 0)                                             \
+	X(CALL_FREE_PAGE, "free_page", "p", '-', 0)                                                \
+	X(CALL_KMALLOC, "kmalloc", "ng", 'a', 0)                                                   \
+	X(CALL_KZALLOC, "kzalloc", "ng", 'a', 0)                                                   \
+	X(CALL_KCALLOC, "kcalloc", "nng", 'a', 0)                                                  \
+	X(CALL_KMALLOC_ARRAY, "kmalloc_array", "nng", 'a', 0)                                      \
+	X(CALL_KREALLOC, "krealloc", "png", 'a', 0)                                                \
+	X(CALL_KFREE, "kfree", "p", '-', 0)                                                        \
+	X(CALL_KSIZE, "ksize", "p", 'n', 0)                                                        \
+	X(CALL_KVMALLOC, "kvmalloc", "ng", 'a', 1)                                                 \
+	X(CALL_KVZALLOC, "kvzalloc", "ng", 'a', 1)                                                 \
+	X(CALL_KVFREE, "kvfree", "p", '-', 1)                                                      \
+	X(CALL_VMALLOC, "vmalloc", "n", 'a', 1)                                                    \
+	X(CALL_VZALLOC, "vzalloc", "n", 'a', 1)                                                    \
+	X(CALL_VFREE, "vfree", "p", '-', 1)
+
+enum oracle_kind {
+#define X(constant, name, arguments, result, sleeps) constant,
+	ORACLE_CALLS(X)
+#undef X
+		ORACLE_NR_CALLS
+};
+
+/* A number, or the value its variable has when the call runs. */
+struct oracle_arg {
+	unsigned long long number;
+	unsigned int variable;
+};
+
+struct oracle_call {
+	const char *text; /* "name = call(arguments) @CPU", without what followed "->" */
+	enum oracle_kind kind;
+	unsigned int cpu, target; /* variable that takes the result */
+	struct oracle_arg args[ORACLE_ARGS];
+	unsigned long long result; /* a page by its address */
+};
+
+struct oracle_program {
+	struct oracle_call *calls;
+	unsigned int count;
+	char **names; /* variables */
+	unsigned int *by_hash, hash_mask;
+	unsigned int nr_names;
+	unsigned long long *values; /* of the variables: addresses, or caches */
+	const char *memory;         /* of the machine line */
+	int sleeps;                 /* some call may sleep */
+	int has_pages, has_areas;   /* calls whose state is shown */
+};
+
+/* Reads `source`, a NUL-terminated text which it changes and refers to. 0 or -errno, with a line in
+ * the kernel's log. */
+int oracle_parse(struct oracle_program *program, char *source);
+void oracle_print_call(struct oracle_text *text, const struct oracle_call *call);
+
+/* ---- pages.c, areas.c: the state of the machine, as replay/state_text.c reads it ---- */
+
+void oracle_print_pages(struct oracle_text *text);
+void oracle_print_areas(struct oracle_text *text);
+
+#endif

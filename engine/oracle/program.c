@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A scenario's text into calls: the part of replay/scenario.h's language that makes sense here. */
+#include <linux/ctype.h>
+#include <linux/gfp.h>
+#include <linux/hash.h>
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/stringhash.h>
+#include <linux/version.h>
+#include <linux/vmalloc.h>
+
+#include "oracle.h"
+
+static const struct {
+	const char *name, *arguments;
+	char result;
+	char sleeps;
+} calls[] = {
+#define X(constant, name, arguments, result, sleeps) [constant] = {name, arguments, result, sleeps},
+	ORACLE_CALLS(X)
+#undef X
+};
+
+struct flag {
+	const char *name;
+	unsigned long long bits;
+};
+#define GFP(name)                                                                                  \
+	{                                                                                          \
+#name, (__force unsigned long long)name                                            \
+	}
+static const struct flag gfp_flags[] = {GFP(GFP_KERNEL),
+					GFP(GFP_ATOMIC),
+					GFP(GFP_NOWAIT),
+					GFP(GFP_USER),
+					GFP(GFP_HIGHUSER),
+					GFP(GFP_HIGHUSER_MOVABLE),
+					GFP(GFP_NOFS),
+					GFP(GFP_NOIO),
+					GFP(GFP_DMA),
+					GFP(GFP_DMA32),
+					GFP(GFP_KERNEL_ACCOUNT),
+					GFP(GFP_TRANSHUGE),
+					GFP(GFP_TRANSHUGE_LIGHT),
+					GFP(__GFP_DMA),
+					GFP(__GFP_HIGHMEM),
+					GFP(__GFP_DMA32),
+					GFP(__GFP_MOVABLE),
+					GFP(__GFP_RECLAIMABLE),
+					GFP(__GFP_HIGH),
+					GFP(__GFP_IO),
+					GFP(__GFP_FS),
+					GFP(__GFP_ZERO),
+					GFP(__GFP_RECLAIM),
+					GFP(__GFP_DIRECT_RECLAIM),
+					GFP(__GFP_WRITE),
+					GFP(__GFP_KSWAPD_RECLAIM),
+					GFP(__GFP_NOWARN),
+					GFP(__GFP_RETRY_MAYFAIL),
+					GFP(__GFP_NOFAIL),
+					GFP(__GFP_NORETRY),
+					GFP(__GFP_MEMALLOC),
+					GFP(__GFP_COMP),
+					GFP(__GFP_NOMEMALLOC),
+					GFP(__GFP_HARDWALL),
+					GFP(__GFP_THISNODE),
+					GFP(__GFP_ACCOUNT),
+#ifdef __GFP_ATOMIC
+					GFP(__GFP_ATOMIC),
+#endif
+					{NULL, 0}};
+static const struct flag slab_flags[] = {GFP(SLAB_HWCACHE_ALIGN),
+					 GFP(SLAB_CACHE_DMA),
+					 GFP(SLAB_RECLAIM_ACCOUNT),
+					 GFP(SLAB_TEMPORARY),
+					 GFP(SLAB_PANIC),
+					 GFP(SLAB_TYPESAFE_BY_RCU),
+					 GFP(SLAB_ACCOUNT),
+#ifdef SLAB_NO_MERGE
+					 GFP(SLAB_NO_MERGE),
+#endif
+					 {NULL, 0}};
+
+/* ---- words ---- */
+
+struct parser {
+	struct oracle_program *program;
+	char *at;
+};
+
+static char *skip(struct parser *parser)
+{
+	parser->at = skip_spaces(parser->at);
+	return parser->at;
+}
+
+static int take(struct parser *parser, char c)
+{
+	if (*skip(parser) != c)
+		return 0;
+	parser->at++;
+	return 1;
+}
+
+/* The next identifier or number, and its length; 0: there is none. */
+static size_t take_word(struct parser *parser, const char **word)
+{
+	*word = skip(parser);
+	while (isalnum(*parser->at) || *parser->at == '_')
+		parser->at++;
+	return parser->at - *word;
+}
+
+static int is_word(const char *word, size_t length, const char *name)
+{
+	return strlen(name) == length && memcmp(word, name, length) == 0;
+}
+
+static int number_of(const char *word, size_t length, unsigned long long *value)
+{
+	char text[32], *end;
+
+	if (!isdigit(*word) || length >= sizeof(text))
+		return -EINVAL;
+	memcpy(text, word, length);
+	text[length] = 0;
+	*value = memparse(text, &end); /* 0x and K, M, G */
+	while (*end == 'U' || *end == 'u' || *end == 'L' || *end == 'l')
+		end++;
+	return *end ? -EINVAL : 0;
+}
+
+/* ---- variables ---- */
+
+static unsigned int find(struct oracle_program *program, const char *word, size_t length,
+			 unsigned int **place)
+{
+	unsigned int hash = full_name_hash(NULL, word, length);
+
+	for (;; hash++) {
+		*place = &program->by_hash[hash & program->hash_mask];
+		if (**place == ORACLE_NO_VARIABLE || is_word(word, length, program->names[**place]))
+			return **place;
+	}
+}
+
+static int define(struct oracle_program *program, const char *word, size_t length,
+		  unsigned int *variable)
+{
+	unsigned int *place;
+
+	*variable = find(program, word, length, &place);
+	if (*variable != ORACLE_NO_VARIABLE)
+		return 0;
+	program->names[program->nr_names] = kmemdup_nul(word, length, GFP_KERNEL);
+	if (!program->names[program->nr_names])
+		return -ENOMEM;
+	*place = *variable = program->nr_names++;
+	return 0;
+}
+
+/* ---- arguments ---- */
+
+static int parse_number(struct parser *parser, unsigned long long *value)
+{
+	unsigned long long factor;
+	const char *word;
+	size_t length;
+
+	*value = 1;
+	do {
+		length = take_word(parser, &word);
+		if (is_word(word, length, "PAGE_SIZE"))
+			factor = PAGE_SIZE;
+		else if (number_of(word, length, &factor))
+			return -EINVAL;
+		*value *= factor;
+	} while (take(parser, '*'));
+	return 0;
+}
+
+static int parse_flags(struct parser *parser, const struct flag *flags, unsigned long long *value)
+{
+	unsigned long long bits;
+	const struct flag *flag;
+	const char *word;
+	size_t length;
+
+	*value = 0;
+	do {
+		length = take_word(parser, &word);
+		for (flag = flags; flag->name && !is_word(word, length, flag->name); flag++)
+			;
+		bits = flag->bits;
+		if (!flag->name && number_of(word, length, &bits))
+			return -EINVAL;
+		*value |= bits;
+	} while (take(parser, '|'));
+	return 0;
+}
+
+static int parse_pointer(struct parser *parser, struct oracle_arg *arg)
+{
+	unsigned int *place;
+	const char *word;
+	size_t length;
+
+	take(parser, '&');
+	length = take_word(parser, &word);
+	if (is_word(word, length, "NULL"))
+		return 0;
+	if (!number_of(word, length, &arg->number))
+		return 0;
+	arg->variable = find(parser->program, word, length, &place);
+	return arg->variable == ORACLE_NO_VARIABLE ? -EINVAL : 0;
+}
+
+static int parse_argument(struct parser *parser, char letter, struct oracle_arg *arg)
+{
+	const char *word;
+	size_t length;
+
+	switch (letter) {
+	case 'c':
+	case 'p':
+		return parse_pointer(parser, arg);
+	case 'g':
+		return parse_flags(parser, gfp_flags, &arg->number);
+	case 'f':
+		return parse_flags(parser, slab_flags, &arg->number);
+	case 'x':
+		length = take_word(parser, &word);
+		arg->number = !is_word(word, length, "NULL");
+		return 0;
+	default:
+		return parse_number(parser, &arg->number);
+	}
+}
+
+static int parse_arguments(struct parser *parser, struct oracle_call *call)
+{
+	unsigned int slot = 0, optional = 0, first = 1;
+	int ret;
+
+	if (!take(parser, '('))
+		return -EINVAL;
+	for (const char *letter = calls[call->kind].arguments; *letter; letter++) {
+		if (*letter == '|') {
+			optional = 1;
+			continue;
+		}
+		if (*letter == 's' && *skip(parser) != '"')
+			continue;
+		if (optional && *skip(parser) == ')')
+			break;
+		if (!first && !take(parser, ','))
+			return -EINVAL;
+		first = 0;
+		if (*letter == 's') {
+			parser->at = strchr(parser->at + 1, '"');
+			if (!parser->at++)
+				return -EINVAL;
+			continue;
+		}
+		ret = parse_argument(parser, *letter, &call->args[slot++]);
+		if (ret)
+			return ret;
+	}
+	return take(parser, ')') ? 0 : -EINVAL;
+}
+
+/* ---- lines ---- */
+
+/* "name =", behind a declaration or not. */
+static int parse_target(struct parser *parser, struct oracle_call *call)
+{
+	char *equals = strchr(parser->at, '='), *paren = strchr(parser->at, '('), *start, *end;
+
+	call->target = ORACLE_NO_VARIABLE;
+	if (!equals || (paren && paren < equals))
+		return 0;
+	for (end = equals; end > parser->at && isspace(end[-1]); end--)
+		;
+	for (start = end; start > parser->at && (isalnum(start[-1]) || start[-1] == '_'); start--)
+		;
+	if (start == end)
+		return -EINVAL;
+	parser->at = equals + 1;
+	return define(parser->program, start, end - start, &call->target);
+}
+
+static int parse_call(struct parser *parser, struct oracle_call *call)
+{
+	unsigned long long cpu = 0;
+	const char *word;
+	size_t length;
+	int ret;
+
+	for (unsigned int i = 0; i < ORACLE_ARGS; i++)
+		call->args[i].variable = ORACLE_NO_VARIABLE;
+	ret = parse_target(parser, call);
+	if (ret)
+		return ret;
+	length = take_word(parser, &word);
+	while (call->kind < ORACLE_NR_CALLS && !is_word(word, length, calls[call->kind].name))
+		call->kind++;
+	if (call->kind == ORACLE_NR_CALLS)
+		return -ENOSYS;
+	ret = parse_arguments(parser, call);
+	while (!ret && take(parser, ';'))
+		;
+	if (!ret && take(parser, '@'))
+		ret = parse_number(parser, &cpu);
+	if (cpu >= num_online_cpus())
+		return -ENODEV;
+	call->cpu = cpu;
+	return *skip(parser) && *parser->at != ';' ? -EINVAL : ret;
+}
+
+static void note_kind(struct oracle_program *program, const struct oracle_call *call)
+{
+	program->sleeps |= calls[call->kind].sleeps;
+	program->has_pages |= call->kind >= CALL_ALLOC_PAGES && call->kind <= CALL_GET_ZEROED_PAGE;
+	program->has_areas |= call->kind == CALL_VMALLOC || call->kind == CALL_VZALLOC;
+}
+
+static int parse_line(struct oracle_program *program, char *line)
+{
+	struct oracle_call *call = &program->calls[program->count];
+	struct parser parser = {.program = program, .at = line};
+	char *arrow = strstr(line, "->"), *comment = strchr(line, '#');
+
+	if (comment)
+		*comment = 0;
+	if (arrow)
+		*arrow = 0;
+	call->text = strim(line);
+	if (!*call->text || strstarts(call->text, "context "))
+		return 0;
+	if (strstarts(call->text, "machine ")) {
+		char *memory = strstr(call->text, "memory=");
+
+		program->memory = memory ? memory + 7 : NULL;
+		return 0;
+	}
+	program->count++;
+	/* The text is told again, the parser does not change it. */
+	parser.at = (char *)call->text;
+	if (parse_call(&parser, call))
+		return -EINVAL;
+	note_kind(program, call);
+	return 0;
+}
+
+static int make_room(struct oracle_program *program, const char *source)
+{
+	unsigned int lines = 2;
+
+	for (; *source; source++)
+		lines += *source == '\n';
+	program->hash_mask = roundup_pow_of_two(lines * 2) - 1;
+	program->calls = vzalloc(lines * sizeof(*program->calls));
+	program->names = vzalloc(lines * sizeof(*program->names));
+	program->values = vzalloc(lines * sizeof(*program->values));
+	program->by_hash = vmalloc((program->hash_mask + 1ul) * sizeof(*program->by_hash));
+	if (!program->calls || !program->names || !program->values || !program->by_hash)
+		return -ENOMEM;
+	memset(program->by_hash, 0xff, (program->hash_mask + 1ul) * sizeof(*program->by_hash));
+	return 0;
+}
+
+int oracle_parse(struct oracle_program *program, char *source)
+{
+	unsigned int number = 0, in_block = 0;
+	char *line, shown[80];
+	int ret = make_room(program, source);
+
+	while (!ret && (line = strsep(&source, "\n"))) {
+		number++;
+		strscpy(shown, line, sizeof(shown));
+		if (strstarts(line, "state begin") || strstarts(line, "expect begin"))
+			in_block = 1;
+		else if (strstarts(line, "state end") || strstarts(line, "expect end"))
+			in_block = 0;
+		else if (!in_block)
+			ret = parse_line(program, line);
+	}
+	if (ret)
+		pr_err("kmlab_oracle: line %u is not executed here: %s\n", number, shown);
+	return ret;
+}
+
+void oracle_print_call(struct oracle_text *text, const struct oracle_call *call)
+{
+	char result = calls[call->kind].result;
+
+	oracle_print(text, "%s", call->text);
+	if (result == '-' || result == 'c')
+		oracle_print(text, "\n");
+	else if (result == 'n')
+		oracle_print(text, " -> %llu\n", call->result);
+	else if (!call->result)
+		oracle_print(text, " -> NULL\n");
+	else if (result == 'p')
+		oracle_print(text, " -> pfn 0x%lx\n",
+			     page_to_pfn(virt_to_page((void *)call->result)));
+	else
+		oracle_print(text, " -> 0x%llx\n", call->result);
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * kmlab_oracle: executes a scenario inside the kernel and tells what it returned.
+ *
+ *	insmod kmlab_oracle.ko program=/path/to/program.kms
+ *	cat /sys/kernel/debug/kmlab_oracle/answer
+ *
+ * Caches are created first. The other calls run one after another, each on its CPU, while every CPU
+ * is held with interrupts off (stop_machine), so that nothing else allocates; the states before and
+ * after are taken at the same instants. Calls that may sleep (vmalloc, shrink) cannot run so: a
+ * program with one of them runs as a task that moves from CPU to CPU, on a machine that is idle.
+ * Everything this needs itself is allocated before the first state is taken. Nothing is freed
+ *again: the machine is thrown away.
+ */
+#include <linux/cpumask.h>
+#include <linux/debugfs.h>
+#include <linux/gfp.h>
+#include <linux/kernel_read_file.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/stop_machine.h>
+#include <linux/utsname.h>
+#include <linux/version.h>
+#include <linux/vmalloc.h>
+
+#include "oracle.h"
+
+static char *program;
+module_param(program, charp, 0);
+
+static struct oracle_program parsed;
+static struct oracle_text before, after, answer;
+static int turn = -1; /* the call to execute next; -1: the state is not taken yet */
+
+/* ---- calls ---- */
+
+static void constructor(void *object)
+{
+}
+
+static void create_cache(struct oracle_call *call)
+{
+	const char *name = kasprintf(GFP_KERNEL, "kmlab-%s", parsed.names[call->target]);
+	struct kmem_cache *cache =
+		kmem_cache_create(name, call->args[0].number, call->args[1].number,
+				  call->args[2].number, call->args[3].number ? constructor : NULL);
+
+	call->result = (unsigned long)cache;
+	parsed.values[call->target] = call->result;
+}
+
+static unsigned long long arg(const struct oracle_call *call, unsigned int i)
+{
+	unsigned int variable = call->args[i].variable;
+
+	return variable == ORACLE_NO_VARIABLE ? call->args[i].number : parsed.values[variable];
+}
+
+static unsigned long page_bytes(struct page *page)
+{
+	return page ? (unsigned long)page_address(page) : 0;
+}
+
+static unsigned long long slab_call(const struct oracle_call *call)
+{
+	struct kmem_cache *cache = (void *)arg(call, 0);
+
+	switch (call->kind) {
+	case CALL_CACHE_ALLOC:
+		return (unsigned long)kmem_cache_alloc(cache, arg(call, 1));
+	case CALL_CACHE_ZALLOC:
+		return (unsigned long)kmem_cache_zalloc(cache, arg(call, 1));
+	case CALL_CACHE_FREE:
+		kmem_cache_free(cache, (void *)arg(call, 1));
+		return 0;
+	case CALL_CACHE_SHRINK:
+		kmem_cache_shrink(cache);
+		return 0;
+	default: /* created before */
+		return call->result;
+	}
+}
+
+static unsigned long long page_call(const struct oracle_call *call)
+{
+	switch (call->kind) {
+	case CALL_ALLOC_PAGES:
+		return page_bytes(alloc_pages(arg(call, 0), arg(call, 1)));
+	case CALL_ALLOC_PAGE:
+		return page_bytes(alloc_pages(arg(call, 0), 0));
+	case CALL_GET_FREE_PAGES:
+		return __get_free_pages(arg(call, 0), arg(call, 1));
+	case CALL_GET_FREE_PAGE:
+		return __get_free_pages(arg(call, 0), 0);
+	case CALL_GET_ZEROED_PAGE:
+		return get_zeroed_page(arg(call, 0));
+	default: /* a page and its address are the same variable; freeing none is nothing */
+		free_pages(arg(call, 0), arg(call, 1));
+		return 0;
+	}
+}
+
+static unsigned long long kmalloc_call(const struct oracle_call *call)
+{
+	switch (call->kind) {
+	case CALL_KMALLOC:
+		return (unsigned long)kmalloc(arg(call, 0), arg(call, 1));
+	case CALL_KZALLOC:
+		return (unsigned long)kzalloc(arg(call, 0), arg(call, 1));
+	case CALL_KCALLOC:
+		return (unsigned long)kcalloc(arg(call, 0), arg(call, 1), arg(call, 2));
+	case CALL_KMALLOC_ARRAY:
+		return (unsigned long)kmalloc_array(arg(call, 0), arg(call, 1), arg(call, 2));
+	case CALL_KREALLOC:
+		return (unsigned long)krealloc((void *)arg(call, 0), arg(call, 1), arg(call, 2));
+	case CALL_KSIZE:
+		return ksize((void *)arg(call, 0));
+	default:
+		kfree((void *)arg(call, 0));
+		return 0;
+	}
+}
+
+static unsigned long long vmalloc_call(const struct oracle_call *call)
+{
+	switch (call->kind) {
+	case CALL_KVMALLOC:
+		return (unsigned long)kvmalloc(arg(call, 0), arg(call, 1));
+	case CALL_KVZALLOC:
+		return (unsigned long)kvzalloc(arg(call, 0), arg(call, 1));
+	case CALL_VMALLOC:
+		return (unsigned long)vmalloc(arg(call, 0));
+	case CALL_VZALLOC:
+		return (unsigned long)vzalloc(arg(call, 0));
+	case CALL_VFREE:
+		vfree((void *)arg(call, 0));
+		return 0;
+	default:
+		kvfree((void *)arg(call, 0));
+		return 0;
+	}
+}
+
+static void execute(struct oracle_call *call)
+{
+	if (call->kind < CALL_ALLOC_PAGES)
+		call->result = slab_call(call);
+	else if (call->kind < CALL_KMALLOC)
+		call->result = page_call(call);
+	else if (call->kind < CALL_KVMALLOC)
+		call->result = kmalloc_call(call);
+	else
+		call->result = vmalloc_call(call);
+	if (call->target != ORACLE_NO_VARIABLE)
+		parsed.values[call->target] = call->result;
+}
+
+/* ---- the machine ---- */
+
+static void take_state(struct oracle_text *text)
+{
+	if (parsed.has_pages)
+		oracle_print_pages(text);
+	if (parsed.has_areas)
+		oracle_print_areas(text);
+}
+
+/* On every CPU at once: each waits for its turn. */
+static int take_turns(void *unused)
+{
+	int me = smp_processor_id(), now;
+
+	if (!me) {
+		take_state(&before);
+		smp_store_release(&turn, 0);
+	}
+	while ((now = smp_load_acquire(&turn)) < (int)parsed.count) {
+		if (now >= 0 && parsed.calls[now].cpu == me) {
+			execute(&parsed.calls[now]);
+			smp_store_release(&turn, now + 1);
+		} else {
+			cpu_relax();
+		}
+	}
+	if (!me)
+		take_state(&after);
+	return 0;
+}
+
+static void run_as_task(void)
+{
+	unsigned int cpu = ~0u;
+
+	/* What waits for a purge is in no list of free ranges. */
+	vm_unmap_aliases();
+	take_state(&before);
+	for (unsigned int i = 0; i < parsed.count; i++) {
+		if (parsed.calls[i].cpu != cpu) {
+			cpu = parsed.calls[i].cpu;
+			set_cpus_allowed_ptr(current, cpumask_of(cpu));
+		}
+		execute(&parsed.calls[i]);
+	}
+	take_state(&after);
+}
+
+static void tell(void)
+{
+	unsigned int major = LINUX_VERSION_CODE >> 16, minor = LINUX_VERSION_CODE >> 8 & 0xff;
+	const char *memory = parsed.memory ? parsed.memory : "1G";
+
+	oracle_print(&answer,
+		     "#!kmlab scenario 1\n# recorded on Linux %s, slab_nomerge, x86_64; \"->\" is "
+		     "what Linux returned\nmachine kernel=%u.%u cpus=%u memory=%.*s\n",
+		     init_utsname()->release, major, minor, num_online_cpus(),
+		     (int)strcspn(memory, " \t"), memory);
+	if (before.used)
+		oracle_print(&answer, "state begin\n%sstate end\n", before.bytes);
+	for (unsigned int i = 0; i < parsed.count; i++)
+		oracle_print_call(&answer, &parsed.calls[i]);
+	oracle_print(&answer, "expect begin\n%s", after.used ? after.bytes : "");
+}
+
+static int make_text(struct oracle_text *text, unsigned long room)
+{
+	text->bytes = vzalloc(room);
+	text->room = text->bytes ? room : 0;
+	return text->bytes ? 0 : -ENOMEM;
+}
+
+static struct debugfs_blob_wrapper blob;
+
+static int __init start(void)
+{
+	void *file = NULL;
+	char *source;
+	size_t bytes = 0;
+	ssize_t ret =
+		kernel_read_file_from_path(program, 0, &file, INT_MAX, &bytes, READING_UNKNOWN);
+
+	source = ret < 0 ? NULL : vzalloc(bytes + 1);
+	if (!source)
+		return ret < 0 ? ret : -ENOMEM;
+	memcpy(source, file, bytes);
+	ret = oracle_parse(&parsed, source);
+	/* An answer adds some 30 bytes to a line. */
+	if (!ret && (make_text(&before, 4 << 20) || make_text(&after, 4 << 20) ||
+		     make_text(&answer, (9 << 20) + bytes * 3)))
+		ret = -ENOMEM;
+	if (ret)
+		return ret;
+	for (unsigned int i = 0; i < parsed.count; i++)
+		if (parsed.calls[i].kind == CALL_CACHE_CREATE)
+			create_cache(&parsed.calls[i]);
+	if (parsed.sleeps)
+		run_as_task();
+	else
+		stop_machine(take_turns, NULL, cpu_online_mask);
+	tell();
+	if (before.used == before.room || after.used == after.room || answer.used == answer.room)
+		return -ENOSPC;
+	blob.data = answer.bytes;
+	blob.size = answer.used;
+	debugfs_create_blob("answer", 0400, debugfs_create_dir("kmlab_oracle", NULL), &blob);
+	return 0;
+}
+
+module_init(start);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("What this kernel's memory allocators return for a scenario of kmlab");
