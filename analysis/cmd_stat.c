@@ -210,7 +210,7 @@ static void print_summary(const struct km_stat *stat, FILE *out)
 		total->frees);
 	if (stat->one_node)
 		fprintf(out, "; allocated for another node: %" PRIu64 "/%" PRIu64, stat->cross_node,
-			total->hits);
+			total->frees + total->implied + total->live);
 	fprintf(out, "\ncoverage: %" PRIu64 " events, ", stat->events);
 	if (lost_events(stat->groups.trace, &lost))
 		fprintf(out, "%" PRIu64 " lost", lost);

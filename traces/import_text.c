@@ -149,11 +149,11 @@ int km_import_text(struct km_importer *importer, enum km_import_format format, F
 		if (n == sizeof(bytes) - 1 && bytes[n - 1] != '\n')
 			code = km_import_bad(importer, err,
 					     "it is longer than any line of a trace");
-		else if (memchr(bytes, '\n', n) || feof(in))
+		else if (!n || (bytes[n - 1] != '\n' && !feof(in)))
+			code = km_import_bad(importer, err, "it is not text");
+		else
 			code = take_line(importer, format,
 					 (struct km_text){bytes, n - (bytes[n - 1] == '\n')}, err);
-		else
-			code = km_import_bad(importer, err, "it is not text");
 	}
 	if (!code && ferror(in))
 		code = km_fail(err, -EIO, "cannot read %s: %s", importer->name, strerror(errno));

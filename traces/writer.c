@@ -114,26 +114,34 @@ int km_write_commit(struct km_trace_writer *writer, struct km_err *err)
 
 static int create_tables(struct km_trace_writer *writer, struct km_err *err)
 {
-	char start[256], begin[256];
+	char start[256];
 
-	/* The schema is in the file, whole, before the write-ahead log begins. */
 	snprintf(start, sizeof(start),
 		 "PRAGMA page_size=%d; PRAGMA journal_mode=DELETE; BEGIN IMMEDIATE; "
 		 "PRAGMA application_id=%d; PRAGMA user_version=%d;",
 		 KM_PAGE_BYTES, KM_TRACE_APPLICATION_ID, KM_TRACE_VERSION);
-	snprintf(begin, sizeof(begin),
-		 "COMMIT; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
-		 "PRAGMA wal_autocheckpoint=%d; PRAGMA journal_size_limit=%d; BEGIN IMMEDIATE",
-		 KM_LOG_PAGES, KM_LOG_PAGES * KM_PAGE_BYTES);
 	if (sqlite3_exec(writer->db, start, NULL, NULL, NULL) != SQLITE_OK ||
-	    sqlite3_exec(writer->db, km_traces_schema, NULL, NULL, NULL) != SQLITE_OK ||
-	    sqlite3_exec(writer->db, begin, NULL, NULL, NULL) != SQLITE_OK)
+	    sqlite3_exec(writer->db, km_traces_schema, NULL, NULL, NULL) != SQLITE_OK)
 		return km_sql_fail(writer->db, writer->path, "write", err);
 	for (int i = 0; i < KM_NR_WRITE_STATEMENTS; i++)
 		if (sqlite3_prepare_v3(writer->db, write_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
 				       &writer->statement[i], NULL) != SQLITE_OK)
 			return km_sql_fail(writer->db, writer->path, "write", err);
 	return 0;
+}
+
+/* An empty trace is in the file, whole, before the write-ahead log begins. */
+static int begin_log(struct km_trace_writer *writer, struct km_err *err)
+{
+	char begin[256];
+
+	snprintf(begin, sizeof(begin),
+		 "COMMIT; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
+		 "PRAGMA wal_autocheckpoint=%d; PRAGMA journal_size_limit=%d; BEGIN IMMEDIATE",
+		 KM_LOG_PAGES, KM_LOG_PAGES * KM_PAGE_BYTES);
+	return sqlite3_exec(writer->db, begin, NULL, NULL, NULL) == SQLITE_OK
+		       ? 0
+		       : km_sql_fail(writer->db, writer->path, "write", err);
 }
 
 static void close_db(struct km_trace_writer *writer)
@@ -183,7 +191,7 @@ int km_trace_create(const char *path, struct km_trace_writer **out, struct km_er
 		goto discard;
 	}
 	if ((code = create_tables(writer, err)) || (code = km_write_unknowns(writer, err)) ||
-	    (code = km_write_counts(writer, err)) || (code = km_write_commit(writer, err)))
+	    (code = km_write_counts(writer, err)) || (code = begin_log(writer, err)))
 		goto discard;
 	*out = writer;
 	return 0;

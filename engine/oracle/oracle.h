@@ -22,14 +22,15 @@ __attribute__((format(printf, 2, 3))) void oracle_print(struct oracle_text *text
 
 /*
  * X(constant, name, arguments, result, does it sleep)
- * arguments: c cache, p pointer or page, n number, g gfp flags, f slab flags, x constructor, s name
- *            in quotes, | the rest may be left out
- * result:    c cache, a address, p page, n number, - nothing
+ * arguments: c cache, p pointer or page, n number, g gfp flags, f slab flags, i node, x
+ * constructor, s name in quotes, | the rest may be left out result:    c cache, a address, p page,
+ * n number, - nothing
  */
 #define ORACLE_CALLS(X)                                                                            \
 	X(CALL_CACHE_CREATE, "kmem_cache_create", "snn|fx", 'c', 0)                                \
 	X(CALL_CACHE_ALLOC, "kmem_cache_alloc", "cg", 'a', 0)                                      \
 	X(CALL_CACHE_ZALLOC, "kmem_cache_zalloc", "cg", 'a', 0)                                    \
+	X(CALL_CACHE_ALLOC_NODE, "kmem_cache_alloc_node", "cgi", 'a', 0)                           \
 	X(CALL_CACHE_FREE, "kmem_cache_free", "cp", '-', 0)                                        \
 	X(CALL_CACHE_SHRINK, "kmem_cache_shrink", "c", '-', 1)                                     \
 	X(CALL_ALLOC_PAGES, "alloc_pages", "gn", 'p', 0)                                           \
@@ -43,6 +44,7 @@ __attribute__((format(printf, 2, 3))) void oracle_print(struct oracle_text *text
 	X(CALL_FREE_PAGE, "free_page", "p", '-', 0)                                                \
 	X(CALL_KMALLOC, "kmalloc", "ng", 'a', 0)                                                   \
 	X(CALL_KZALLOC, "kzalloc", "ng", 'a', 0)                                                   \
+	X(CALL_KMALLOC_NODE, "kmalloc_node", "ngi", 'a', 0)                                        \
 	X(CALL_KCALLOC, "kcalloc", "nng", 'a', 0)                                                  \
 	X(CALL_KMALLOC_ARRAY, "kmalloc_array", "nng", 'a', 0)                                      \
 	X(CALL_KREALLOC, "krealloc", "png", 'a', 0)                                                \

@@ -5,6 +5,7 @@
 #include <linux/hash.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
+#include <linux/numa.h>
 #include <linux/slab.h>
 #include <linux/stringhash.h>
 #include <linux/version.h>
@@ -216,6 +217,20 @@ static int parse_pointer(struct parser *parser, struct oracle_arg *arg)
 	return arg->variable == ORACLE_NO_VARIABLE ? -EINVAL : 0;
 }
 
+/* NUMA_NO_NODE, -1 or a number. */
+static int parse_node(struct parser *parser, unsigned long long *value)
+{
+	const char *word;
+	size_t length;
+
+	take(parser, '-');
+	length = take_word(parser, &word);
+	*value = NUMA_NO_NODE;
+	if (is_word(word, length, "NUMA_NO_NODE") || word[-1] == '-')
+		return 0;
+	return number_of(word, length, value);
+}
+
 static int parse_argument(struct parser *parser, char letter, struct oracle_arg *arg)
 {
 	const char *word;
@@ -229,6 +244,8 @@ static int parse_argument(struct parser *parser, char letter, struct oracle_arg 
 		return parse_flags(parser, gfp_flags, &arg->number);
 	case 'f':
 		return parse_flags(parser, slab_flags, &arg->number);
+	case 'i':
+		return parse_node(parser, &arg->number);
 	case 'x':
 		length = take_word(parser, &word);
 		arg->number = !is_word(word, length, "NULL");

@@ -72,6 +72,8 @@ static unsigned long long slab_call(const struct oracle_call *call)
 		return (unsigned long)kmem_cache_alloc(cache, arg(call, 1));
 	case CALL_CACHE_ZALLOC:
 		return (unsigned long)kmem_cache_zalloc(cache, arg(call, 1));
+	case CALL_CACHE_ALLOC_NODE:
+		return (unsigned long)kmem_cache_alloc_node(cache, arg(call, 1), arg(call, 2));
 	case CALL_CACHE_FREE:
 		kmem_cache_free(cache, (void *)arg(call, 1));
 		return 0;
@@ -109,6 +111,8 @@ static unsigned long long kmalloc_call(const struct oracle_call *call)
 		return (unsigned long)kmalloc(arg(call, 0), arg(call, 1));
 	case CALL_KZALLOC:
 		return (unsigned long)kzalloc(arg(call, 0), arg(call, 1));
+	case CALL_KMALLOC_NODE:
+		return (unsigned long)kmalloc_node(arg(call, 0), arg(call, 1), arg(call, 2));
 	case CALL_KCALLOC:
 		return (unsigned long)kcalloc(arg(call, 0), arg(call, 1), arg(call, 2));
 	case CALL_KMALLOC_ARRAY:

@@ -23,12 +23,13 @@ const struct km_fuzz_target *km_fuzz_target_find(const char *name);
 
 /*
  * Events of a chunk: the bytes are a struct km_fuzz_chunk and then the chunk. What can be decoded
- * can be encoded and decoded again to the same events.
+ * can be encoded and decoded again to the same events; examined without its row it is the same; and
+ * a selection of it is what the whole has of that.
  */
 struct km_fuzz_chunk {
 	uint64_t t_min, t_max;
 	uint32_t kinds, sites, tasks, caches, stacks;
-	uint8_t sorted, reserved[3];
+	uint8_t sorted, without, wanted[2]; /* of the selection: KM_WITHOUT_*, kinds */
 };
 void km_fuzz_chunk(const uint8_t *data, size_t size);
 size_t km_fuzz_chunk_mutate(uint8_t *data, size_t size, size_t room, unsigned seed);

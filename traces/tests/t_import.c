@@ -406,6 +406,16 @@ static void test_refusals(void)
 	       "input: page 0: it is shorter than a page");
 }
 
+/* A byte 0 ends a line for C, and is none of a text. */
+static void test_zero_byte(void)
+{
+	static const char text[] = "# x\n\0";
+
+	TAP_OK(import_bytes(KM_IMPORT_PERF, text, 5, "6.1") == -EPROTO &&
+		       strstr(err.text, "line 2: it is not text"),
+	       "%s", err.text);
+}
+
 /* ---- LLFree ---- */
 
 static void put_entry(uint8_t *to, uint64_t time_us, uint64_t pfn, bool alloc, unsigned order,
@@ -485,6 +495,7 @@ int main(void)
 	test_old_fields();
 	test_direct_map();
 	test_refusals();
+	test_zero_byte();
 	test_llfree();
 	test_name();
 	unlink(path);
