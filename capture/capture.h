@@ -84,7 +84,6 @@ struct km_recorder_options {
 
 /* A consumer's view of one CPU's ring. */
 struct km_ring {
-	unsigned cpu;
 	uint32_t slots;      /* a power of two */
 	uint64_t *tail;      /* number of the next record to take */
 	const uint8_t *data; /* slots of KM_SLOT_BYTES */
@@ -110,6 +109,7 @@ void km_recorder_forget(struct km_recorder *recorder);
 void km_recorder_run_time(const struct km_recorder *recorder, uint64_t *ns, uint64_t *count);
 void km_recorder_close(struct km_recorder *recorder);
 
+/* Of the first *count CPUs, in their order. */
 const struct km_ring *km_recorder_rings(const struct km_recorder *recorder, unsigned *count);
 const struct km_layout *km_recorder_layout(const struct km_recorder *recorder);
 const struct btf *km_recorder_btf(const struct km_recorder *recorder);
@@ -128,8 +128,7 @@ void km_recorder_adapt(struct km_recorder *recorder);
 void km_recorder_sample(struct km_recorder *recorder, uint32_t n);
 uint32_t km_recorder_sampling(const struct km_recorder *recorder);
 
-/* Events both copies missed since the start, over all kinds and CPUs. Cheap: a few system calls. */
-uint64_t km_recorder_missed(const struct km_recorder *recorder);
+/* Events of a kind that both copies missed since the start. Cheap: a few system calls. */
 uint64_t km_recorder_missed_kind(const struct km_recorder *recorder, unsigned kind);
 
 /* What happened between start and stop; exact after km_recorder_stop(). recorded[] is not set. */

@@ -38,17 +38,16 @@ struct losses {
 struct cpu_drain {
 	struct mirror mirror;
 	struct parts parts[NR_PARTS];
-	struct losses losses;
 };
 
 struct km_drain {
 	const struct km_sink *sink;
 	struct km_dictionary *dictionary;
 	const struct km_recorder *recorder;
-	const struct km_ring *rings;
+	const struct km_ring *rings; /* by CPU */
 	unsigned nr_rings;
-	struct cpu_drain *cpus;  /* per ring */
-	struct losses *ringless; /* per possible CPU: of those that came too late for a ring */
+	struct cpu_drain *cpus; /* per ring */
+	struct losses *losses;  /* per possible CPU: some come too late for a ring */
 	uint64_t start_ns;
 	struct km_layout layout;
 	uint32_t sizes[UINT16_MAX + 1][2]; /* by cache id: object_size, size */
@@ -213,9 +212,10 @@ static int add_gap(struct km_drain *drain, const struct km_trace_gap *gap, struc
  * Losses between the last record of this CPU and one that says `lost` in all. An interrupt may have
  * put a record that says more before one that says less.
  */
-static int note_losses(struct km_drain *drain, struct losses *losses, unsigned number,
-		       uint32_t lost, uint64_t now_ns, struct km_err *err)
+static int note_losses(struct km_drain *drain, unsigned number, uint32_t lost, uint64_t now_ns,
+		       struct km_err *err)
 {
+	struct losses *losses = &drain->losses[number];
 	uint32_t events = lost - losses->lost;
 	struct km_trace_gap gap = {.cpu = (uint16_t)number,
 				   .cause = KM_LOSS_RING_FULL,
@@ -257,11 +257,12 @@ static bool is_published(const struct km_record *record, uint64_t number)
  * Up to a batch of events of one ring that came before until_ns. The tail moves only after they are
  * in the sink's hands. *got: events; *more: the ring may hold others.
  */
-static int drain_batch(struct km_drain *drain, unsigned index, uint64_t until_ns, size_t *got,
-		       bool *more, struct km_err *err)
+static int drain_batch(struct km_drain *drain, unsigned cpu_number, uint64_t until_ns,
+		       size_t *got, bool *more, struct km_err *err)
 {
-	const struct km_ring *ring = &drain->rings[index];
-	struct cpu_drain *cpu = &drain->cpus[index];
+	const struct km_ring *ring = &drain->rings[cpu_number];
+	struct cpu_drain *cpu = &drain->cpus[cpu_number];
+	struct losses *losses = &drain->losses[cpu_number];
 	uint64_t number = *ring->tail;
 	size_t events = 0;
 	int ret = 0;
@@ -277,14 +278,14 @@ static int drain_batch(struct km_drain *drain, unsigned index, uint64_t until_ns
 		}
 		if (record->time_ns >= until_ns)
 			break;
-		fill_event(drain, cpu, (uint16_t)ring->cpu, record, &drain->batch[events]);
-		if (record->lost != cpu->losses.lost)
-			ret = note_losses(drain, &cpu->losses, ring->cpu, record->lost,
+		fill_event(drain, cpu, (uint16_t)cpu_number, record, &drain->batch[events]);
+		if (record->lost != losses->lost)
+			ret = note_losses(drain, cpu_number, record->lost,
 					  drain->batch[events].time_ns, err);
-		cpu->losses.last_ns = drain->batch[events++].time_ns;
+		losses->last_ns = drain->batch[events++].time_ns;
 	}
 	if (!ret && events)
-		ret = drain->sink->append(drain->sink->context, ring->cpu, drain->batch, events,
+		ret = drain->sink->append(drain->sink->context, cpu_number, drain->batch, events,
 					  err);
 	*more = events == BATCH;
 	*got = events;
@@ -332,41 +333,28 @@ int km_drain_until(struct km_drain *drain, uint64_t until_ns, size_t *moved, str
 	return ret;
 }
 
-/* The index of a CPU's ring, or -1: it came after recording began. */
-static int ring_of(const struct km_drain *drain, unsigned number)
-{
-	for (unsigned i = 0; i < drain->nr_rings; i++)
-		if (drain->rings[i].cpu == number)
-			return (int)i;
-	return -1;
-}
-
 /* What a CPU lost before its next record, or until now if there is none. */
-static uint32_t lost_until_next(const struct km_drain *drain, unsigned number, int index)
+static uint32_t lost_until_next(const struct km_drain *drain, unsigned number)
 {
 	uint32_t lost = km_recorder_state(drain->recorder, number)->lost;
 	const struct km_record *next;
 	uint64_t tail;
 
-	if (index < 0)
+	if (number >= drain->nr_rings)
 		return lost;
-	tail = *drain->rings[index].tail;
-	next = record_at(&drain->rings[index], tail);
+	tail = *drain->rings[number].tail;
+	next = record_at(&drain->rings[number], tail);
 	return is_published(next, tail) && next->kind < KM_NR_RECORD_KINDS ? next->lost : lost;
 }
 
 int km_drain_finish(struct km_drain *drain, uint64_t end_ns, struct km_err *err)
 {
 	unsigned possible = km_recorder_possible_cpus(drain->recorder);
-	int index, ret = 0;
+	int ret = 0;
 
-	for (unsigned number = 0; number < possible && !ret; number++) {
-		index = ring_of(drain, number);
-		ret = note_losses(drain,
-				  index < 0 ? &drain->ringless[number] : &drain->cpus[index].losses,
-				  number, lost_until_next(drain, number, index),
+	for (unsigned number = 0; number < possible && !ret; number++)
+		ret = note_losses(drain, number, lost_until_next(drain, number),
 				  since_start(drain, end_ns), err);
-	}
 	return ret;
 }
 
@@ -374,16 +362,16 @@ void km_drain_target(struct km_drain *drain, const struct km_sink *sink, uint64_
 {
 	drain->sink = sink;
 	drain->start_ns = start_ns;
-	for (unsigned i = 0; i < drain->nr_rings; i++)
-		drain->cpus[i].losses.last_ns = 0;
+	for (unsigned i = 0; i < km_recorder_possible_cpus(drain->recorder); i++)
+		drain->losses[i].last_ns = 0;
 	memset(drain->recorded, 0, sizeof(drain->recorded));
 	memset(drain->lost, 0, sizeof(drain->lost));
 }
 
 void km_drain_forget(struct km_drain *drain)
 {
-	for (unsigned i = 0; i < drain->nr_rings; i++)
-		drain->cpus[i].losses = (struct losses){0};
+	for (unsigned i = 0; i < km_recorder_possible_cpus(drain->recorder); i++)
+		drain->losses[i] = (struct losses){0};
 }
 
 const uint64_t *km_drain_recorded(const struct km_drain *drain)
@@ -408,8 +396,8 @@ int km_drain_open(struct km_recorder *recorder, struct km_dictionary *dictionary
 	drain->rings = km_recorder_rings(recorder, &drain->nr_rings);
 	drain->layout = *km_recorder_layout(recorder);
 	drain->cpus = calloc(drain->nr_rings, sizeof(*drain->cpus));
-	drain->ringless = calloc(km_recorder_possible_cpus(recorder), sizeof(*drain->ringless));
-	if (!drain->cpus || !drain->ringless) {
+	drain->losses = calloc(km_recorder_possible_cpus(recorder), sizeof(*drain->losses));
+	if (!drain->cpus || !drain->losses) {
 		km_drain_close(drain);
 		return km_fail(err, -ENOMEM, "no memory to read the rings");
 	}
@@ -422,6 +410,6 @@ void km_drain_close(struct km_drain *drain)
 	if (!drain)
 		return;
 	free(drain->cpus);
-	free(drain->ringless);
+	free(drain->losses);
 	free(drain);
 }

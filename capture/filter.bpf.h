@@ -4,6 +4,8 @@
  * address is followed, so that its free is recorded whoever frees it. Sampling keeps addresses, not
  * instants, so that both ends of a lifetime survive. Part of record.bpf.c.
  */
+#define ENOENT 2
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
@@ -25,7 +27,7 @@ KM_INLINE bool sampled(unsigned int kind, __u64 ptr)
 
 	if (kind == KM_REC_PAGE_ALLOC || kind == KM_REC_PAGE_FREE ||
 	    (kind >= KM_REC_PAGE_ZONE_LOCKED && kind <= KM_REC_PAGE_EXTFRAG))
-		unit = (ptr - vmemmap_start) / page_struct_bytes;
+		unit = ptr ? (ptr - vmemmap_start) / page_struct_bytes : ~0ull;
 	return (unit * 0x9e3779b97f4a7c15ull >> 32) * sample_n >> 32 == 0;
 }
 
@@ -105,6 +107,17 @@ KM_INLINE bool is_allocation(unsigned int kind)
 	       kind == KM_REC_BULK_ALLOC;
 }
 
+/*
+ * Is this free of a followed object? Then it is not followed any more; an interrupt within the
+ * map's own code is refused to say so (-EBUSY), but may look.
+ */
+KM_INLINE bool unfollow(__u64 key)
+{
+	long ret = bpf_map_delete_elem(&followed, &key);
+
+	return !ret || (ret != -ENOENT && bpf_map_lookup_elem(&followed, &key));
+}
+
 KM_INLINE bool chosen(struct km_cpu_state *state, unsigned int kind, unsigned int level,
 		      const struct call *call, struct task_struct *task)
 {
@@ -115,7 +128,7 @@ KM_INLINE bool chosen(struct km_cpu_state *state, unsigned int kind, unsigned in
 	if (kind == KM_REC_RCU_FREE) /* its object is not free yet */
 		return bpf_map_lookup_elem(&followed, &key) != NULL;
 	if (!is_allocation(kind))
-		return bpf_map_delete_elem(&followed, &key) == 0;
+		return unfollow(key);
 	if (!task_chosen(level, task) || !cache_chosen(state, kind, call) ||
 	    !size_chosen(kind, call) || !site_chosen(has_site ? call->site : 0)) {
 		bpf_map_delete_elem(&followed, &key); /* its free was not seen */

@@ -13,8 +13,7 @@ KM_INLINE int take(void *context, unsigned int kind, const struct call *call)
 	struct km_cpu_state *state = bpf_map_lookup_elem(&states, &cpu);
 
 	if (state && switched_on)
-		record(context, state, &state->counts[KM_COPY_FIRST][kind], cpu, kind,
-		       context_level(state), call);
+		record(context, state, KM_COPY_FIRST, cpu, kind, context_level(state), call);
 	return 0;
 }
 

@@ -86,6 +86,9 @@ extern void *bpf_rdonly_cast(const void *address, __u32 type) __ksym __weak; /* 
 	((struct name *)bpf_rdonly_cast((const void *)(address),                                   \
 					bpf_core_type_id_kernel(struct name)))
 
+/* In the top bit x86 keeps "nobody waits for this CPU": arch/x86/include/asm/preempt.h. */
+#define PREEMPT_NEED_RESCHED 0x80000000u
+
 /* Fields of the preemption count: include/linux/preempt.h. Bit 8: a softirq is being served. */
 KM_INLINE unsigned int preempt_count(const struct km_cpu_state *state)
 {
@@ -93,9 +96,10 @@ KM_INLINE unsigned int preempt_count(const struct km_cpu_state *state)
 	unsigned int count = 0;
 
 	if (has_rdonly_cast) /* struct seqcount: the cast wants a structure, this one is a word */
-		return CAST(address, seqcount)->sequence;
-	bpf_probe_read_kernel(&count, sizeof(count), (const void *)address);
-	return count;
+		count = CAST(address, seqcount)->sequence;
+	else
+		bpf_probe_read_kernel(&count, sizeof(count), (const void *)address);
+	return count & ~PREEMPT_NEED_RESCHED;
 }
 
 KM_INLINE unsigned int level_of(unsigned int count)
@@ -176,18 +180,19 @@ static __attribute__((noinline)) int choose_cache(const struct km_cache_facts *f
 	return 0;
 }
 
+/* One of each program: on one CPU none of them runs within itself. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, KM_NR_LEVELS + 1);
+	__uint(max_entries, KM_NR_COPIES *KM_NR_RECORD_KINDS);
 	__type(key, __u32);
 	__type(value, struct km_cache_facts);
 } scratch SEC(".maps");
 
 static __attribute__((noinline)) int define_cache(struct km_cpu_state *state, __u32 cpu,
-						  unsigned int level, __u64 address)
+						  unsigned int program, __u64 address)
 {
 	const struct kmem_cache *cache = (const struct kmem_cache *)address;
-	struct km_cache_facts *facts = bpf_map_lookup_elem(&scratch, &level);
+	struct km_cache_facts *facts = bpf_map_lookup_elem(&scratch, &program);
 	struct km_record_cache_part *part;
 	__u32 slot = KM_CACHE_SLOT(address), stamp;
 
@@ -208,7 +213,7 @@ static __attribute__((noinline)) int define_cache(struct km_cpu_state *state, __
 	if (bpf_core_field_exists(cache->sheaf_capacity))
 		facts->sheaf_capacity = BPF_CORE_READ(cache, sheaf_capacity);
 	bpf_probe_read_kernel_str(facts->name, sizeof(facts->name), BPF_CORE_READ(cache, name));
-	state->cache_chosen[slot] = filters && filter.caches && choose_cache(facts);
+	state->cache_slots[slot] = 0;
 	for (unsigned int i = 0; i < KM_CACHE_PARTS; i++) {
 		part = (struct km_record_cache_part *)reserve(state, cpu, &stamp);
 		if (!part)
@@ -220,7 +225,10 @@ static __attribute__((noinline)) int define_cache(struct km_cpu_state *state, __
 		part->part = (__s16)i;
 		publish(part, stamp);
 	}
-	state->cache_slots[slot] = address;
+	state->cache_chosen[slot] = filters && filter.caches && choose_cache(facts);
+	/* If an interrupt has used the slot meanwhile, which came last in the ring is not known. */
+	if (__sync_val_compare_and_swap(&state->cache_slots[slot], 0, address))
+		state->cache_slots[slot] = 0;
 	return 0;
 }
 
@@ -240,7 +248,7 @@ static __attribute__((noinline)) int define_task(struct km_cpu_state *state, __u
 	record->tid = task->pid;
 	record->tgid = task->tgid;
 	record->cgroup = bpf_get_current_cgroup_id();
-	bpf_probe_read_kernel_str(record->comm, sizeof(record->comm), task->comm);
+	bpf_probe_read_kernel(record->comm, sizeof(record->comm), task->comm); /* zero-padded */
 	publish(record, stamp);
 	slot = &state->task_slots[KM_TASK_SLOT(task->pid)];
 	slot->tid = task->pid;
@@ -286,9 +294,10 @@ KM_INLINE bool names_cache(unsigned int kind)
 
 #include "capture/filter.bpf.h"
 
-KM_INLINE void record(void *context, struct km_cpu_state *state, struct km_kind_counts *counts,
-		      __u32 cpu, unsigned int kind, unsigned int level, const struct call *call)
+KM_INLINE void record(void *context, struct km_cpu_state *state, enum km_copy copy, __u32 cpu,
+		      unsigned int kind, unsigned int level, const struct call *call)
 {
+	struct km_kind_counts *counts = &state->counts[copy][kind];
 	struct task_struct *task = current_task(state);
 	struct km_task_slot *slot;
 	struct km_record *record;
@@ -307,7 +316,7 @@ KM_INLINE void record(void *context, struct km_cpu_state *state, struct km_kind_
 	}
 	if (names_cache(kind) && call->value &&
 	    state->cache_slots[KM_CACHE_SLOT(call->value)] != call->value)
-		define_cache(state, cpu, level, call->value);
+		define_cache(state, cpu, copy * KM_NR_RECORD_KINDS + kind, call->value);
 	if (filters && !chosen(state, kind, level, call, task)) {
 		counts->excluded++;
 		return;
@@ -388,7 +397,7 @@ KM_INLINE int first(void *context, unsigned int kind, const struct call *call)
 			state->token[kind][above] = KM_TOKEN_NONE;
 	*token = call->ptr;
 	if (switched_on)
-		record(context, state, &state->counts[KM_COPY_FIRST][kind], cpu, kind, level, call);
+		record(context, state, KM_COPY_FIRST, cpu, kind, level, call);
 	return 0;
 }
 
@@ -402,14 +411,15 @@ KM_INLINE int second(void *context, unsigned int kind, const struct call *call)
 	if (!state)
 		return 0;
 	token = token_of(state, kind, &level);
+	if (level == LEVEL_UNKNOWN) /* nor whose token that is: what was missed stays lost */
+		return 0;
 	if (*token == call->ptr) {
 		*token = KM_TOKEN_NONE;
 		return 0;
 	}
 	state->counts[KM_COPY_SECOND][kind].caught++;
 	if (switched_on)
-		record(context, state, &state->counts[KM_COPY_SECOND][kind], cpu, kind, level,
-		       call);
+		record(context, state, KM_COPY_SECOND, cpu, kind, level, call);
 	return 0;
 }
 

@@ -96,55 +96,39 @@ static uint32_t ring_slots(uint64_t total_bytes, unsigned cpus)
 	return slots;
 }
 
-/* What is in a list of CPUs such as 0-3,5. *highest: of them, 0 for an empty list. */
-static unsigned each_cpu(char *list, unsigned *highest, void (*visit)(void *, unsigned),
-			 void *context)
-{
-	unsigned long from, to;
-	unsigned count = 0;
-
-	*highest = 0;
-	while (*list >= '0' && *list <= '9') {
-		from = to = strtoul(list, &list, 10);
-		if (*list == '-')
-			to = strtoul(list + 1, &list, 10);
-		if (*list == ',')
-			list++;
-		for (; from <= to && from < KM_GAP_CPU_UNKNOWN; from++, count++) {
-			*highest = (unsigned)from;
-			if (visit)
-				visit(context, (unsigned)from);
-		}
-	}
-	return count;
-}
-
 /*
- * CPUs that are here, also those switched off now: they may come back while recording. Events of
- * one that is plugged in later find no ring, and are counted as lost.
+ * A ring for each CPU up to the last that is here, also for those switched off now: they may come
+ * back while recording. Events of one that is plugged in later find no ring, and are counted as
+ * lost.
  */
-static int read_present(char *list, size_t size, struct km_err *err)
+static int count_rings(unsigned possible, unsigned *count, struct km_err *err)
 {
 	FILE *present = fopen("/sys/devices/system/cpu/present", "re");
+	char list[4096], *last = list; /* as 0-3,5 */
 
 	if (!present)
 		return km_fail(err, -errno, "cannot read /sys/devices/system/cpu/present: %s",
 			       strerror(errno));
-	if (!fgets(list, (int)size, present))
+	if (!fgets(list, sizeof(list), present))
 		list[0] = '\0';
 	fclose(present);
-	return 0;
+	for (char *at = list; (at = strpbrk(at, "-,"));)
+		last = ++at;
+	*count = *last >= '0' && *last <= '9' ? (unsigned)strtoul(last, NULL, 10) + 1 : 0;
+	if (*count && *count <= possible)
+		return 0;
+	return km_fail(err, -EINVAL, "cannot tell how many CPUs this machine has");
 }
 
-static void add_ring(void *context, unsigned cpu)
+static void place_rings(struct km_recorder *recorder)
 {
-	struct km_recorder *recorder = context;
-	struct km_ring *ring = &recorder->rings[recorder->nr_rings++];
-
-	ring->cpu = cpu;
-	ring->slots = recorder->ring_slots;
-	ring->data = recorder->ring_memory + (size_t)cpu * ring->slots * KM_SLOT_BYTES;
-	ring->tail = (uint64_t *)&recorder->states[cpu].tail;
+	for (unsigned cpu = 0; cpu < recorder->nr_rings; cpu++)
+		recorder->rings[cpu] = (struct km_ring){
+			.slots = recorder->ring_slots,
+			.data = recorder->ring_memory +
+				(size_t)cpu * recorder->ring_slots * KM_SLOT_BYTES,
+			.tail = (uint64_t *)&recorder->states[cpu].tail,
+		};
 }
 
 /* ---- loading ---- */
@@ -180,7 +164,7 @@ static int set_sizes(struct km_recorder *recorder, const struct km_recorder_opti
 	int ret = bpf_map__set_max_entries(skel->maps.states, recorder->cpus);
 
 	if (!ret)
-		ret = bpf_map__set_max_entries(skel->maps.rings, recorder->ring_cpus);
+		ret = bpf_map__set_max_entries(skel->maps.rings, recorder->nr_rings);
 	if (!ret)
 		ret = bpf_map__set_value_size(skel->maps.rings,
 					      recorder->ring_slots * KM_SLOT_BYTES);
@@ -232,13 +216,12 @@ static void *map_shared(size_t bytes, const struct bpf_map *map)
 
 static size_t ring_memory_bytes(const struct km_recorder *recorder)
 {
-	return (size_t)recorder->ring_cpus * recorder->ring_slots * KM_SLOT_BYTES;
+	return (size_t)recorder->nr_rings * recorder->ring_slots * KM_SLOT_BYTES;
 }
 
-static int map_memory(struct km_recorder *recorder, char *present, struct km_err *err)
+static int map_memory(struct km_recorder *recorder, struct km_err *err)
 {
 	size_t token_bytes = KM_TOKEN_SLOTS * sizeof(struct km_task_tokens);
-	unsigned highest;
 	void *tokens;
 
 	recorder->states = map_shared((size_t)recorder->cpus * sizeof(struct km_cpu_state),
@@ -255,7 +238,7 @@ static int map_memory(struct km_recorder *recorder, char *present, struct km_err
 		return fail_load(err, -errno, "the map of tokens");
 	memset(tokens, 0xff, token_bytes); /* KM_TOKEN_NONE */
 	munmap(tokens, token_bytes);
-	each_cpu(present, &highest, add_ring, recorder);
+	place_rings(recorder);
 	return 0;
 }
 
@@ -284,9 +267,9 @@ static int attach(struct km_recorder *recorder, struct km_err *err)
 /* Where the per-CPU areas are. A CPU that is switched off tells when it is back. */
 static void measure_cpus(struct km_recorder *recorder)
 {
-	for (unsigned i = 0; recorder->knows_percpu && i < recorder->nr_rings; i++)
-		if (!recorder->states[recorder->rings[i].cpu].percpu_area)
-			km_probe_cpu(recorder->skel->progs.probe_cpu, recorder->rings[i].cpu);
+	for (unsigned cpu = 0; recorder->knows_percpu && cpu < recorder->nr_rings; cpu++)
+		if (!recorder->states[cpu].percpu_area)
+			km_probe_cpu(recorder->skel->progs.probe_cpu, cpu);
 }
 
 /* Without the contexts of the CPUs there are no levels, hence no tokens and no second copy. */
@@ -295,8 +278,8 @@ static int measure_contexts(struct km_recorder *recorder, struct km_err *err)
 	bool found = !recorder->knows_percpu;
 
 	measure_cpus(recorder);
-	for (unsigned i = 0; i < recorder->nr_rings; i++)
-		found |= recorder->states[recorder->rings[i].cpu].percpu_area != 0;
+	for (unsigned cpu = 0; cpu < recorder->nr_rings; cpu++)
+		found |= recorder->states[cpu].percpu_area != 0;
 	return found ? 0
 		     : km_fail(err, -ENOTSUP,
 			       "the per-CPU areas could not be found; this kernel does not lie in "
@@ -329,11 +312,10 @@ static int measure_layout(struct km_recorder *recorder, struct km_err *err)
 }
 
 static int prepare(struct km_recorder *recorder, const struct km_recorder_options *options,
-		   char *present, struct km_err *err)
+		   struct km_err *err)
 {
 	int cpus = libbpf_num_possible_cpus();
 	long page = sysconf(_SC_PAGESIZE);
-	unsigned highest, count;
 	int ret;
 
 	if ((uint64_t)page != KM_PAGE_SIZE)
@@ -351,15 +333,14 @@ static int prepare(struct km_recorder *recorder, const struct km_recorder_option
 				 !km_programs_try_function(recorder->btf), &recorder->choice, err);
 	if (ret)
 		return ret;
-	count = each_cpu(present, &highest, NULL, NULL);
-	if (cpus < 1 || !count || highest >= (unsigned)cpus)
-		return km_fail(err, -EINVAL, "cannot tell how many CPUs this machine has");
-	recorder->cpus = (unsigned)cpus;
-	recorder->ring_cpus = highest + 1;
-	recorder->ring_slots = ring_slots(options->ring_bytes, count);
+	recorder->cpus = cpus > 0 ? (unsigned)cpus : 0;
+	ret = count_rings(recorder->cpus, &recorder->nr_rings, err);
+	if (ret)
+		return ret;
+	recorder->ring_slots = ring_slots(options->ring_bytes, recorder->nr_rings);
 	recorder->knows_percpu = !km_probe_offsets(recorder->btf, &recorder->percpu);
 	recorder->recover = recorder->knows_percpu ? options->recover : KM_RECOVER_NONE;
-	recorder->rings = calloc(recorder->cpus, sizeof(*recorder->rings));
+	recorder->rings = calloc(recorder->nr_rings, sizeof(*recorder->rings));
 	recorder->skel = record_bpf__open();
 	if (!recorder->rings || !recorder->skel)
 		return km_fail(err, -ENOMEM, "no memory to load the recording programs");
@@ -370,20 +351,17 @@ int km_recorder_open(const struct km_recorder_options *options, struct km_record
 		     struct km_err *err)
 {
 	struct km_recorder *recorder = calloc(1, sizeof(*recorder));
-	char present[4096];
 	int ret;
 
 	if (!recorder)
 		return km_fail(err, -ENOMEM, "no memory to load the recording programs");
-	ret = read_present(present, sizeof(present), err);
-	if (!ret)
-		ret = prepare(recorder, options, present, err);
+	ret = prepare(recorder, options, err);
 	if (ret)
 		goto fail;
 	select_programs(recorder);
 	ret = load(recorder, options, err);
 	if (!ret)
-		ret = map_memory(recorder, present, err);
+		ret = map_memory(recorder, err);
 	if (!ret)
 		ret = measure_contexts(recorder, err);
 	if (!ret)

@@ -18,11 +18,10 @@ struct km_recorder {
 	enum km_recover recover;
 	unsigned cpus; /* possible */
 	struct km_cpu_state *states;
-	struct km_ring *rings;
+	struct km_ring *rings; /* by CPU */
 	unsigned nr_rings;
 	uint8_t *ring_memory;
 	uint32_t ring_slots; /* of one CPU, a power of two */
-	unsigned ring_cpus;  /* rings in ring_memory, some may be of no CPU */
 	struct km_layout layout;
 	/* Misses since attachment, and those that neither copy saw, when recording started. */
 	uint64_t base_skipped[KM_NR_RECORD_KINDS], base_missed[KM_NR_RECORD_KINDS];

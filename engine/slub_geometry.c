@@ -33,16 +33,13 @@ static uint32_t cache_align(const struct km_cache_spec *spec)
 static void lay_out_object(const struct km_cache_spec *spec, struct km_cache_geometry *geometry)
 {
 	uint64_t size = km_round_up(spec->object_size, WORD);
-	bool outside = spec->flags & KM_SLAB_CTOR;
 
 	geometry->inuse = (uint32_t)size;
-	if (spec->flags & KM_SLAB_TYPESAFE_BY_RCU && !spec->freeptr_offset)
-		outside = true;
-	if (outside) {
+	if (spec->freeptr_offset) {
+		geometry->offset = spec->freeptr_offset - 1;
+	} else if (spec->flags & (KM_SLAB_CTOR | KM_SLAB_TYPESAFE_BY_RCU)) {
 		geometry->offset = (uint32_t)size;
 		size += WORD;
-	} else if (spec->freeptr_offset) {
-		geometry->offset = spec->freeptr_offset - 1;
 	} else {
 		geometry->offset = spec->object_size / 2 / WORD * WORD;
 	}

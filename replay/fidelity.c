@@ -47,6 +47,12 @@ static bool geometry_matches(const struct km_start *start, const char *line, siz
 		spec.flags |= KM_SLAB_TYPESAFE_BY_RCU;
 	if (memmem(line, length, " ctor=", 6))
 		spec.flags |= KM_SLAB_CTOR;
+	/* Since 6.12 a cache may say where inside the object its free pointer is. Where, sysfs does
+	 * not show, but then nothing is appended. */
+	if (spec.flags &&
+	    km_sysfs_slab_number(line, length, "slab_size") ==
+		    (int64_t)km_round_up(spec.object_size, spec.align ? spec.align : 1))
+		spec.freeptr_offset = 1;
 	if (km_cache_geometry(start->profile, start->cpus, &spec, &geometry))
 		return false;
 	return geometry.size == km_sysfs_slab_number(line, length, "slab_size") &&

@@ -14,6 +14,8 @@ PATH=$PATH:/usr/sbin:/usr/local/sbin
 [ "$(id -u)" -eq 0 ] || skip_all "recording the kernel needs root"
 [ -x "$capture" ] || skip_all "kmlab-capture is not built (libbpf-dev, clang, bpftool)"
 dir=$(mktemp -d) || exit 1
+# Another run of this test would restore the switch in the middle of this one.
+[ ! -w $statistics ] || { exec 9<>$statistics && flock 9; }
 before=$(cat $statistics 2>/dev/null)
 cleanup() {
 	[ -z "$before" ] || echo "$before" >$statistics

@@ -80,6 +80,7 @@ kill_one() { # number
 	elif [ $over -ne 0 ] && cmp -s "$dir/T.kmt" "$dir/earlier"; then
 		rm "$dir/T.kmt" # it had not begun
 	fi
+	sql "$dir/T.kmt" "select 1" >"$dir/first" # takes back what was begun: its first transaction, too
 	if [ ! -s "$dir/T.kmt" ] && [ ! -s "$dir/T.kmt-wal" ]; then
 		before=$((before + 1))
 		[ -z "$seen" ] || wrong "the trace is gone"

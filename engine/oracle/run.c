@@ -9,8 +9,8 @@
  * is held with interrupts off (stop_machine), so that nothing else allocates; the states before and
  * after are taken at the same instants. Calls that may sleep (vmalloc, shrink) cannot run so: a
  * program with one of them runs as a task that moves from CPU to CPU, on a machine that is idle.
- * Everything this needs itself is allocated before the first state is taken. Nothing is freed
- *again: the machine is thrown away.
+ * Everything this needs itself is allocated before the first state is taken; of what the program
+ * leaves behind only pages are given back: the machine is thrown away.
  */
 #include <linux/cpumask.h>
 #include <linux/debugfs.h>
@@ -98,8 +98,10 @@ static unsigned long long page_call(const struct oracle_call *call)
 		return __get_free_pages(arg(call, 0), 0);
 	case CALL_GET_ZEROED_PAGE:
 		return get_zeroed_page(arg(call, 0));
-	default: /* a page and its address are the same variable; freeing none is nothing */
+	default: /* a page is kept as its address; freeing none is nothing */
 		free_pages(arg(call, 0), arg(call, 1));
+		if (call->args[0].variable != ORACLE_NO_VARIABLE)
+			parsed.values[call->args[0].variable] = 0;
 		return 0;
 	}
 }
@@ -210,6 +212,25 @@ static void run_as_task(void)
 	take_state(&after);
 }
 
+/* The pages a program leaves behind may be all there are, and telling takes some. */
+static void give_back(void)
+{
+	for (unsigned int i = 0; i < parsed.count; i++) {
+		const struct oracle_call *call = &parsed.calls[i];
+		unsigned int order =
+			call->kind == CALL_ALLOC_PAGES || call->kind == CALL_GET_FREE_PAGES
+				? call->args[1].number
+				: 0;
+
+		if (call->kind < CALL_ALLOC_PAGES || call->kind > CALL_GET_ZEROED_PAGE ||
+		    call->target == ORACLE_NO_VARIABLE || !call->result ||
+		    parsed.values[call->target] != call->result)
+			continue;
+		free_pages(call->result, order);
+		parsed.values[call->target] = 0;
+	}
+}
+
 static void tell(void)
 {
 	unsigned int major = LINUX_VERSION_CODE >> 16, minor = LINUX_VERSION_CODE >> 8 & 0xff;
@@ -262,6 +283,7 @@ static int __init start(void)
 		run_as_task();
 	else
 		stop_machine(take_turns, NULL, cpu_online_mask);
+	give_back();
 	tell();
 	if (before.used == before.room || after.used == after.room || answer.used == answer.room)
 		return -ENOSPC;

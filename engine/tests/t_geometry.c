@@ -146,6 +146,9 @@ static void layout(void)
 	km_cache_geometry(profile, 2, &spec, &g);
 	TAP_EQ(g.offset, 0, "a free-pointer offset of the cache's own is taken");
 	TAP_EQ(g.size, 104, "and costs nothing");
+	spec.flags = CTOR;
+	km_cache_geometry(profile, 2, &spec, &g);
+	TAP_EQ(g.size, 104, "with a constructor, too (7.2: ext4_inode_cache)");
 	spec = (struct km_cache_spec){.object_size = 20, .flags = HW};
 	km_cache_geometry(profile, 2, &spec, &g);
 	TAP_EQ(g.align, 32, "cache-line alignment halves for small objects");
