@@ -32,10 +32,16 @@ static bool starts_as(const char *name, const char *const *prefixes)
 
 static bool is_tracepoint(const char *name)
 {
-	static const char *const prefixes[] = {
-		"btf_trace_kmalloc", "btf_trace_kfree",      "btf_trace_kmem_",
-		"btf_trace_mm_page", "btf_trace_alloc_vmap", "btf_trace_free_vmap",
-		"btf_trace_purge_v", "btf_trace_percpu_",    NULL};
+	static const char *const prefixes[] = {"btf_trace_kmalloc",
+					       "btf_trace_kfree",
+					       "btf_trace_kmem_",
+					       "btf_trace_mm_page",
+					       "btf_trace_alloc_vmap",
+					       "btf_trace_free_vmap",
+					       "btf_trace_purge_v",
+					       "btf_trace_percpu_",
+					       "btf_trace_rcu_invoke_kfree",
+					       NULL};
 
 	return starts_as(name, prefixes);
 }

@@ -205,7 +205,7 @@ void km_sampler_close(struct km_sampler *sampler);
 /*
  * Where the code of a function lies, or with [NAME] that of a module: [from, to) of each, up to
  * room of them (a name may be that of several static functions). -ENOENT: there is no such symbol;
- * -EACCES: addresses are hidden.
+ * -E2BIG: there are more; -EACCES: addresses are hidden.
  */
 int km_symbols_find(const char *name, uint64_t *from, uint64_t *to, unsigned room, unsigned *count);
 

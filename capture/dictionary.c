@@ -46,8 +46,9 @@ struct km_dictionary {
 	uint32_t *site_index; /* open addressing: ids; twice site_room */
 	struct site_slot recent[SITE_SLOTS];
 	uint32_t task_room;
-	uint32_t *task_index; /* as site_index */
-	uint32_t *stack_ids;  /* by number in the kernel's map */
+	uint32_t *task_index;  /* as site_index */
+	uint32_t *stack_ids;   /* by number in the kernel's map */
+	uint32_t *stack_index; /* as site_index, of twice as many as that map holds */
 };
 
 /* ---- growing ---- */
@@ -195,22 +196,32 @@ static uint32_t new_stack(struct km_dictionary *dictionary, const uint64_t *fram
 	return dictionary->all.nr_stacks++;
 }
 
-/* One that ends as another does, but begins elsewhere in the tracing code, is the same. */
-static uint32_t find_stack(const struct km_dictionary *dictionary, const uint64_t *frames,
-			   uint32_t count)
+static bool same_stack(const struct stack_entry *stack, const uint64_t *frames, uint32_t count)
 {
-	for (uint32_t id = 1; id < dictionary->all.nr_stacks; id++)
-		if (dictionary->all.stacks[id]->count == count &&
-		    memcmp(dictionary->all.stacks[id]->frames, frames, count * sizeof(*frames)) ==
-			    0)
-			return id;
-	return 0;
+	return stack->count == count && memcmp(stack->frames, frames, count * sizeof(*frames)) == 0;
+}
+
+/* As site_place(). One that ends as another, but begins elsewhere in the tracing code, is the same.
+ */
+static uint32_t *stack_place(const struct km_dictionary *dictionary, const uint64_t *frames,
+			     uint32_t count)
+{
+	uint32_t mask = 2 * KM_STACKS - 1, at;
+	uint64_t hash = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		hash = mix(hash ^ frames[i]);
+	at = (uint32_t)(hash >> 32) & mask;
+	while (dictionary->stack_index[at] &&
+	       !same_stack(dictionary->all.stacks[dictionary->stack_index[at]], frames, count))
+		at = (at + 1) & mask;
+	return &dictionary->stack_index[at];
 }
 
 uint32_t km_dictionary_stack(struct km_dictionary *dictionary, uint32_t number, uint64_t address)
 {
 	uint64_t frames[KM_STACK_FRAMES] = {0};
-	uint32_t from = 0, count = 0, id;
+	uint32_t from = 0, count = 0, *place;
 
 	if (dictionary->stack_ids[number])
 		return dictionary->stack_ids[number];
@@ -225,11 +236,11 @@ uint32_t km_dictionary_stack(struct km_dictionary *dictionary, uint32_t number, 
 			from = i;
 	if (from == count)
 		return 0;
-	id = find_stack(dictionary, frames + from, count - from);
-	if (!id)
-		id = new_stack(dictionary, frames + from, count - from);
-	dictionary->stack_ids[number] = id;
-	return id;
+	place = stack_place(dictionary, frames + from, count - from);
+	if (!*place)
+		*place = new_stack(dictionary, frames + from, count - from);
+	dictionary->stack_ids[number] = *place;
+	return *place;
 }
 
 /* ---- caches ---- */
@@ -469,8 +480,9 @@ int km_dictionary_open(const struct km_recorder *recorder, struct km_dictionary 
 		return km_fail(err, -ENOMEM, "no memory for the names of what is recorded");
 	dictionary->recorder = recorder;
 	dictionary->stack_ids = calloc(KM_STACKS, sizeof(*dictionary->stack_ids));
-	if (!dictionary->stack_ids || room_for_site(dictionary) || room_for_task(dictionary) ||
-	    km_slab_table_read(&dictionary->slabs)) {
+	dictionary->stack_index = calloc(2 * KM_STACKS, sizeof(*dictionary->stack_index));
+	if (!dictionary->stack_ids || !dictionary->stack_index || room_for_site(dictionary) ||
+	    room_for_task(dictionary) || km_slab_table_read(&dictionary->slabs)) {
 		km_dictionary_close(dictionary);
 		return km_fail(err, -ENOMEM, "no memory for the names of what is recorded");
 	}
@@ -492,6 +504,7 @@ void km_dictionary_close(struct km_dictionary *dictionary)
 		free(dictionary->all.stacks[id]);
 	free(dictionary->all.stacks);
 	free(dictionary->stack_ids);
+	free(dictionary->stack_index);
 	free(dictionary->all.sites);
 	free(dictionary->site_index);
 	free(dictionary->all.caches);

@@ -257,8 +257,8 @@ static bool is_published(const struct km_record *record, uint64_t number)
  * Up to a batch of events of one ring that came before until_ns. The tail moves only after they are
  * in the sink's hands. *got: events; *more: the ring may hold others.
  */
-static int drain_batch(struct km_drain *drain, unsigned cpu_number, uint64_t until_ns,
-		       size_t *got, bool *more, struct km_err *err)
+static int drain_batch(struct km_drain *drain, unsigned cpu_number, uint64_t until_ns, size_t *got,
+		       bool *more, struct km_err *err)
 {
 	const struct km_ring *ring = &drain->rings[cpu_number];
 	struct cpu_drain *cpu = &drain->cpus[cpu_number];

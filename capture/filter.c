@@ -94,6 +94,12 @@ static int sites(const struct km_words *words, struct km_filter *filter, struct 
 				"--site needs the addresses of symbols, which /proc/kallsyms "
 				"hides; run as root, or once: %s",
 				km_setcap_command());
+		if (ret == -E2BIG)
+			return km_fail(
+				err, ret,
+				"--site compares up to %d ranges of code, and '%s' takes one "
+				"more; choose fewer",
+				KM_FILTER_MAX, words->word[i]);
 		if (ret)
 			return km_fail(err, ret,
 				       "there is no function or [module] '%s' in /proc/kallsyms",

@@ -270,11 +270,9 @@ static int prepare(struct km_target *target, struct km_err *err)
 {
 	struct flight *flight = flight_of(target);
 	const struct km_recording *recording = target->recording;
-	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 	struct km_snapshot snapshot = {0};
 	int ret;
 
-	sigaction(SIGUSR1, &action, NULL);
 	flight->window_ns = (uint64_t)(recording->options->flight_seconds * 1e9);
 	flight->number = km_numbered_last(recording->options->output);
 	flight->nr_lanes = km_recorder_possible_cpus(recording->recorder);
@@ -549,9 +547,11 @@ static const struct km_target_ops ops = {.doing = "in flight",
 struct km_target *km_flight_new(struct km_recording *recording)
 {
 	struct flight *flight = calloc(1, sizeof(*flight));
+	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 
 	if (!flight)
 		return NULL;
+	sigaction(SIGUSR1, &action, NULL); /* it may come before anything is recorded */
 	flight->target = (struct km_target){&ops, recording};
 	flight->sampler.buddyinfo = flight->sampler.meminfo = -1;
 	return &flight->target;

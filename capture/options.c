@@ -300,6 +300,7 @@ static error_t parse_filter(int key, char *text, struct argp_state *state)
 static error_t parse_long(int key, char *text, struct argp_state *state)
 {
 	struct km_options *parsed = state->input;
+	uint64_t keep;
 
 	switch (key) {
 	case OPT_ROTATE_SIZE:
@@ -310,7 +311,9 @@ static error_t parse_long(int key, char *text, struct argp_state *state)
 		parsed->rotate_seconds = parse_number(state, "--rotate-time", text, "", 1e9);
 		return 0;
 	case OPT_KEEP:
-		parsed->keep = (unsigned)parse_number(state, "--keep", text, "", 1e6);
+		if (parse_size(text, 1, 1000000, &keep))
+			argp_error(state, "--keep takes 1 to 1000000, not '%s'", text);
+		parsed->keep = (unsigned)keep;
 		return 0;
 	case OPT_FLIGHT:
 		parsed->flight_seconds = parse_number(state, "--flight", text, "s", 1e6);

@@ -151,13 +151,19 @@ KM_INLINE struct km_record *reserve(struct km_cpu_state *state, __u32 cpu, __u32
 /* The stamp is the last word of any kind of record, and stored last. */
 KM_INLINE void publish(void *slot, __u32 stamp)
 {
-	struct km_record *record = slot;
+	volatile __u32 *word = slot;
+	const unsigned int last = KM_SLOT_BYTES / sizeof(*word) - 1;
 
-#if defined(__TARGET_ARCH_x86) /* stores stay in order */
 	asm volatile("" ::: "memory");
-	*(volatile __u32 *)&record->stamp = stamp;
-#else
-	__sync_lock_test_and_set(&record->stamp, stamp);
+#if defined(__TARGET_ARCH_x86) /* stores stay in order */
+	word[last] = stamp;
+#else /* an exchange keeps them so, but only one of 64 bits exists everywhere */
+	union {
+		__u32 words[2];
+		__u64 both;
+	} end = {{word[last - 1], stamp}};
+
+	__sync_lock_test_and_set((__u64 *)&word[last - 1], end.both);
 #endif
 }
 
@@ -218,7 +224,8 @@ static __attribute__((noinline)) int define_cache(struct km_cpu_state *state, __
 		part = (struct km_record_cache_part *)reserve(state, cpu, &stamp);
 		if (!part)
 			return 0;
-		__builtin_memcpy(part->data, (const __u8 *)facts + i * KM_PART_BYTES,
+		/* As words: unaligned it would be copied byte by byte, through the stack. */
+		__builtin_memcpy(part->data, (const __u64 *)facts + i * (KM_PART_BYTES / 8),
 				 KM_PART_BYTES);
 		part->kind = KM_REC_DEFINE_CACHE;
 		part->cache = address;

@@ -74,7 +74,7 @@ static int open_recorder(struct session *session, struct km_err *err)
 
 static int start_command(struct session *session, struct km_err *err)
 {
-	if (!session->options->command || session->started)
+	if (!session->options->command || session->started || km_interrupted())
 		return 0;
 	session->started = true;
 	return km_command_go(&session->command, err);
@@ -245,11 +245,14 @@ static int complete(struct session *session, struct km_err *err)
 static void tell_losses(const struct km_trace_counts *counts, uint64_t lost, uint64_t fired)
 {
 	km_warn("%llu of %llu events were lost (ring full %llu, contended %llu, recursion %llu); "
-		"try a larger --ring-size, real-time priority or a faster disk",
+		"%s",
 		(unsigned long long)lost, (unsigned long long)fired,
 		(unsigned long long)counts->lost[KM_LOSS_RING_FULL],
 		(unsigned long long)counts->lost[KM_LOSS_CONTENDED],
-		(unsigned long long)counts->lost[KM_LOSS_RECURSION]);
+		(unsigned long long)counts->lost[KM_LOSS_RECURSION],
+		counts->lost[KM_LOSS_RING_FULL]
+			? "try a larger --ring-size, real-time priority or a faster disk"
+			: "--recover all loses fewest to recursion");
 }
 
 /* "filtered 12 (null 3, self 9)": the reasons that occurred. Returns their sum. */

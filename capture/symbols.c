@@ -191,6 +191,8 @@ int km_symbols_find(const char *name, uint64_t *from, uint64_t *to, unsigned roo
 		} else if (*count < room) {
 			from[*count] = symbols.list[i].address;
 			to[(*count)++] = end_of(&symbols, i);
+		} else {
+			ret = -E2BIG;
 		}
 	}
 	if (!ret && !*count)

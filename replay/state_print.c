@@ -54,9 +54,11 @@ static void print_zone(FILE *out, const struct km_zone_state *zone,
 		fprintf(out, " %" PRIu64, zone->reserve[i]);
 	fputc('\n', out);
 	if (zone->has_counter) {
-		fprintf(out, "zx nrfree %" PRId64 " diff %d thr %d flags %x drift %" PRIu64 "\n",
-			zone->nr_free, zone->nr_pcp ? zone->pcp[0].diff : 0, zone->threshold,
-			zone->flags, zone->drift_mark);
+		fprintf(out, "zx nrfree %" PRId64 " diff", zone->nr_free);
+		for (unsigned i = 0; i < zone->nr_pcp; i++)
+			fprintf(out, " %d", zone->pcp[i].diff);
+		fprintf(out, " thr %d flags %x drift %" PRIu64 "\n", zone->threshold, zone->flags,
+			zone->drift_mark);
 		print_runs(out, "lru", zone->lru, zone->nr_lru);
 	}
 	for (unsigned order = 0; order < KM_NR_ORDERS; order++)

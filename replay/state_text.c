@@ -201,24 +201,42 @@ static int read_pcp(struct reader *reader)
 	return 0;
 }
 
-/* The zone's global counter, and what the first CPU has not yet folded into it. */
+/* What each CPU has not yet folded into the zone's counter; of CPUs not told, nothing. */
+static int read_diffs(struct reader *reader)
+{
+	const char *at = reader->at;
+	struct km_pcp_state *pcp;
+	int64_t value;
+
+	for (uint32_t cpu = 0; cpu < KM_MAX_CPUS && next_number(reader, 10, &value); cpu++) {
+		pcp = pcp_of(reader->zone, cpu);
+		if (!pcp)
+			return -ENOMEM;
+		pcp->diff = (int32_t)value;
+	}
+	return reader->at == at ? bad(reader, "a number after diff") : 0;
+}
+
+/* The zone's free counter and what decides with it. */
 static int read_zx(struct reader *reader)
 {
 	struct km_zone_state *zone = reader->zone;
-	struct km_pcp_state *pcp = pcp_of(zone, 0);
 	char word[24];
 	int64_t value;
+	int code;
 
-	if (!pcp)
-		return -ENOMEM;
 	zone->has_counter = true;
 	while (next_word(reader, word, sizeof(word))) {
+		if (strcmp(word, "diff") == 0) {
+			code = read_diffs(reader);
+			if (code)
+				return code;
+			continue;
+		}
 		if (!next_number(reader, strcmp(word, "flags") ? 10 : 16, &value))
 			return bad(reader, "a number after each word of a zx line");
 		if (strcmp(word, "nrfree") == 0)
 			zone->nr_free = value;
-		else if (strcmp(word, "diff") == 0)
-			pcp->diff = (int32_t)value;
 		else if (strcmp(word, "thr") == 0)
 			zone->threshold = (int32_t)value;
 		else if (strcmp(word, "flags") == 0)

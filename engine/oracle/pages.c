@@ -44,15 +44,17 @@ static void print_zone(struct oracle_text *text, struct zone *zone)
 		     zone->lowmem_reserve[1], zone->lowmem_reserve[2], zone->lowmem_reserve[3]);
 }
 
-/* The free counter near a watermark decides: the zone's, and what the first CPU has not yet added.
- */
+/* The free counter, which decides near a watermark, and what each CPU has not yet added to it. */
 static void print_counter(struct oracle_text *text, struct zone *zone)
 {
-	struct per_cpu_zonestat *stat = per_cpu_ptr(zone->per_cpu_zonestats, 0);
+	unsigned int cpu;
 
-	oracle_print(text, "zx nrfree %ld diff %d thr %d flags %lx drift %lu\n",
-		     atomic_long_read(&zone->vm_stat[NR_FREE_PAGES]),
-		     stat->vm_stat_diff[NR_FREE_PAGES], stat->stat_threshold, zone->flags,
+	oracle_print(text, "zx nrfree %ld diff", atomic_long_read(&zone->vm_stat[NR_FREE_PAGES]));
+	for_each_online_cpu(cpu) oracle_print(
+		text, " %d",
+		per_cpu_ptr(zone->per_cpu_zonestats, cpu)->vm_stat_diff[NR_FREE_PAGES]);
+	oracle_print(text, " thr %d flags %lx drift %lu\n",
+		     per_cpu_ptr(zone->per_cpu_zonestats, 0)->stat_threshold, zone->flags,
 		     zone->percpu_drift_mark);
 }
 
