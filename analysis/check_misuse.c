@@ -61,7 +61,7 @@ static void find_doubts(struct km_misuse_search *search, struct km_trace *trace,
 			const struct km_check_result *checked)
 {
 	const char *groups = km_trace_meta(trace, "groups");
-	const char *kernel = km_trace_meta(trace, "kernel"), *loss = km_trace_meta(trace, "loss");
+	const char *kernel = km_trace_meta(trace, "kernel");
 	unsigned version = 0, patchlevel = 0;
 	struct km_trace_counts counts = {0};
 	uint64_t lost = 0;
@@ -71,7 +71,7 @@ static void find_doubts(struct km_misuse_search *search, struct km_trace *trace,
 		lost += counts.lost[cause];
 	if (lost)
 		search->doubt = "events were lost";
-	else if (loss && !strcmp(loss, "unknown"))
+	else if (!km_trace_loss_known(trace))
 		search->doubt = "its recorder did not count every loss";
 	else if (checked->damaged_chunks)
 		search->doubt = "a chunk is damaged";

@@ -188,17 +188,9 @@ static void put_known(struct sink *sink, const char *key, const struct info *inf
 		put_f64(sink, key, NAN);
 }
 
-/* What was imported may not know what it lost, and so what fired. */
-static bool loss_unknown(const struct info *info)
-{
-	const char *loss = km_trace_meta(info->trace, "loss");
-
-	return loss && !strcmp(loss, "unknown");
-}
-
 static void put_lost(struct sink *sink, const char *key, const struct info *info, uint64_t value)
 {
-	if (!value && loss_unknown(info))
+	if (!value && !km_trace_loss_known(info->trace))
 		put_f64(sink, key, NAN);
 	else
 		put_u64(sink, key, value);
@@ -214,7 +206,7 @@ static void put_counts(struct sink *sink, const struct info *info)
 			put_u64(sink, km_event_name(i), counts->recorded[i]);
 	put_end(sink);
 	put_u64(sink, "events_total", info->events);
-	if (loss_unknown(info))
+	if (!km_trace_loss_known(info->trace)) /* nor what fired */
 		put_f64(sink, "fired", NAN);
 	else
 		put_known(sink, "fired", info, info->fired);

@@ -182,14 +182,13 @@ static void print_table(const struct km_stat *stat, const struct order *order, s
 /* False: the recorder did not count them. */
 static bool lost_events(const struct km_trace *trace, uint64_t *lost)
 {
-	const char *known = km_trace_meta(trace, "loss");
 	struct km_trace_counts counts;
 
 	*lost = 0;
 	km_trace_counts(trace, &counts);
 	for (unsigned cause = 0; cause < KM_NR_LOSS_CAUSES; cause++)
 		*lost += counts.lost[cause];
-	return !known || strcmp(known, "unknown") != 0;
+	return km_trace_loss_known(trace);
 }
 
 /* The lines `perf kmem stat` ends with, and how much of it all was seen. */

@@ -31,16 +31,23 @@ static int refuse_loss(const struct km_session *session, struct km_err *err)
 		km_warn("%s was not finished: it holds what was stored before its capture ended, "
 			"and what was filtered is not known",
 			session->options.trace);
-	if (!lost)
+	if (!lost && km_trace_loss_known(session->trace))
 		return 0;
+	if (!session->options.allow_loss && !lost)
+		return km_fail(err, -EINVAL,
+			       "%s was imported from a recorder that did not count its losses, so "
+			       "every number from it may be off by an unknown amount; give "
+			       "--allow-loss to go on all the same",
+			       session->options.trace);
 	if (!session->options.allow_loss)
 		return km_fail(err, -EINVAL,
 			       "%s lost %s%llu events, so every number from it would be off by an "
 			       "unknown amount; record again, or give --allow-loss to go on with "
 			       "the coverage shown",
 			       session->options.trace, least, (unsigned long long)lost);
-	km_warn("%s lost %s%llu events; results show the coverage", session->options.trace, least,
-		(unsigned long long)lost);
+	km_warn("%s lost %s%llu events; results show the coverage%s", session->options.trace, least,
+		(unsigned long long)lost,
+		km_trace_loss_known(session->trace) ? "" : ", which is the best it can be");
 	return 0;
 }
 

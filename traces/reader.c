@@ -322,6 +322,13 @@ uint64_t km_trace_direct_map(const struct km_trace *trace)
 	return base ? strtoull(base, NULL, 0) : KM_DIRECT_MAP_BASE;
 }
 
+bool km_trace_loss_known(const struct km_trace *trace)
+{
+	const char *loss = km_trace_meta(trace, "loss");
+
+	return !loss || strcmp(loss, "unknown") != 0;
+}
+
 bool km_trace_complete(const struct km_trace *trace)
 {
 	const char *text = km_trace_meta(trace, "complete");

@@ -184,7 +184,9 @@ uint64_t km_trace_duration_ns(const struct km_trace *trace);
 unsigned km_trace_cpus(const struct km_trace *trace);
 /* Where the recorded kernel's direct map begins; x86_64 without KASLR if it was not recorded. */
 uint64_t km_trace_direct_map(const struct km_trace *trace);
-bool km_trace_complete(const struct km_trace *trace);   /* km_trace_finish() was reached */
+bool km_trace_complete(const struct km_trace *trace); /* km_trace_finish() was reached */
+/* False: it was imported from a recorder that did not count its losses (meta "loss" = unknown). */
+bool km_trace_loss_known(const struct km_trace *trace);
 uint64_t km_trace_events(const struct km_trace *trace); /* recorded, by the chunk index */
 
 /* Whole dictionaries, index = id (entry 0 is "unknown"). */

@@ -42,11 +42,12 @@ is "$(awk 'length($0) > 29' "$dir/drawn")$(awk 'END {print (NR > 0)}' "$dir/draw
 
 # ---- Ctrl-C ----
 mkfifo "$dir/keys"
+rm -f "$dir/screen" # that of the first run would be taken for this one's
 in_terminal "$dir/screen" "'$capture' -o '$dir/c.kmt' -- sleep 60" <"$dir/keys" &
 pid=$!
 exec 3>"$dir/keys"
 for _ in $(seq 200); do
-	grep -q recording "$dir/screen" && break
+	grep -qs recording "$dir/screen" && break
 	sleep 0.05
 done
 printf '\003' >&3

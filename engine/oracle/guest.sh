@@ -7,7 +7,8 @@ address() { # NAME: 0x… of what is not exported, or 0
 }
 
 mount -t debugfs debug /sys/kernel/debug
-if ! insmod kmlab_oracle.ko program=/lab/program.kms \
+# Idle priority: the worker that purges vmalloc's space takes the CPU as soon as it wakes.
+if ! ./chrt -i 0 insmod kmlab_oracle.ko program=/lab/program.kms \
 	pageblock_flags="$(address get_pfnblock_flags_mask)" \
 	pageblock_type="$(address get_pfnblock_migratetype)" \
 	vmap_free="$(address free_vmap_area_list)" vmap_lazy="$(address vmap_lazy_nr)"; then
