@@ -39,7 +39,7 @@ CPPFLAGS += -D_GNU_SOURCE -DKMLAB_VERSION='"$(VERSION)"' -Iengine/include -I.
 CFLAGS  ?= $(OPT)
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(EXTRA_CFLAGS) -MMD -MP
 EXTRA_CFLAGS ?=
-LDLIBS_BASE := -lsqlite3 -lzstd -lxxhash -lm
+LDLIBS_BASE := -lsqlite3 -lzstd -lxxhash -lm -lpthread
 
 ifneq ($(HAVE_LIBPERF),)
 PERF_CFLAGS := -DHAVE_LIBPERF -I$(LIBPERF)/include
@@ -113,7 +113,7 @@ $(BUILD)/kmlab-workload: $(BUILD)/obj/capture/workload_main.o
 	$(Q)$(CC) $(ALL_CFLAGS) $^ -lpthread -o $@
 
 # ---- the virtual tables as an extension of SQLite, which is called through the table that it hands over ----
-extension_parts   := addr_table cursor decode page_map reader reader_tables repair store vtab vtab_event vtab_object
+extension_parts   := addr_table cursor decode page_map read_ahead reader reader_tables repair store vtab vtab_event vtab_object
 extension_objects := $(extension_parts:%=$(BUILD)/ext/traces/%.o) $(BUILD)/ext/traces/extension_main.o
 $(BUILD)/ext/%.o: %.c $(BUILD)/flags $(BUILD)/schema_traces.h
 	$(call say,CC,$@)
@@ -123,7 +123,7 @@ $(BUILD)/ext/%.o: %.c $(BUILD)/flags $(BUILD)/schema_traces.h
 
 $(BUILD)/kmlab.so: $(extension_objects)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) -shared $^ -Wl,-z,defs -lzstd -lxxhash -lm -o $@
+	$(Q)$(CC) $(ALL_CFLAGS) -shared $^ -Wl,-z,defs -lzstd -lxxhash -lm -lpthread -o $@
 
 # ---- capture: vmlinux.h and the skeleton are made from this machine's kernel at build time ----
 $(BUILD)/vmlinux.h:
@@ -229,14 +229,23 @@ fuzz-run: $(BUILD)/kmlab-fuzz
 	$(Q)KMLAB_FUZZ=$(FUZZ) $< -max_total_time=$(FUZZ_SECONDS) -max_len=200000 -rss_limit_mb=3000 -timeout=30 \
 		-artifact_prefix=$(CORPUS)/ -print_final_stats=1 $(CORPUS)/$(FUZZ)
 
-# The store beside plain SQLite rows. TRACE=T.kmt EVENTS=n ROUNDS=n
+# The store beside plain SQLite rows, and beside perf.data as root (which then records TRACE). TRACE=T.kmt EVENTS=n ROUNDS=n
 $(BUILD)/bench/store: $(BUILD)/obj/traces/bench_store_main.o $(call archive,traces) $(call archive,engine)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $^ $(LDLIBS_BASE) $(LDLIBS) -o $@
 
-TRACE ?= traces/samples/messages.kmt
-bench-store: $(BUILD)/bench/store
-	$(Q)$< $(TRACE) $(or $(EVENTS),10000000) $(or $(ROUNDS),5)
+bench_trace = $(or $(TRACE),$$(ls $(BUILD)/bench/own.kmt 2>/dev/null || echo traces/samples/messages.kmt))
+bench-store: $(BUILD)/bench/store bench-stat
+	$(Q)$< $(bench_trace) $(or $(EVENTS),10000000) $(or $(ROUNDS),5)
+
+# `stat` beside `perf kmem stat`, as root: recorded once, read ROUNDS times. LOAD="command" ROUNDS=n
+bench-stat: all
+	$(Q)mkdir -p $(BUILD)/bench && KMLAB_BUILD=$(BUILD) DIR=$(BUILD)/bench $(if $(LOAD),LOAD='$(LOAD)') \
+		analysis/bench/beside_perf.sh $(or $(ROUNDS),7)
+
+# Memory of what reads a long trace: TRACE repeated to EVENTS
+bench-large: all
+	$(Q)KMLAB=$(BUILD)/kmlab analysis/bench/large.sh $(bench_trace) $(EVENTS)
 
 # Recording beside ftrace and perf, as root. ROUNDS=n RECORDER="build/kmlab-capture -e slab" LOAD="command" FORMAT=json
 bench_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard capture/bench/*.c))
@@ -248,7 +257,7 @@ RECORDER ?= $(BUILD)/kmlab-capture -e slab
 bench-capture: $(BUILD)/bench/capture all
 	$(Q)$< $(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(LOAD),--load='$(LOAD)') $(if $(FORMAT),--format=$(FORMAT)) -- $(RECORDER)
 
-bench: bench-store bench-capture
+bench: bench-store bench-large bench-capture
 
 # Real kernels execute the recorded programs and new ones anew; the models must answer the same.
 ORACLE_SEED ?= 1
@@ -277,4 +286,4 @@ clean:
 	$(Q)rm -rf $(BUILD)
 
 -include $(shell find $(BUILD)/obj $(BUILD)/ext -name '*.d' 2>/dev/null)
-.PHONY: all tests fuzz fuzz-run bench bench-store bench-capture prove prove-all deps lint build-all check oracle demo install clean libperf
+.PHONY: all tests fuzz fuzz-run bench bench-store bench-stat bench-large bench-capture prove prove-all deps lint build-all check oracle demo install clean libperf

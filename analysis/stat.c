@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AHEAD 16 /* events until memory that is asked for is there */
+#define AHEAD 16     /* events until memory that is asked for is there */
+#define FAR_AHEAD 48 /* the same for events, which another CPU may have decoded */
 
 struct pass {
 	struct km_stat *stat;
@@ -176,7 +177,7 @@ static int take_all(struct pass *pass, struct km_trace *trace,
 		    const struct km_stat_options *options, struct km_err *err)
 {
 	const struct km_trace_filter filter = {
-		.from_ns = options->from_ns, .to_ns = options->to_ns, .cpu = -1};
+		.from_ns = options->from_ns, .to_ns = options->to_ns, .cpu = -1, .ahead = true};
 	struct km_progress progress;
 	struct km_trace_cursor *cursor;
 	const struct km_event *events;
@@ -190,6 +191,8 @@ static int take_all(struct pass *pass, struct km_trace *trace,
 		code = km_trace_next_run(cursor, &events, &got, err);
 		ahead = got + km_trace_run_ahead(cursor);
 		for (size_t i = 0; !code && i < got; i++) {
+			if (i + FAR_AHEAD < ahead)
+				__builtin_prefetch(&events[i + FAR_AHEAD]);
 			if (i + AHEAD < ahead)
 				km_living_prefetch(&pass->live, events[i + AHEAD].ptr);
 			if (take(pass, &events[i]))

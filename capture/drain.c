@@ -38,6 +38,7 @@ struct losses {
 struct cpu_drain {
 	struct mirror mirror;
 	struct parts parts[NR_PARTS];
+	uint64_t asked; /* the tail when km_drain_quietest() was last asked */
 };
 
 struct km_drain {
@@ -320,6 +321,24 @@ int km_drain_some(struct km_drain *drain, size_t *moved, bool *more, struct km_e
 	while (*more && *moved < SOME && !ret)
 		ret = drain_round(drain, UINT64_MAX, moved, more, err);
 	return ret;
+}
+
+unsigned km_drain_quietest(struct km_drain *drain, unsigned here)
+{
+	uint64_t least = UINT64_MAX, taken_here = 0, taken;
+	unsigned quietest = here;
+
+	for (unsigned i = 0; i < drain->nr_rings; i++) {
+		taken = *drain->rings[i].tail - drain->cpus[i].asked;
+		drain->cpus[i].asked += taken;
+		if (i == here)
+			taken_here = taken;
+		if (taken < least) {
+			least = taken;
+			quietest = i;
+		}
+	}
+	return taken_here / 2 > least ? quietest : here;
 }
 
 int km_drain_until(struct km_drain *drain, uint64_t until_ns, size_t *moved, struct km_err *err)

@@ -24,6 +24,11 @@ int km_drain_open(struct km_recorder *recorder, struct km_dictionary *dictionary
 void km_drain_target(struct km_drain *drain, const struct km_sink *sink, uint64_t start_ns);
 /* Move some of what the rings hold. *moved: events; *more: there may be others. */
 int km_drain_some(struct km_drain *drain, size_t *moved, bool *more, struct km_err *err);
+/*
+ * The CPU that recorded least since this was asked last, for a consumer that is on CPU `here` to
+ * go to; `here` itself when that did not record twice as much.
+ */
+unsigned km_drain_quietest(struct km_drain *drain, unsigned here);
 /* All events before until_ns (CLOCK_MONOTONIC). */
 int km_drain_until(struct km_drain *drain, uint64_t until_ns, size_t *moved, struct km_err *err);
 /* Losses after the last record of each CPU before end_ns (CLOCK_MONOTONIC). */

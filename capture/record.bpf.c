@@ -333,8 +333,10 @@ KM_INLINE void record(void *context, struct km_cpu_state *state, enum km_copy co
 		return;
 	}
 	slot = &state->task_slots[KM_TASK_SLOT(tid)];
-	if (slot->tid != tid || slot->comm != *(__u64 *)task->comm ||
-	    slot->css_set != (__u64)task->cgroups || !slot->defined)
+	/* A task that got another name or cgroup soon allocates: frees need not look. */
+	if (slot->tid != tid || !slot->defined ||
+	    (is_allocation(kind) &&
+	     (slot->comm != *(__u64 *)task->comm || slot->css_set != (__u64)task->cgroups)))
 		define_task(state, cpu);
 	if (takes_stacks)
 		stack = (__u32)stack_of(context, state);

@@ -7,6 +7,7 @@
 #include "session.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -124,6 +125,25 @@ static int prepare(struct session *session, struct km_err *err)
 
 /* ---- while recording ---- */
 
+/*
+ * A real-time thread wakes where it slept and interrupts what runs there, even beside an idle CPU:
+ * take it to where the least goes on. The kernel may move it on.
+ */
+static void step_aside(struct km_drain *drain)
+{
+	int here = sched_getcpu();
+	unsigned there = here < 0 ? 0 : km_drain_quietest(drain, (unsigned)here);
+	cpu_set_t all, one;
+
+	if (here < 0 || there == (unsigned)here || there >= CPU_SETSIZE ||
+	    sched_getaffinity(0, sizeof(all), &all) || !CPU_ISSET(there, &all))
+		return;
+	CPU_ZERO(&one);
+	CPU_SET(there, &one);
+	if (!sched_setaffinity(0, sizeof(one), &one))
+		sched_setaffinity(0, sizeof(all), &all);
+}
+
 static int check(struct session *session, uint64_t now_ns, struct km_err *err)
 {
 	struct km_recording *recording = &session->recording;
@@ -132,6 +152,7 @@ static int check(struct session *session, uint64_t now_ns, struct km_err *err)
 		return 0;
 	session->checked_ns = now_ns;
 	km_recorder_adapt(recording->recorder);
+	step_aside(recording->drain);
 	return km_tally_check(&recording->tally, now_ns, err);
 }
 

@@ -2,8 +2,10 @@
 /*
  * Reads the events of all CPUs as one sequence: a merge of one stream of chunks per CPU, in a
  * binary heap by (time, cpu). A stream waits in the heap with the lowest time its next chunk can
- * have, and that chunk is decoded only when its turn comes, so memory is one chunk per CPU.
+ * have, and that chunk is decoded only when its turn comes, so memory is one chunk per CPU; two
+ * where a thread decodes ahead.
  */
+#include "read_ahead.h"
 #include "reader.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -29,6 +31,7 @@ struct km_trace_cursor {
 	size_t nr_lanes, nr_heap;
 	const struct km_event *run; /* events of one lane that come next */
 	size_t run_left, run_ahead;
+	struct km_read_ahead *ahead; /* a slot per lane; then the decoder is its thread's */
 };
 
 static bool chunk_passes(const struct km_trace_filter *filter, const struct km_chunk *chunk)
@@ -59,16 +62,22 @@ static inline uint64_t key_of(const struct km_trace_cursor *cursor, uint64_t tim
 }
 
 /* Step to the lane's next chunk that may hold events of the filter; false at the end. */
-static bool lane_seek(struct km_trace_cursor *cursor, struct lane_cursor *lane)
+static bool lane_step(struct km_trace_cursor *cursor, struct lane_cursor *lane)
 {
 	const struct km_chunk_row *chunks = cursor->trace->chunks;
 
 	while (lane->chunk < lane->end &&
 	       !chunk_passes(&cursor->filter, &chunks[lane->chunk].chunk))
 		lane->chunk++;
-	if (lane->chunk == lane->end)
+	return lane->chunk < lane->end;
+}
+
+/* The same for a lane without events, which then waits in the heap for that chunk. */
+static bool lane_seek(struct km_trace_cursor *cursor, struct lane_cursor *lane)
+{
+	if (!lane_step(cursor, lane))
 		return false;
-	lane->key = key_of(cursor, chunks[lane->chunk].chunk.t_min);
+	lane->key = key_of(cursor, cursor->trace->chunks[lane->chunk].chunk.t_min);
 	return true;
 }
 
@@ -97,51 +106,132 @@ static int lane_reserve(struct lane_cursor *lane, uint32_t events)
 	return 0;
 }
 
-/* The payload that is the statement's row, NULL: there is none. */
-static int decode_row(struct km_trace_cursor *cursor, const struct km_chunk_row *row,
-		      struct lane_cursor *lane, bool found)
+/* events: room for all of the chunk's. */
+static int decode_bytes(struct km_trace_cursor *cursor, const struct km_chunk *chunk,
+			const void *bytes, size_t size, struct km_event *events, uint32_t *n)
 {
-	const void *bytes = found ? sqlite3_column_blob(cursor->payload, 0) : NULL;
-	size_t size = bytes ? (size_t)sqlite3_column_bytes(cursor->payload, 0) : 0;
 	const struct km_chunk_limits *limits = &cursor->trace->limits;
 	struct km_chunk_selection selection;
 
-	if (!bytes)
+	if (!size)
 		return -EPROTO;
-	lane->n = row->chunk.events;
-	return selects(&cursor->filter, &row->chunk, &selection)
-		       ? km_chunk_select(cursor->decoder, bytes, size, limits, &row->chunk,
-					 &selection, lane->events, &lane->n)
-		       : km_chunk_decode(cursor->decoder, bytes, size, limits, &row->chunk,
-					 lane->events);
+	*n = chunk->events;
+	return selects(&cursor->filter, chunk, &selection)
+		       ? km_chunk_select(cursor->decoder, bytes, size, limits, chunk, &selection,
+					 events, n)
+		       : km_chunk_decode(cursor->decoder, bytes, size, limits, chunk, events);
+}
+
+/* *bytes lives until the statement is reset, which is the caller's; size 0: there is none. */
+static int read_payload(struct km_trace_cursor *cursor, const struct km_chunk_row *row,
+			const void **bytes, size_t *size, struct km_err *err)
+{
+	int step;
+
+	*size = 0;
+	sqlite3_bind_int64(cursor->payload, 1, row->id);
+	step = sqlite3_step(cursor->payload);
+	if (step == SQLITE_ROW) {
+		*bytes = sqlite3_column_blob(cursor->payload, 0);
+		*size = *bytes ? (size_t)sqlite3_column_bytes(cursor->payload, 0) : 0;
+	}
+	if (step == SQLITE_ROW || step == SQLITE_DONE || km_sql_errno(cursor->trace->db) == -EPROTO)
+		return 0;
+	return km_sql_fail(cursor->trace->db, cursor->trace->path, "read", err);
+}
+
+/* Decode the lane's next chunk now. */
+static int load_now(struct km_trace_cursor *cursor, struct lane_cursor *lane, struct km_err *err)
+{
+	const struct km_chunk_row *row = &cursor->trace->chunks[lane->chunk];
+	const void *bytes;
+	size_t size;
+	int code;
+
+	if (lane_reserve(lane, row->chunk.events))
+		return chunk_fail(cursor, row, -ENOMEM, err);
+	code = read_payload(cursor, row, &bytes, &size, err);
+	if (!code) {
+		code = decode_bytes(cursor, &row->chunk, bytes, size, lane->events, &lane->n);
+		if (code)
+			code = chunk_fail(cursor, row, code, err);
+	}
+	sqlite3_reset(cursor->payload);
+	return code;
+}
+
+/* In the thread that reads ahead. */
+static int decode_slot(void *context, struct km_ahead_slot *slot)
+{
+	struct km_trace_cursor *cursor = context;
+	const struct km_chunk_row *row = &cursor->trace->chunks[slot->chunk];
+	int code =
+		decode_bytes(cursor, &row->chunk, slot->bytes, slot->size, slot->events, &slot->n);
+
+	return code ? chunk_fail(cursor, row, code, &slot->err) : 0;
+}
+
+/* Read the lane's next chunk, if there is one, and have it decoded in the thread. */
+static void fetch(struct km_trace_cursor *cursor, struct lane_cursor *lane)
+{
+	size_t number = (size_t)(lane - cursor->lanes);
+	struct km_ahead_slot *slot = km_read_ahead_wait(cursor->ahead, number);
+	const struct km_chunk_row *row;
+	const void *bytes = NULL;
+
+	if (!lane_step(cursor, lane))
+		return;
+	row = &cursor->trace->chunks[lane->chunk];
+	slot->chunk = lane->chunk;
+	slot->code = read_payload(cursor, row, &bytes, &slot->size, &slot->err);
+	if (!slot->code && km_ahead_reserve(slot, slot->size, row->chunk.events))
+		slot->code = chunk_fail(cursor, row, -ENOMEM, &slot->err);
+	if (!slot->code) {
+		if (slot->size)
+			memcpy(slot->bytes, bytes, slot->size);
+		km_read_ahead_start(cursor->ahead, number);
+	}
+	sqlite3_reset(cursor->payload);
+}
+
+/* The lane's next chunk from the thread. What failed is tried anew the next time. */
+static int load_ahead(struct km_trace_cursor *cursor, struct lane_cursor *lane, struct km_err *err)
+{
+	struct km_ahead_slot *slot =
+		km_read_ahead_wait(cursor->ahead, (size_t)(lane - cursor->lanes));
+	struct km_event *events = lane->events;
+	uint32_t capacity = lane->capacity;
+	int code = slot->code;
+
+	if (code) {
+		if (err)
+			*err = slot->err;
+		fetch(cursor, lane);
+		return code;
+	}
+	lane->events = slot->events;
+	lane->capacity = slot->capacity;
+	lane->n = slot->n;
+	slot->events = events;
+	slot->capacity = capacity;
+	return 0;
 }
 
 /* Decode the lane's next chunk; there may be nothing wanted in it. */
 static int lane_load(struct km_trace_cursor *cursor, struct lane_cursor *lane, struct km_err *err)
 {
-	const struct km_chunk_row *row = &cursor->trace->chunks[lane->chunk];
-	int code, step;
+	int code = cursor->ahead ? load_ahead(cursor, lane, err) : load_now(cursor, lane, err);
 
-	if (lane_reserve(lane, row->chunk.events))
-		return chunk_fail(cursor, row, -ENOMEM, err);
-	sqlite3_bind_int64(cursor->payload, 1, row->id);
-	step = sqlite3_step(cursor->payload);
-	if (step != SQLITE_ROW && step != SQLITE_DONE &&
-	    km_sql_errno(cursor->trace->db) != -EPROTO) {
-		code = km_sql_fail(cursor->trace->db, cursor->trace->path, "read", err);
-		sqlite3_reset(cursor->payload);
-		return code;
-	}
-	code = decode_row(cursor, row, lane, step == SQLITE_ROW);
-	sqlite3_reset(cursor->payload);
 	if (code) {
 		lane->n = lane->at;
-		return chunk_fail(cursor, row, code, err);
+		return code;
 	}
 	lane->chunk++;
 	lane->at = 0;
 	if (lane->n)
 		lane->key = key_of(cursor, lane->events[0].time_ns);
+	if (cursor->ahead)
+		fetch(cursor, lane);
 	return 0;
 }
 
@@ -197,8 +287,11 @@ static void lanes_begin(struct km_trace_cursor *cursor)
 
 		lane->chunk = lane->begin;
 		lane->at = lane->n = 0;
-		if (lane_seek(cursor, lane))
-			cursor->heap[cursor->nr_heap++] = lane;
+		if (!lane_seek(cursor, lane))
+			continue;
+		cursor->heap[cursor->nr_heap++] = lane;
+		if (cursor->ahead)
+			fetch(cursor, lane);
 	}
 	for (size_t i = cursor->nr_heap / 2; i-- > 0;)
 		sift_down(cursor, i);
@@ -252,6 +345,8 @@ int km_trace_cursor_open(struct km_trace *trace, const struct km_trace_filter *f
 	code = km_prepare(trace, "SELECT payload FROM chunk WHERE id=?", &cursor->payload, err);
 	if (code)
 		goto fail;
+	if (filter && filter->ahead) /* or, without a thread, not */
+		cursor->ahead = km_read_ahead_new(cursor->nr_lanes, decode_slot, cursor);
 	km_cursor_restart(cursor, filter);
 	*out = cursor;
 	return 0;
@@ -264,6 +359,7 @@ void km_trace_cursor_close(struct km_trace_cursor *cursor)
 {
 	if (!cursor)
 		return;
+	km_read_ahead_delete(cursor->ahead);
 	for (size_t i = 0; i < cursor->nr_lanes; i++)
 		free(cursor->lanes[i].events);
 	free(cursor->lanes);

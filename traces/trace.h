@@ -221,6 +221,7 @@ struct km_trace_filter {
 	const uint8_t *caches;   /* by id: nonzero = wanted, as long as the cursor; NULL = all */
 	bool by_cpu;             /* not merged: one CPU after the other */
 	unsigned without;        /* KM_WITHOUT_*, to read faster */
+	bool ahead;              /* chunks are decoded in a thread of their own, to read faster */
 };
 
 struct km_trace_cursor;

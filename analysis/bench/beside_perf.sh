@@ -23,7 +23,7 @@ field() { # trace key
 }
 
 # shellcheck disable=SC2086 # the load is words
-[ -s "$dir/own.kmt" ] || "$kmlab" capture -q -e slab -o "$dir/own.kmt" -- $load >"$scratch/out" 2>&1 || exit 2
+"$kmlab" capture -q -e slab -o "$dir/own.kmt" -- $load >"$scratch/out" 2>&1 || exit 2
 # shellcheck disable=SC2086
 perf kmem --slab record -m 4096 -o "$scratch/perf.data" -- $load >"$scratch/out" 2>&1 || exit 2
 "$kmlab" import -q perf "$scratch/perf.data" -o "$scratch/same.kmt" >"$scratch/out" || exit 2

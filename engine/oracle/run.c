@@ -208,7 +208,10 @@ static void run_as_task(void)
 			set_cpus_allowed_ptr(current, cpumask_of(cpu));
 		}
 		execute(&parsed.calls[i]);
-		yield(); /* kernels that preempt lazily let no worker in before the next tick */
+#ifdef TIF_NEED_RESCHED_LAZY /* 6.13: else no worker would come before the next tick */
+		if (test_thread_flag(TIF_NEED_RESCHED_LAZY))
+			schedule();
+#endif
 	}
 	take_state(&after);
 }

@@ -168,6 +168,12 @@ static void check_events(struct km_trace *trace)
 	TAP_EQ(km_trace_events(trace), n, "the index counts all events");
 	check_filter(trace, all, n, (struct km_trace_filter){.cpu = -1}, 256, "all");
 	check_filter(trace, all, n, (struct km_trace_filter){.cpu = -1}, 1, "all, one by one");
+	check_filter(trace, all, n, (struct km_trace_filter){.cpu = -1, .ahead = true}, 256,
+		     "all, decoded ahead");
+	check_filter(
+		trace, all, n,
+		(struct km_trace_filter){.from_ns = middle, .kinds = 5, .cpu = -1, .ahead = true},
+		256, "two kinds from a time on, decoded ahead");
 	check_filter(trace, all, n, (struct km_trace_filter){.cpu = 1}, 999, "one cpu");
 	check_filter(trace, all, n, (struct km_trace_filter){.cpu = CPUS}, 9, "no such cpu");
 	check_filter(trace, all, n, (struct km_trace_filter){.kinds = 5, .cpu = -1}, 256,
