@@ -278,15 +278,22 @@ static int define_cache(struct km_trace_writer *writer, const struct km_trace_ca
 	return ret;
 }
 
+uint32_t km_dictionary_find_cache(const struct km_dictionary *dictionary, uint64_t address)
+{
+	uint32_t i = dictionary->all.nr_caches;
+
+	while (i > 0 && dictionary->all.caches[i - 1].address != address)
+		i--;
+	return i ? dictionary->all.caches[i - 1].cache.id : 0;
+}
+
 /* A new cache may live where a destroyed one did: then it gets a number of its own. */
 int km_dictionary_cache(struct km_dictionary *dictionary, const struct km_cache_facts *facts,
 			const struct km_trace_cache **cache, struct km_err *err)
 {
+	uint32_t i = km_dictionary_find_cache(dictionary, facts->cache);
 	struct cache_entry *entry;
-	uint32_t i = dictionary->all.nr_caches;
 
-	while (i > 0 && dictionary->all.caches[i - 1].address != facts->cache)
-		i--;
 	if (i > 0 && strncmp(dictionary->all.caches[i - 1].cache.name, facts->name, 63) == 0 &&
 	    dictionary->all.caches[i - 1].cache.size == facts->size) {
 		*cache = &dictionary->all.caches[i - 1].cache;

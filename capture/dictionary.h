@@ -32,6 +32,8 @@ uint32_t km_dictionary_stack(struct km_dictionary *dictionary, uint32_t number, 
 /* The cache or task that a definition record describes. -ENOMEM, or as the writer. */
 int km_dictionary_cache(struct km_dictionary *dictionary, const struct km_cache_facts *facts,
 			const struct km_trace_cache **cache, struct km_err *err);
+/* The last cache defined at that address of the kernel; 0: none was. */
+uint32_t km_dictionary_find_cache(const struct km_dictionary *dictionary, uint64_t address);
 int km_dictionary_task(struct km_dictionary *dictionary, const struct km_record_task *record,
 		       uint32_t *id, struct km_err *err);
 

@@ -121,12 +121,14 @@ static int take_definition(struct km_drain *drain, struct cpu_drain *cpu,
 
 /* ---- one record ---- */
 
-static uint16_t cache_id(const struct mirror *mirror, uint64_t cache)
+static uint16_t cache_id(const struct km_drain *drain, const struct mirror *mirror, uint64_t cache)
 {
 	unsigned slot = KM_CACHE_SLOT(cache);
 
-	/* Not there: its definition did not fit into the ring. */
-	return mirror->cache[slot] == cache ? mirror->cache_id[slot] : KM_NO_CACHE;
+	if (mirror->cache[slot] == cache)
+		return mirror->cache_id[slot];
+	/* An interrupt defined another one in the slot, or no definition fitted into the ring. */
+	return (uint16_t)km_dictionary_find_cache(drain->dictionary, cache);
 }
 
 static void fill_object(struct km_drain *drain, const struct mirror *mirror,
@@ -139,7 +141,7 @@ static void fill_object(struct km_drain *drain, const struct mirror *mirror,
 		event->bytes_req = record->value & UINT32_MAX;
 		event->bytes_alloc = record->value >> 32;
 	} else if (record->value) {
-		event->cache = cache_id(mirror, record->value);
+		event->cache = cache_id(drain, mirror, record->value);
 		if (km_event_is_alloc(record->kind)) {
 			event->bytes_req = drain->sizes[event->cache][0];
 			event->bytes_alloc = drain->sizes[event->cache][1];
