@@ -3,22 +3,8 @@
 # A live capture end to end: exact counts, the balance of the ledger, what a person sees when it is
 # interrupted, misused, or not permitted. Needs root, BTF and the built kmlab-capture.
 set -u
-. "$(dirname "$0")/../../engine/tests/tap.sh"
-build=${KMLAB_BUILD:?}
-kmlab=${KMLAB:?}
-capture=$build/kmlab-capture
-workload=$build/kmlab-workload
+. "$(dirname "$0")/recording.sh"
 
-[ "$(id -u)" -eq 0 ] || skip_all "recording the kernel needs root"
-[ -r /sys/kernel/btf/vmlinux ] || skip_all "this kernel has no BTF"
-[ -x "$capture" ] || skip_all "kmlab-capture is not built (libbpf-dev, clang, bpftool)"
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-"$capture" -q -d 0.01 -o "$dir/try.kmt" 2>"$dir/try.err" || skip_all "cannot record here: $(cat "$dir/try.err")"
-
-sql() { # file query: the rows without the header
-	"$kmlab" sql "$1" "$2" --format tsv | tail -n +2
-}
 
 # ---- a known number of events ----
 "$capture" -o "$dir/timers.kmt" -- "$workload" --timers 100003 2>"$dir/timers.err"

@@ -3,18 +3,7 @@
 # What is recorded when not all is: filters follow the objects they chose, sampling keeps both ends
 # of a lifetime, and whatever was left out is counted.
 set -u
-. "$(dirname "$0")/../../engine/tests/tap.sh"
-build=${KMLAB_BUILD:?}
-kmlab=${KMLAB:?}
-capture=$build/kmlab-capture
-workload=$build/kmlab-workload
-
-[ "$(id -u)" -eq 0 ] || skip_all "recording the kernel needs root"
-[ -r /sys/kernel/btf/vmlinux ] || skip_all "this kernel has no BTF"
-[ -x "$capture" ] || skip_all "kmlab-capture is not built (libbpf-dev, clang, bpftool)"
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-"$capture" -q -d 0.01 -o "$dir/try.kmt" 2>"$dir/try.err" || skip_all "cannot record here: $(cat "$dir/try.err")"
+. "$(dirname "$0")/recording.sh"
 
 trace=$dir/trace.kmt
 record() { # OPTIONS… -- COMMAND…
@@ -23,41 +12,38 @@ record() { # OPTIONS… -- COMMAND…
 	is $? 0 "${*%% -- *}: recorded"
 	balance
 }
-sql() { # QUERY: the rows without the header
-	"$kmlab" sql "$trace" "$1" --format tsv | tail -n +2
-}
 balance() {
-	is "$(sql "select (select sum(fired) from counts) - (select sum(recorded) from counts) - (select sum(count) from lost) - (select sum(count) from filtered)")" \
+	is "$(sql "$trace" "select (select sum(fired) from counts) - (select sum(recorded) from counts) - (select sum(count) from lost) - (select sum(count) from filtered)")" \
 		0 "fired = recorded + lost + filtered"
 }
 
 # ---- filters ----
 record --cache dentry -- "$workload" --seconds 1
-is "$(sql "select group_concat(kind || ' ' || cache) from (select distinct kind, cache from event order by 1)")" \
+is "$(sql "$trace" "select group_concat(kind || ' ' || cache) from (select distinct kind, cache from event order by 1)")" \
 	"cache_alloc dentry,cache_free dentry" "--cache records objects of that cache, and their frees"
-is "$(sql "select count from filtered where reason = 'excluded'" | grep -c '^[1-9]')" 1 "the others are counted"
-is "$(sql "select value from meta where key = 'filter'")" "cache=dentry" "the trace says what was asked for"
-is "$(sql "select count(*) from event f where kind = 'cache_free' and not exists (select 1 from event a where a.kind = 'cache_alloc' and a.ptr = f.ptr and a.time_ns <= f.time_ns)")" \
+is "$(sql "$trace" "select count from filtered where reason = 'excluded'" | grep -c '^[1-9]')" 1 "the others are counted"
+is "$(sql "$trace" "select value from meta where key = 'filter'")" "cache=dentry" "the trace says what was asked for"
+is "$(sql "$trace" "select count(*) from event f where kind = 'cache_free' and not exists (select 1 from event a where a.kind = 'cache_alloc' and a.ptr = f.ptr and a.time_ns <= f.time_ns)")" \
 	0 "no free is recorded whose allocation was not"
 
 record --cache 'ext*,inode_c*,dent*' -- "$workload" --seconds 1
-is "$(sql "select count(*) from event where cache not like 'ext%' and cache not like 'inode\_c%' escape '\\' and cache <> 'dentry'")" \
+is "$(sql "$trace" "select count(*) from event where cache not like 'ext%' and cache not like 'inode\_c%' escape '\\' and cache <> 'dentry'")" \
 	0 "several words are any of them, * ends a prefix"
 
 record --site __do_sys_timerfd_create -- "$workload" --timers 2003
-is "$(sql "select count(*) from event where kind = 'kmalloc'")" 2003 "--site records the calls of a function, exactly"
-is "$(sql "select count(*) from event where kind = 'kmalloc' and site not like '__do_sys_timerfd_create%'")" 0 "and no others"
+is "$(sql "$trace" "select count(*) from event where kind = 'kmalloc'")" 2003 "--site records the calls of a function, exactly"
+is "$(sql "$trace" "select count(*) from event where kind = 'kmalloc' and site not like '__do_sys_timerfd_create%'")" 0 "and no others"
 
 record --comm kmlab-workload --size 100-200 -- "$workload" --seconds 1
-is "$(sql "select min(bytes_req) >= 100 and max(bytes_req) <= 200 from event where kind in ('kmalloc', 'cache_alloc')")" 1 \
+is "$(sql "$trace" "select min(bytes_req) >= 100 and max(bytes_req) <= 200 from event where kind in ('kmalloc', 'cache_alloc')")" 1 \
 	"--size is bytes as they were asked for"
-is "$(sql "select group_concat(distinct comm) from event where kind in ('kmalloc', 'cache_alloc')")" kmlab-workload \
+is "$(sql "$trace" "select group_concat(distinct comm) from event where kind in ('kmalloc', 'cache_alloc')")" kmlab-workload \
 	"--comm chooses who allocates; several filters are all of them"
-is "$(sql "select count(*) > 0 from event where kind like '%free' and comm <> 'kmlab-workload'")" 1 \
+is "$(sql "$trace" "select count(*) > 0 from event where kind like '%free' and comm <> 'kmlab-workload'")" 1 \
 	"a free is recorded whoever frees"
 
 record --cache kmalloc-64 -- "$workload" --seconds 1
-is "$(sql "select group_concat(distinct bytes_alloc) from event where kind = 'kmalloc'")" 64 \
+is "$(sql "$trace" "select group_concat(distinct bytes_alloc) from event where kind = 'kmalloc'")" 64 \
 	"--cache kmalloc-64 is told by the size"
 
 while :; do read -r line </proc/self/stat; done 2>/dev/null &
@@ -65,22 +51,22 @@ pid=$!
 record --pid "$pid" -d 0.7
 kill "$pid" 2>/dev/null
 wait "$pid" 2>/dev/null
-is "$(sql "select count(*) from event where kind in ('kmalloc', 'cache_alloc') and tid not in (select tid from task where tgid = $pid)")" 0 \
+is "$(sql "$trace" "select count(*) from event where kind in ('kmalloc', 'cache_alloc') and tid not in (select tid from task where tgid = $pid)")" 0 \
 	"--pid chooses by process"
-is "$(sql "select count(*) > 100 from event where kind in ('kmalloc', 'cache_alloc')")" 1 "and finds what it does"
+is "$(sql "$trace" "select count(*) > 100 from event where kind in ('kmalloc', 'cache_alloc')")" 1 "and finds what it does"
 
 # ---- sampling ----
 record --sample 1/8 -- "$workload" --seconds 1
-is "$(sql "select value from meta where key = 'sample'")" 8 "the trace says which share was kept"
-is "$(sql "select count from filtered where reason = 'sampled'" | grep -c '^[1-9]')" 1 "the others are counted"
-open=$(sql "select 100 * (select count from repair where name = 'open') / (select count from repair where name = 'objects')")
+is "$(sql "$trace" "select value from meta where key = 'sample'")" 8 "the trace says which share was kept"
+is "$(sql "$trace" "select count from filtered where reason = 'sampled'" | grep -c '^[1-9]')" 1 "the others are counted"
+open=$(sql "$trace" "select 100 * (select count from repair where name = 'open') / (select count from repair where name = 'objects')")
 [ "${open:-100}" -lt 30 ]
 ok $? "both ends of a lifetime survive (open at the end: $open %)"
 
 # ---- stacks ----
 record --stacks -e slab -- "$workload" --seconds 1
-is "$(sql "select count(*) * 100 >= (select count(*) from event) * 95 from event where stack > 0")" 1 "--stacks: events have theirs"
-is "$(sql "select count(*) > 10 and count(*) < (select count(*) from event) from stack")" 1 "each is stored once"
+is "$(sql "$trace" "select count(*) * 100 >= (select count(*) from event) * 95 from event where stack > 0")" 1 "--stacks: events have theirs"
+is "$(sql "$trace" "select count(*) > 10 and count(*) < (select count(*) from event) from stack")" 1 "each is stored once"
 
 # ---- misuse ----
 for bad in "--site no_such_function" "--site [no_such_module]" "--cache kmalloc-cg-64" "--pid x" "--size 9-3" \

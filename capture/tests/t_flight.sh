@@ -3,21 +3,8 @@
 # The flight recorder: what it saves is an ordinary trace of the window, with a ledger of the whole
 # flight; when it saves; how it keeps to its memory.
 set -u
-. "$(dirname "$0")/../../engine/tests/tap.sh"
-build=${KMLAB_BUILD:?}
-kmlab=${KMLAB:?}
-capture=$build/kmlab-capture
-workload=$build/kmlab-workload
+. "$(dirname "$0")/recording.sh"
 
-[ "$(id -u)" -eq 0 ] || skip_all "recording the kernel needs root"
-[ -x "$capture" ] || skip_all "kmlab-capture is not built (libbpf-dev, clang, bpftool)"
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-"$capture" -q -d 0.01 -o "$dir/try.kmt" 2>"$dir/try.err" || skip_all "cannot record here: $(cat "$dir/try.err")"
-
-sql() { # file query: the rows without the header
-	"$kmlab" sql "$1" "$2" --format tsv | tail -n +2
-}
 wait_for() { # FILE PATTERN: until it says so, 10 s at most
 	for _ in $(seq 200); do
 		grep -q "$2" "$1" 2>/dev/null && return

@@ -3,21 +3,8 @@
 # Traces that follow one another: none of a known number of events is lost between two of them, the
 # ledger of each balances, and together they are the ledger of the whole.
 set -u
-. "$(dirname "$0")/../../engine/tests/tap.sh"
-build=${KMLAB_BUILD:?}
-kmlab=${KMLAB:?}
-capture=$build/kmlab-capture
-workload=$build/kmlab-workload
+. "$(dirname "$0")/recording.sh"
 
-[ "$(id -u)" -eq 0 ] || skip_all "recording the kernel needs root"
-[ -x "$capture" ] || skip_all "kmlab-capture is not built (libbpf-dev, clang, bpftool)"
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-"$capture" -q -d 0.01 -o "$dir/try.kmt" 2>"$dir/try.err" || skip_all "cannot record here: $(cat "$dir/try.err")"
-
-sql() { # file query: the rows without the header
-	"$kmlab" sql "$1" "$2" --format tsv | tail -n +2
-}
 total() { # query files: the sum over them
 	local query=$1 sum=0
 	shift
