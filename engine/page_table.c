@@ -186,6 +186,8 @@ static struct slot_table *get_slot(struct page_table *table, unsigned cpu, struc
 int km_page_table_map(struct page_table *table, unsigned cpu, uint64_t addr, const km_pfn *pfns,
 		      uint64_t count)
 {
+	struct km_env *env = table->machine->env;
+
 	while (count) {
 		unsigned first = index_at(addr, KM_PAGE_SHIFT);
 		uint64_t run = ENTRIES - first < count ? ENTRIES - first : count;
@@ -199,8 +201,10 @@ int km_page_table_map(struct page_table *table, unsigned cpu, uint64_t addr, con
 			return -ENOMEM;
 		for (uint64_t i = 0; i < run; i++)
 			slot->entry[first + i] = entry_for(pfns[i], ENTRY_LEAF);
-		table->machine->env->count.pte_set += run;
+		env->count.pte_set += run;
 		table->leaf_4k += run;
+		if (env->mapped)
+			env->mapped(env->memory, addr, pfns, run, false);
 		addr += run << KM_PAGE_SHIFT;
 		pfns += run;
 		count -= run;
@@ -229,6 +233,8 @@ int km_page_table_map_huge(struct page_table *table, unsigned cpu, uint64_t addr
 	giga->entry[index] = entry_for(pfn, ENTRY_LEAF | ENTRY_HUGE);
 	env->count.pte_set++;
 	table->leaf_2m++;
+	if (env->mapped)
+		env->mapped(env->memory, addr, &pfn, VM_HUGE_PAGES, true);
 	return 0;
 }
 
@@ -257,8 +263,11 @@ static uint64_t unmap_slot(struct page_table *table, struct slot_table *slot, un
 
 uint64_t km_page_table_unmap(struct page_table *table, uint64_t addr, uint64_t count, km_pfn *pfns)
 {
+	struct km_env *env = table->machine->env;
 	uint64_t cleared = 0;
 
+	if (env->unmapped)
+		env->unmapped(env->memory, addr, count);
 	while (count) {
 		unsigned first = index_at(addr, KM_PAGE_SHIFT);
 		uint64_t run = ENTRIES - first < count ? ENTRIES - first : count;
@@ -275,8 +284,8 @@ uint64_t km_page_table_unmap(struct page_table *table, uint64_t addr, uint64_t c
 			table->leaf_2m--;
 			table->machine->env->count.pte_clear++;
 		} else if (giga && giga->below[index]) {
-			cleared +=
-				unmap_slot(table, giga->below[index], first, run, pfns + cleared);
+			cleared += unmap_slot(table, giga->below[index], first, run,
+					      pfns ? pfns + cleared : NULL);
 		}
 		addr += run << KM_PAGE_SHIFT;
 		count -= run;

@@ -7,6 +7,7 @@
 #define KMLAB_ENV_H
 
 #include <kmlab/counters.h>
+#include <kmlab/types.h>
 
 struct km_env {
 	/* Zeroed, 64-byte aligned host memory; NULL when there is none. Untouched pages are free.
@@ -17,6 +18,14 @@ struct km_env {
 	uint64_t random_state; /* the seed at creation */
 	uint64_t time_ns;      /* trace time, set by whoever drives the machine */
 	struct km_counters count;
+	/*
+	 * Where real memory stands behind the machine it follows the page tables of the vmalloc
+	 * range: told after each change, or NULL. A huge leaf names its first frame only; count is
+	 * in 4 KiB pages.
+	 */
+	void (*mapped)(void *memory, uint64_t addr, const km_pfn *pfns, uint64_t count, bool huge);
+	void (*unmapped)(void *memory, uint64_t addr, uint64_t count);
+	void *memory;
 };
 
 static inline void *km_env_alloc(struct km_env *env, size_t bytes)
