@@ -86,14 +86,15 @@ int km_machine_create(struct km_env *env, const struct km_machine_spec *spec,
 		goto out_page;
 	code = km_kmalloc_create_caches(machine);
 	if (code)
-		goto out_slab;
+		goto out_caches;
 	code = machine->model->vm->create(machine, &machine->vm);
 	if (code)
-		goto out_slab;
+		goto out_caches;
 	*out = machine;
 	return 0;
 
-out_slab:
+out_caches:
+	km_kmalloc_destroy_caches(machine);
 	machine->model->slab->destroy(machine->slab);
 out_page:
 	machine->model->page->destroy(machine->page);
@@ -112,6 +113,7 @@ void km_machine_destroy(struct km_machine *machine)
 		return;
 	env = machine->env;
 	machine->model->vm->destroy(machine->vm);
+	km_kmalloc_destroy_caches(machine);
 	machine->model->slab->destroy(machine->slab);
 	machine->model->page->destroy(machine->page);
 	km_env_release(env, machine->large_order, machine->max_pfn);
@@ -148,6 +150,48 @@ uint64_t km_cache_alloc(struct km_machine *machine, void *cache, unsigned cpu, u
 			int node)
 {
 	return machine->model->slab->alloc(machine->slab, cache, cpu, gfp, node);
+}
+
+unsigned km_cache_alloc_bulk(struct km_machine *machine, void *cache, unsigned cpu, uint32_t gfp,
+			     unsigned n, uint64_t *addrs)
+{
+	const struct km_slab_ops *slab = machine->model->slab;
+	unsigned got = 0;
+
+	if (slab->alloc_bulk)
+		return slab->alloc_bulk(machine->slab, cache, cpu, gfp, n, addrs);
+	while (got < n && (addrs[got] = slab->alloc(machine->slab, cache, cpu, gfp, -1)))
+		got++;
+	if (got == n)
+		return n;
+	while (got)
+		slab->free(machine->slab, cpu, addrs[--got]);
+	return 0;
+}
+
+void km_cache_free_bulk(struct km_machine *machine, unsigned cpu, unsigned n, uint64_t *addrs)
+{
+	const struct km_slab_ops *slab = machine->model->slab;
+
+	if (slab->free_bulk) {
+		slab->free_bulk(machine->slab, cpu, n, addrs);
+		return;
+	}
+	for (unsigned i = 0; i < n; i++)
+		slab->free(machine->slab, cpu, addrs[i]);
+}
+
+void km_cache_shrink(struct km_machine *machine, void *cache, unsigned cpu)
+{
+	if (machine->model->slab->shrink)
+		machine->model->slab->shrink(machine->slab, cache, cpu);
+}
+
+int km_cache_destroy(struct km_machine *machine, void *cache, unsigned cpu)
+{
+	if (!machine->model->slab->cache_destroy)
+		return -ENOSYS;
+	return machine->model->slab->cache_destroy(machine->slab, cache, cpu);
 }
 
 uint64_t km_vmalloc(struct km_machine *machine, unsigned cpu, uint64_t bytes, uint64_t align,

@@ -9,33 +9,37 @@
 #include <string.h>
 
 /* clang-format off */
-#define COMMON .random_freelist = true, .merge = true
+#define COMMON .random_freelist = true, .merge = true, .kmalloc_cg = true
 
 #define UP_TO_6_6                                                                                  \
 	COMMON, .slab_front = KM_FRONT_CPU_SLAB, .order_old = true,    \
 	.fallback = KM_FALLBACK_STEAL
 
 #define SINCE_6_1 .pcp_thp_two = true, .vmalloc_bulk = true,              \
-	.vmalloc_huge = true, .highatomic_last_resort = true
+	.vmalloc_huge = true, .highatomic_last_resort = true,             \
+	.kvmalloc_any_gfp = true, .krealloc_zeroes = true
 
 #define SINCE_6_12                                                                                 \
 	COMMON, SINCE_6_1, .try_node_first = true, .comp_always = true, .kmalloc_align = true,     \
 	.fallback = KM_FALLBACK_CLAIM, .pcp_generation = 2,            \
 	.freelist_hygiene = true, .highatomic_rounded = true, .vmap_nodes = true,                  \
-	.partial_count_sampled = true, .highatomic_free_only = true, .watermark_movable_small = true
+	.partial_count_sampled = true, .highatomic_free_only = true,                               \
+	.watermark_movable_small = true, .kvrealloc_by_size = true, .roundup_limited = true
+
+#define SINCE_6_18 .sheaves_opt_in = true, .pcp_high_order_slack = true, .vm_requested_size = true, \
+	.krealloc_exact = true, .kvmalloc_no_reclaim = true
 
 static const struct km_profile profiles[] = {
 	{ .name = "5.15", UP_TO_6_6, .cpu_partial_objects = true, .pcp_generation = 0,
 	  .gfp_atomic_bit = true, .reserve_harder = true, .nofragment_any_order = true },
 	{ .name = "6.1", UP_TO_6_6, SINCE_6_1, .pcp_generation = 1, .gfp_atomic_bit = true },
 	{ .name = "6.6", UP_TO_6_6, SINCE_6_1, .pcp_generation = 1, .highatomic_nonblock = true,
-	  .watermark_movable_small = true },
+	  .watermark_movable_small = true, .roundup_limited = true },
 	{ .name = "6.12", SINCE_6_12, .slab_front = KM_FRONT_CPU_SLAB },
-	{ .name = "6.18", SINCE_6_12, .slab_front = KM_FRONT_CPU_SLAB, .sheaves_opt_in = true,
-	  .pcp_high_order_slack = true, .vm_requested_size = true },
-	{ .name = "7.2", SINCE_6_12, .slab_front = KM_FRONT_SHEAVES, .sheaves_opt_in = true,
-	  .pcp_high_order_slack = true, .pcp_drain_chunks = true, .highatomic_from_buddy = true,
-	  .vmalloc_high_orders = true, .slowpath_single = true, .vm_requested_size = true },
+	{ .name = "6.18", SINCE_6_12, SINCE_6_18, .slab_front = KM_FRONT_CPU_SLAB },
+	{ .name = "7.2", SINCE_6_12, SINCE_6_18, .slab_front = KM_FRONT_SHEAVES,
+	  .pcp_drain_chunks = true, .highatomic_from_buddy = true, .vmalloc_high_orders = true,
+	  .slowpath_single = true, .kvmalloc_atomic = true },
 };
 /* clang-format on */
 

@@ -323,6 +323,7 @@ const struct km_slab_ops km_slub_slab_ops = {
 	.alloc_bulk = slub_alloc_bulk,
 	.free_bulk = slub_free_bulk,
 	.shrink = slub_shrink,
+	.cache_destroy = km_slub_cache_destroy,
 	.cache_of = slub_cache_of,
 	.cache_info = km_slub_cache_info,
 	.usage = slub_usage,

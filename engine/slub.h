@@ -118,6 +118,7 @@ struct km_slub_cache {
 	uint32_t barn_nr_full;
 	/* constant */
 	uint32_t flags;
+	uint32_t aliases; /* merged into this one */
 	uint32_t object_size;
 	uint32_t page_gfp; /* for every slab page */
 	uint64_t reciprocal;
@@ -251,6 +252,7 @@ int km_slub_validate(void *self);
 
 /* slub_cache.c: as in struct km_slab_ops */
 void *km_slub_cache_create(void *self, const struct km_cache_spec *spec);
+int km_slub_cache_destroy(void *self, void *handle, unsigned cpu);
 int km_slub_cache_info(void *self, void *handle, struct km_cache_info *info);
 
 /* slub.c: free one object that is marked KM_OBJECT_LIVE. */

@@ -4,9 +4,12 @@
  * (mm/slub.c: init_cache_random_seq, calculate_sheaf_capacity; mm/slab_common.c: find_mergeable;
  * 5.15 - 7.2).
  */
+#include "slub.h"
+
+#include <errno.h>
 #include <string.h>
 
-#include "slub.h"
+#include "models.h"
 
 /* Caches that differ in one of these are never one. */
 #define MERGE_SAME (KM_SLAB_RECLAIM_ACCOUNT | KM_SLAB_CACHE_DMA | KM_SLAB_ACCOUNT)
@@ -41,6 +44,7 @@ static void merge_into(struct km_slub_cache *cache, const struct km_cache_spec *
 		cache->object_size = spec->object_size;
 	if (cache->geometry.inuse < inuse)
 		cache->geometry.inuse = inuse;
+	cache->aliases++;
 }
 
 /* 7.x: as many as fill the kmalloc class that the wished number needs; 6.18: as asked. */
@@ -167,6 +171,31 @@ void *km_slub_cache_create(void *self, const struct km_cache_spec *spec)
 	return cache;
 }
 
+/*
+ * As kmem_cache_destroy(): free objects are taken from everywhere, then every slab must be empty.
+ * If one is not, Linux complains and keeps the cache.
+ */
+int km_slub_cache_destroy(void *self, void *handle, unsigned cpu)
+{
+	struct km_slub *slub = self;
+	struct km_slub_cache *cache = handle, **link = &slub->caches, *before = NULL;
+
+	if (cache->aliases) {
+		cache->aliases--;
+		return 0;
+	}
+	km_slub_slab_ops.shrink(slub, cache, cpu);
+	if (cache->live || cache->nr_slabs)
+		return -EBUSY;
+	for (; *link != cache; link = &(*link)->next)
+		before = *link;
+	*link = cache->next;
+	if (slub->newest == cache)
+		slub->newest = before;
+	km_env_release(slub->env, cache, cache->bytes);
+	return 0;
+}
+
 int km_slub_cache_info(void *self, void *handle, struct km_cache_info *info)
 {
 	const struct km_slub *slub = self;
@@ -186,6 +215,7 @@ int km_slub_cache_info(void *self, void *handle, struct km_cache_info *info)
 	info->cpu_partial = geometry->cpu_partial;
 	info->cpu_partial_slabs = geometry->cpu_partial_slabs;
 	info->sheaf_capacity = cache->sheaf_capacity;
+	info->flags = cache->flags;
 	info->slabs = cache->nr_slabs;
 	info->total_objects = cache->total_objects;
 	info->partial = cache->nr_partial;

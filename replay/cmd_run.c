@@ -21,6 +21,7 @@ struct arguments {
 /* clang-format off */
 static const struct argp_option options[] = {
 	{"check", 'c', NULL, 0, "Compare with what Linux returned (-> and expect); exit 1 if anything differs", 0},
+	{"debug", 'd', NULL, 0, "Report every rule broken and what was never freed; exit 1 if there is any", 0},
 	{"state", 's', NULL, 0, "Add the end state, as an expect block", 0},
 	{"model", 'm', "MODEL", 0, "Run on this model instead of slub (see 'kmlab models')", 0},
 	{"seed", 'S', "N", 0, "Seed of the machine's random numbers (default 1)", 0},
@@ -38,6 +39,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case 'c':
 		arguments->run.check = true;
+		break;
+	case 'd':
+		arguments->run.debug = true;
 		break;
 	case 's':
 		arguments->run.state = true;
@@ -133,9 +137,23 @@ static void print_check(const struct km_scenario_run *run, FILE *out)
 		fprintf(out, "purges    %u that Linux's worker ran some calls late\n",
 			run->check.late_purges);
 	if (run->broken)
-		fprintf(out, "%zu calls broke a rule and were not executed\n", run->broken);
+		fprintf(out, "%zu calls broke a rule: see their notes\n", run->broken);
 	for (unsigned i = 0; i < run->check.nr_mismatches; i++)
 		fprintf(out, "%s\n", run->check.mismatch[i]);
+}
+
+/* ---- findings ---- */
+
+static void print_findings(const struct km_scenario_run *run, FILE *out)
+{
+	for (size_t i = 0; i < run->nr_findings; i++) {
+		const struct km_run_finding *finding = &run->findings[i];
+
+		fprintf(out, "line %u: %s; %s\n", finding->line, finding->what,
+			km_rule_text(finding->rule)->advice);
+	}
+	if (!run->nr_findings)
+		fputs("no rule was broken, and everything was freed\n", out);
 }
 
 /* ---- JSON ---- */
@@ -176,6 +194,25 @@ static void json_check(struct km_json *json, const struct km_scenario_run *run)
 	km_json_close(json);
 }
 
+static void json_findings(struct km_json *json, const struct km_scenario_run *run)
+{
+	km_json_array(json, "findings");
+	for (size_t i = 0; i < run->nr_findings; i++) {
+		const struct km_run_finding *finding = &run->findings[i];
+
+		km_json_object(json, NULL);
+		km_json_str(json, "rule", km_rule_text(finding->rule)->name);
+		km_json_u64(json, "line", finding->line);
+		km_json_u64(json, "count", finding->count);
+		if (finding->rule == KM_RULE_LEAK)
+			km_json_u64(json, "bytes", finding->bytes);
+		km_json_str(json, "what", finding->what);
+		km_json_str(json, "advice", km_rule_text(finding->rule)->advice);
+		km_json_close(json);
+	}
+	km_json_close(json);
+}
+
 static void print_json(const struct arguments *arguments, const struct km_scenario *scenario,
 		       struct km_scenario_run *run)
 {
@@ -192,6 +229,8 @@ static void print_json(const struct arguments *arguments, const struct km_scenar
 	km_json_close(&json);
 	if (arguments->run.check)
 		json_check(&json, run);
+	if (arguments->run.debug)
+		json_findings(&json, run);
 	if (arguments->run.state) {
 		km_json_array(&json, "state");
 		for (char *line = strtok_r(run->state, "\n", &save); line;
@@ -218,6 +257,8 @@ static void print_run(const struct arguments *arguments, const struct km_scenari
 		print_rows(run, arguments->common.format);
 	if (arguments->run.check)
 		print_check(run, rows ? stderr : stdout);
+	if (arguments->run.debug)
+		print_findings(run, arguments->common.format == KM_FORMAT_TABLE ? stdout : stderr);
 	if (arguments->run.state)
 		printf("expect begin\n%sexpect end\n", run->state);
 }
@@ -230,10 +271,15 @@ int km_cmd_run(int argc, char **argv)
 		.args_doc = "F.kms",
 		.doc = "Execute a scenario of kernel allocation calls on a simulated machine; one "
 		       "row per executed line."
-		       "\vCalls: kmem_cache_create kmem_cache_alloc kmem_cache_free "
-		       "kmem_cache_shrink alloc_pages __get_free_pages __free_pages free_pages "
-		       "kmalloc kzalloc kcalloc kmalloc_array krealloc kfree ksize kvmalloc kvfree "
-		       "vmalloc vzalloc vfree context.\n\n"
+		       "\vCalls: kmem_cache_create[_usercopy] kmem_cache_alloc kmem_cache_zalloc "
+		       "kmem_cache_free kmem_cache_alloc_bulk kmem_cache_free_bulk "
+		       "kmem_cache_shrink kmem_cache_destroy alloc_pages __get_free_pages "
+		       "__free_pages free_pages kmalloc kzalloc kcalloc kmalloc_array (and _node) "
+		       "kmemdup kstrdup memdup_user krealloc krealloc_array krealloc_node_align "
+		       "kfree kfree_sensitive kfree_bulk ksize kmalloc_size_roundup kvmalloc "
+		       "kvzalloc kvcalloc kvmalloc_array kvrealloc kvfree vmalloc vzalloc vfree; "
+		       "\"context process\", atomic, softirq or interrupt for the lines that "
+		       "follow.\n\n"
 		       "EXAMPLES\n"
 		       "  kmlab run a.kms --check\n"
 		       "  xz -dc a.kms.xz | kmlab run - --format json",
@@ -254,7 +300,7 @@ int km_cmd_run(int argc, char **argv)
 		return km_error("%s", err.text);
 	}
 	print_run(&arguments, &scenario, &run);
-	if (arguments.run.check && !all_matched(&run))
+	if ((arguments.run.check && !all_matched(&run)) || run.nr_findings)
 		status = KM_EXIT_NO;
 	if (fflush(stdout) || ferror(stdout))
 		status = km_error("cannot write the output: %s", strerror(errno));

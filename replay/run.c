@@ -157,7 +157,7 @@ static int execute(struct executor *run, bool trial, struct km_err *err)
 			steer_purges(run);
 		code = km_run_call(run, &scenario->calls[run->at], row);
 		run->run->nr_rows++;
-		run->run->broken += row->note != NULL;
+		run->run->broken += row->rule != KM_RULE_NONE;
 		if (run->env.count.vm_purge != purged && run->first_mismatch == SIZE_MAX)
 			run->last_purge = run->at;
 		if (trial && run->first_mismatch != SIZE_MAX)
@@ -165,6 +165,8 @@ static int execute(struct executor *run, bool trial, struct km_err *err)
 	}
 	if (!code)
 		code = end_state(run);
+	if (!code && run->options->debug)
+		code = km_run_find(run);
 	if (code)
 		return km_fail(err, code, "%s: %s", scenario->path, strerror(-code));
 	if (run->first_mismatch == SIZE_MAX &&
@@ -240,6 +242,12 @@ void km_scenario_run_free(struct km_scenario_run *run)
 		free(run->rows[i].note);
 	for (unsigned i = 0; i < run->check.nr_mismatches; i++)
 		free(run->check.mismatch[i]);
+	for (size_t i = 0; i < run->nr_findings; i++)
+		free(run->findings[i].what);
+	free(run->findings);
+	for (size_t i = 0; i < run->nr_names; i++)
+		free(run->names[i]);
+	free(run->names);
 	free(run->rows);
 	free(run->state);
 	*run = (struct km_scenario_run){0};

@@ -16,7 +16,16 @@ struct km_run_row {
 	uint64_t result;
 	uint64_t bytes_alloc; /* UINT64_MAX: nothing to say */
 	const char *cache;    /* or NULL */
-	char *note;           /* the rule broken, or NULL */
+	char *note;           /* what is to be said of the call, or NULL */
+	enum km_rule rule;    /* which it broke; KM_RULE_NONE: none */
+};
+
+/* Of --debug: a rule broken, or what was left behind. */
+struct km_run_finding {
+	enum km_rule rule;
+	unsigned line; /* of the call; of a leak: of the allocation */
+	uint64_t count, bytes;
+	char *what; /* one sentence without advice */
 };
 
 /* Answers compared with Linux's: equal addresses, or slabs that correspond one to one. */
@@ -34,7 +43,7 @@ struct km_check {
 struct km_run_options {
 	const struct km_model *model; /* NULL: "slub" */
 	uint64_t seed;
-	bool check, state;
+	bool check, state, debug;
 };
 
 struct km_scenario_run {
@@ -42,7 +51,11 @@ struct km_scenario_run {
 	size_t nr_rows;
 	size_t broken; /* rows with a rule broken */
 	struct km_check check;
-	char *state; /* lines, or NULL when neither asked for nor compared */
+	char *state;  /* lines, or NULL when neither asked for nor compared */
+	char **names; /* of caches that rows name and the scenario does not */
+	size_t nr_names;
+	struct km_run_finding *findings; /* with `debug`, in order of lines, leaks last */
+	size_t nr_findings;
 };
 
 /* "slab", "pages", "vmalloc", "end state" */

@@ -78,6 +78,8 @@ static int check_slab(struct executor *run, const struct km_scenario_call *call,
 	      "line %u: %s got an object of slab 0x%" PRIx64 ", Linux of slab 0x%" PRIx64
 	      " which so far was 0x%" PRIx64,
 	      call->line, km_call_name(call->call), ours, theirs, model != ours ? model : kernel);
+	if (live->paired)
+		return 0; /* resized in place: counted when it was allocated */
 	live->paired = true;
 	live->kernel_slab = theirs;
 	live->model_slab = ours;
@@ -141,7 +143,7 @@ int km_check_result(struct executor *run, const struct km_scenario_call *call,
 	if (live && (live->kind == LIVE_OBJECT || live->kind == LIVE_LARGE) && !want_null &&
 	    km_is_vmalloc_addr(live->addr) == km_is_vmalloc_addr(call->want_value))
 		return check_slab(run, call, live);
-	if (call->call == KM_CALL_KSIZE)
+	if (km_call_returns_number(call->call))
 		got = row->bytes_alloc;
 	/* alloc_pages() written with an address, __get_free_pages() with a pfn. */
 	if (!want_null && !null && want_pfn != pfn && live)

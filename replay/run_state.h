@@ -45,7 +45,7 @@ struct executor {
 	struct km_addr_map freed;                   /* address -> line that freed it */
 	struct km_addr_map to_model, to_kernel;     /* slab base -> the other side's */
 	struct km_addr_map kernel_live, model_live; /* slab base -> objects alive on it */
-	bool atomic;
+	enum km_context context;
 	size_t at;             /* index of the call being executed */
 	size_t first_mismatch; /* of an area's address; SIZE_MAX: none */
 	size_t last_purge;     /* last call before that with a purge; SIZE_MAX: none */
@@ -54,9 +54,53 @@ struct executor {
 	struct km_scenario_run *run;
 };
 
-/* Add a note to a row (the first one stays). */
-__attribute__((format(printf, 2, 3))) void km_run_note(struct km_run_row *row, const char *format,
-						       ...);
+/* ---- run_live.c: objects, notes, results ---- */
+
+/* Add a note to a row (the first one stays), and the rule that was broken. */
+__attribute__((format(printf, 3, 4))) void km_run_note(struct km_run_row *row, enum km_rule rule,
+						       const char *format, ...);
+uint64_t km_run_argument(const struct executor *run, const struct km_scenario_call *call,
+			 unsigned index);
+/* The variable of an argument, or what to say of a number. */
+const char *km_run_argument_name(const struct executor *run, const struct km_scenario_call *call,
+				 unsigned index);
+/* The object at `addr`, called `name`, if it is live; else NULL, and a note says what it is. */
+struct live *km_run_must_be_live(struct executor *run, uint64_t addr, const char *name,
+				 struct km_run_row *row);
+/* "a slab object" … */
+const char *km_run_kind_name(enum live_kind kind);
+/* A new object that no row is about (bulk). 0 or -ENOMEM. */
+int km_run_add_live(struct executor *run, const struct live *object);
+int km_run_remove_live(struct executor *run, struct live *object, unsigned line);
+/* The name, kept as long as the rows; NULL without memory. */
+const char *km_run_name(struct executor *run, const char *name);
+void km_run_set_target(struct executor *run, const struct km_scenario_call *call, uint64_t value);
+/* A fresh object, or with addr 0 a failure, becomes the call's result. */
+int km_run_finish_alloc(struct executor *run, const struct km_scenario_call *call,
+			struct km_run_row *row, struct live *object);
+/* A number, or with UINT64_MAX none, becomes the result. */
+int km_run_finish_number(struct executor *run, const struct km_scenario_call *call,
+			 struct km_run_row *row, uint64_t number);
+/* Flags that may sleep, where nothing may: noted. */
+void km_run_check_flags(const struct executor *run, const struct km_scenario_call *call,
+			struct km_run_row *row, uint32_t gfp);
+/* A call that may sleep whatever its flags are. */
+void km_run_check_sleep(const struct executor *run, const struct km_scenario_call *call,
+			struct km_run_row *row);
+/* With --debug: rules broken and objects left behind. 0 or -ENOMEM. */
+int km_run_find(struct executor *run);
+
+/* ---- the calls, by family; each executes into its row. 0 or -ENOMEM. ---- */
+
+typedef int km_run_function(struct executor *, const struct km_scenario_call *,
+			    struct km_run_row *);
+
+/* run_slab.c: caches */
+km_run_function km_run_cache_create, km_run_cache_alloc, km_run_cache_free, km_run_cache_bulk,
+	km_run_free_bulk, km_run_cache_shrink, km_run_cache_destroy, km_run_cache_size;
+/* run_kmalloc.c */
+km_run_function km_run_kmalloc, km_run_kmemdup, km_run_free, km_run_krealloc, km_run_ksize,
+	km_run_size_roundup, km_run_kvmalloc, km_run_kvrealloc;
 
 /* run_calls.c: execute one call into its row. 0 or -ENOMEM. */
 int km_run_call(struct executor *executor, const struct km_scenario_call *call,

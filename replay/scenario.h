@@ -9,20 +9,27 @@
 
 #include <kmlab/err.h>
 #include <kmlab/machine.h>
+#include <kmlab/misuse.h>
 
 /*
  * X(constant, name, arguments, what it returns)
  * arguments: c cache, p pointer or page, n number, g gfp flags, f slab flags, i node,
- *            s optional name in quotes, x ignored word, | the rest may be left out
+ *            s optional name in quotes, t text in quotes, x ignored word, o old size (before
+ *            6.12 only), v array of pointers, | the rest may be left out
  * returns:   c cache, a address, p page, n number, - nothing
  */
 #define KM_SCENARIO_CALLS(X)                                                                       \
 	X(KM_CALL_CACHE_CREATE, "kmem_cache_create", "snn|fx", 'c')                                \
+	X(KM_CALL_CACHE_CREATE_USERCOPY, "kmem_cache_create_usercopy", "snnfnn|x", 'c')            \
 	X(KM_CALL_CACHE_ALLOC, "kmem_cache_alloc", "cg", 'a')                                      \
 	X(KM_CALL_CACHE_ZALLOC, "kmem_cache_zalloc", "cg", 'a')                                    \
 	X(KM_CALL_CACHE_ALLOC_NODE, "kmem_cache_alloc_node", "cgi", 'a')                           \
 	X(KM_CALL_CACHE_FREE, "kmem_cache_free", "cp", '-')                                        \
+	X(KM_CALL_CACHE_ALLOC_BULK, "kmem_cache_alloc_bulk", "cgnv", 'n')                          \
+	X(KM_CALL_CACHE_FREE_BULK, "kmem_cache_free_bulk", "cnv", '-')                             \
 	X(KM_CALL_CACHE_SHRINK, "kmem_cache_shrink", "c", '-')                                     \
+	X(KM_CALL_CACHE_DESTROY, "kmem_cache_destroy", "c", '-')                                   \
+	X(KM_CALL_CACHE_SIZE, "kmem_cache_size", "c", 'n')                                         \
 	X(KM_CALL_ALLOC_PAGES, "alloc_pages", "gn", 'p')                                           \
 	X(KM_CALL_ALLOC_PAGE, "alloc_page", "g", 'p')                                              \
 	X(KM_CALL_GET_FREE_PAGES, "__get_free_pages", "gn", 'a')                                   \
@@ -35,14 +42,30 @@
 	X(KM_CALL_KMALLOC, "kmalloc", "ng", 'a')                                                   \
 	X(KM_CALL_KZALLOC, "kzalloc", "ng", 'a')                                                   \
 	X(KM_CALL_KMALLOC_NODE, "kmalloc_node", "ngi", 'a')                                        \
+	X(KM_CALL_KZALLOC_NODE, "kzalloc_node", "ngi", 'a')                                        \
 	X(KM_CALL_KCALLOC, "kcalloc", "nng", 'a')                                                  \
+	X(KM_CALL_KCALLOC_NODE, "kcalloc_node", "nngi", 'a')                                       \
 	X(KM_CALL_KMALLOC_ARRAY, "kmalloc_array", "nng", 'a')                                      \
+	X(KM_CALL_KMALLOC_ARRAY_NODE, "kmalloc_array_node", "nngi", 'a')                           \
+	X(KM_CALL_KMEMDUP, "kmemdup", "png", 'a')                                                  \
+	X(KM_CALL_KSTRDUP, "kstrdup", "tg", 'a')                                                   \
+	X(KM_CALL_MEMDUP_USER, "memdup_user", "pn", 'a')                                           \
 	X(KM_CALL_KREALLOC, "krealloc", "png", 'a')                                                \
+	X(KM_CALL_KREALLOC_ARRAY, "krealloc_array", "pnng", 'a')                                   \
+	X(KM_CALL_KREALLOC_NODE_ALIGN, "krealloc_node_align", "pnngi", 'a')                        \
 	X(KM_CALL_KFREE, "kfree", "p", '-')                                                        \
+	X(KM_CALL_KFREE_SENSITIVE, "kfree_sensitive", "p", '-')                                    \
+	X(KM_CALL_KFREE_BULK, "kfree_bulk", "nv", '-')                                             \
 	X(KM_CALL_KSIZE, "ksize", "p", 'n')                                                        \
+	X(KM_CALL_KMALLOC_SIZE_ROUNDUP, "kmalloc_size_roundup", "n", 'n')                          \
 	X(KM_CALL_KVMALLOC, "kvmalloc", "ng", 'a')                                                 \
 	X(KM_CALL_KVZALLOC, "kvzalloc", "ng", 'a')                                                 \
+	X(KM_CALL_KVMALLOC_NODE, "kvmalloc_node", "ngi", 'a')                                      \
+	X(KM_CALL_KVCALLOC, "kvcalloc", "nng", 'a')                                                \
+	X(KM_CALL_KVMALLOC_ARRAY, "kvmalloc_array", "nng", 'a')                                    \
+	X(KM_CALL_KVREALLOC, "kvrealloc", "pong", 'a')                                             \
 	X(KM_CALL_KVFREE, "kvfree", "p", '-')                                                      \
+	X(KM_CALL_KVFREE_SENSITIVE, "kvfree_sensitive", "pn", '-')                                 \
 	X(KM_CALL_VMALLOC, "vmalloc", "n", 'a')                                                    \
 	X(KM_CALL_VZALLOC, "vzalloc", "n", 'a')                                                    \
 	X(KM_CALL_VMALLOC_HUGE, "vmalloc_huge", "ng", 'a')                                         \
@@ -56,7 +79,11 @@ enum km_call {
 		KM_NR_CALLS
 };
 
+/* What the following calls run in: "context NAME". */
+enum km_context { KM_IN_PROCESS, KM_IN_ATOMIC, KM_IN_SOFTIRQ, KM_IN_INTERRUPT, KM_NR_CONTEXTS };
+
 #define KM_CALL_MAX_ARGS 5
+#define KM_BULK_MAX 4096u /* pointers of one array */
 #define KM_NO_VARIABLE UINT32_MAX
 
 /* A number, or the value a variable has when the call runs. */
@@ -71,10 +98,11 @@ struct km_scenario_call {
 	unsigned line, cpu;
 	enum km_call call;
 	uint32_t target; /* variable that takes the result, or KM_NO_VARIABLE */
-	/* In the order of the call's own argument letters; 0 where left out. `s` and `x` have none.
-	 * KM_CALL_CONTEXT: args[0] is 1 for atomic. */
+	/* In the order of the call's own argument letters; 0 where left out. `s`, `t` and `x` have
+	 * none. `v` is the first of as many variables as the number before it says.
+	 * KM_CALL_CONTEXT: args[0] is enum km_context. */
 	struct km_scenario_arg args[KM_CALL_MAX_ARGS];
-	char *label; /* kmem_cache_create("name", …), or NULL */
+	char *label; /* kmem_cache_create("name", …), kstrdup("text", …), or NULL */
 	enum km_want want;
 	uint64_t want_value; /* address, pfn or number */
 };
@@ -109,6 +137,7 @@ int km_scenario_parse(const char *path, char *text, struct km_scenario *scenario
 void km_scenario_free(struct km_scenario *scenario);
 
 const char *km_call_name(enum km_call call);
+bool km_call_returns_number(enum km_call call);
 
 /* ---- flags by name (scenario_flags.c) ---- */
 

@@ -23,12 +23,23 @@ const char *km_call_name(enum km_call call)
 	return call_table[call].name;
 }
 
+bool km_call_returns_number(enum km_call call)
+{
+	return call_table[call].returns == 'n';
+}
+
 /* ---- words ---- */
 
 static void skip_space(struct km_scenario_parser *parser)
 {
 	while (isspace((unsigned char)*parser->at))
 		parser->at++;
+}
+
+static const char *skip_to(struct km_scenario_parser *parser)
+{
+	skip_space(parser);
+	return parser->at;
 }
 
 static bool take_char(struct km_scenario_parser *parser, char c)
@@ -141,7 +152,29 @@ static int add_variable(struct km_scenario_parser *parser, const char *name, uin
 
 /* ---- arguments ---- */
 
-/* number, PAGE_SIZE, or a product of them. */
+static bool constant(const char *word, uint64_t *value)
+{
+	static const struct {
+		const char *name;
+		uint64_t value;
+	} constants[] = {{"PAGE_SIZE", KM_PAGE_SIZE},
+			 {"SIZE_MAX", UINT64_MAX},
+			 {"ULONG_MAX", UINT64_MAX},
+			 {"UINT_MAX", UINT32_MAX},
+			 {"INT_MAX", INT32_MAX},
+			 {"KMALLOC_MAX_SIZE", KM_KMALLOC_MAX_SIZE},
+			 {"KMALLOC_MAX_CACHE_SIZE", KM_KMALLOC_MAX_CACHE}};
+
+	for (size_t i = 0; i < sizeof(constants) / sizeof(constants[0]); i++) {
+		if (strcmp(word, constants[i].name) == 0) {
+			*value = constants[i].value;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A number, PAGE_SIZE or the like, or a product of them. */
 static int parse_number(struct km_scenario_parser *parser, const char *what, uint64_t *value)
 {
 	char word[WORD_BYTES];
@@ -152,9 +185,7 @@ static int parse_number(struct km_scenario_parser *parser, const char *what, uin
 		if (!take_word(parser, word))
 			return FAIL(parser, "expected a number as %s near \"%.20s\"", what,
 				    parser->at);
-		if (strcmp(word, "PAGE_SIZE") == 0)
-			factor = KM_PAGE_SIZE;
-		else if (!km_scenario_number(word, &factor))
+		if (!constant(word, &factor) && !km_scenario_number(word, &factor))
 			return FAIL(
 				parser,
 				"\"%s\" is not a number; write decimal, 0x hex, or with K, M, G",
@@ -190,23 +221,84 @@ static int parse_flags(struct km_scenario_parser *parser, bool gfp, uint64_t *va
 	return 0;
 }
 
-/* A variable, NULL, or an address. */
+/* What follows "name" in "name[3]": the element's own variable is named so. */
+static int take_index(struct km_scenario_parser *parser, char word[WORD_BYTES])
+{
+	uint64_t index;
+	size_t length = strlen(word);
+	int code;
+
+	if (!take_char(parser, '['))
+		return 0;
+	code = parse_number(parser, "an index", &index);
+	if (code)
+		return code;
+	if (index >= KM_BULK_MAX || !take_char(parser, ']') || length > WORD_BYTES - 8)
+		return FAIL(parser, "\"%s[\" is not an element of an array", word);
+	snprintf(word + length, WORD_BYTES - length, "[%u]", (unsigned)index);
+	return 0;
+}
+
+/* A variable, an element of an array, NULL, or an address. */
 static int parse_pointer(struct km_scenario_parser *parser, bool cache, struct km_scenario_arg *arg)
 {
 	char word[WORD_BYTES];
 	uint64_t key;
+	int code;
 
 	take_char(parser, '&');
 	if (!take_word(parser, word))
 		return FAIL(parser, "expected a variable near \"%.20s\"", parser->at);
 	if (!cache && strcmp(word, "NULL") == 0)
 		return 0;
+	if (!cache && strcmp(word, "ZERO_SIZE_PTR") == 0) {
+		arg->number = 16;
+		return 0;
+	}
+	code = take_index(parser, word);
+	if (code)
+		return code;
 	if (!cache && km_scenario_number(word, &arg->number))
 		return 0;
 	arg->variable = find_variable(parser, word, &key);
 	if (arg->variable == KM_NO_VARIABLE)
 		return FAIL(parser, "%s %s is used before any line sets it",
 			    cache ? "cache" : "variable", word);
+	return 0;
+}
+
+/* An array of `count` pointers: its elements are variables that follow one another. */
+static int parse_array(struct km_scenario_parser *parser, bool fresh, uint64_t count,
+		       struct km_scenario_arg *arg)
+{
+	char word[WORD_BYTES], element[WORD_BYTES + 16];
+	uint32_t index;
+	uint64_t key;
+	int code;
+
+	take_char(parser, '&');
+	if (!take_word(parser, word) || strlen(word) > WORD_BYTES - 8)
+		return FAIL(parser, "expected an array near \"%.20s\"", parser->at);
+	if (!count || count > KM_BULK_MAX)
+		return FAIL(parser, "%llu pointers; 1 to %u fit an array",
+			    (unsigned long long)count, KM_BULK_MAX);
+	for (uint64_t i = 0; i < count; i++) {
+		snprintf(element, sizeof(element), "%s[%u]", word, (unsigned)i);
+		index = find_variable(parser, element, &key);
+		if (index == KM_NO_VARIABLE && !fresh)
+			return FAIL(parser, "%s has no element %u; a bulk allocation makes one",
+				    word, (unsigned)i);
+		if (index == KM_NO_VARIABLE) {
+			code = add_variable(parser, element, &index);
+			if (code)
+				return code;
+		}
+		if (!i)
+			arg->variable = index;
+		else if (index != arg->variable + i)
+			return FAIL(parser, "%s has too few elements; take another name for more",
+				    word);
+	}
 	return 0;
 }
 
@@ -245,6 +337,9 @@ static int parse_argument(struct km_scenario_parser *parser, char letter,
 			return 0;
 		}
 		return parse_number(parser, "the node", &arg->number);
+	case 'v':
+		return parse_array(parser, call->call == KM_CALL_CACHE_ALLOC_BULK, arg[-1].number,
+				   arg);
 	case 'x':
 		if (!take_word(parser, word))
 			return FAIL(parser, "expected a constructor or NULL near \"%.20s\"",
@@ -276,12 +371,18 @@ static int parse_arguments(struct km_scenario_parser *parser, struct km_scenario
 		skip_space(parser);
 		if (*letter == 's' && *parser->at != '"')
 			continue;
+		if (*letter == 'o' && parser->scenario->spec.profile.kvrealloc_by_size) {
+			slot++;
+			continue;
+		}
 		if (optional && *parser->at == ')')
 			break;
 		if (!first && !take_char(parser, ','))
 			return FAIL(parser, "%s wants more arguments", name);
 		first = false;
-		if (*letter == 's') {
+		if (*letter == 't' && *skip_to(parser) != '"')
+			return FAIL(parser, "%s wants a text in quotes", name);
+		if (*letter == 's' || *letter == 't') {
 			code = parse_label(parser, call);
 		} else {
 			code = parse_argument(parser, *letter, call, &call->args[slot]);
@@ -365,9 +466,18 @@ static int parse_context(struct km_scenario_parser *parser, struct km_scenario_c
 {
 	char word[WORD_BYTES];
 
-	if (!take_word(parser, word) || (strcmp(word, "atomic") && strcmp(word, "process")))
-		return FAIL(parser, "context is \"atomic\" or \"process\"");
-	call->args[0].number = word[0] == 'a';
+	static const char *const names[KM_NR_CONTEXTS] = {"process", "atomic", "softirq",
+							  "interrupt"};
+	unsigned context = 0;
+
+	if (!take_word(parser, word))
+		word[0] = 0;
+	while (context < KM_NR_CONTEXTS && strcmp(word, names[context]) != 0)
+		context++;
+	if (context == KM_NR_CONTEXTS)
+		return FAIL(parser,
+			    "context is \"process\", \"atomic\", \"softirq\" or \"interrupt\"");
+	call->args[0].number = context;
 	return parse_tail(parser, call);
 }
 

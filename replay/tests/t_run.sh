@@ -96,6 +96,51 @@ printf 'p = \0' >"$work/z.kms"
 run "$work/z.kms"
 exits 2 'binary data'
 
+cat >"$work/m.kms" <<'KMS'
+machine kernel=6.12 cpus=1 memory=256M
+p = kmalloc(100, GFP_KERNEL)
+q = krealloc(p, 128, GFP_KERNEL)
+n = ksize(q)
+r = krealloc_array(q, 100, 3, GFP_KERNEL)
+kfree(q)
+kfree_sensitive(r)
+o = kcalloc(SIZE_MAX, 2, GFP_KERNEL)
+z = kmalloc(0, GFP_KERNEL)
+c = kmem_cache_create_usercopy("mine", 200, 0, SLAB_HWCACHE_ALIGN, 0, 100, NULL)
+b = kmem_cache_alloc_bulk(c, GFP_KERNEL, 3, a)
+kmem_cache_destroy(c)
+kmem_cache_free(c, a[1])
+kmem_cache_free_bulk(c, 3, a)
+v = kvmalloc(8M, GFP_KERNEL)
+w = kvrealloc(v, 7M, GFP_KERNEL)
+kfree(w)
+context interrupt
+x = kmalloc(8, GFP_KERNEL)
+h = kmalloc(8, GFP_ATOMIC | __GFP_HIGHMEM)
+KMS
+cell() { awk -F'\t' -v line="$1" -v column="$2" '$1 == line {print $column}' "$work/out"; }
+run --debug --format tsv "$work/m.kms"
+exits 1 'rules broken and leaks fail --debug'
+is "$(cell 3 4)" "$(cell 2 4)" 'krealloc within the class stays'
+is "$(cell 4 5)" 128 'ksize is the class'
+is "$(cell 5 6)" kmalloc-512 'krealloc_array moves'
+is "$(cell 6 7)" 'double free: line 5 freed q' 'what it moved from is free'
+is "$(cell 8 4) $(cell 8 7)" 'NULL n * size overflows' 'an overflow is NULL'
+is "$(cell 9 4)" 0x10 'ZERO_SIZE_PTR'
+is "$(cell 11 5)" 3 'kmem_cache_alloc_bulk says how many'
+like "$work/err" 'line 12: kmem_cache_destroy: 3 objects of the cache still in use' 'a busy cache stays'
+is "$(cell 14 7)" 'double free: line 13 freed a[1]' 'bulk frees are looked at one by one'
+is "$(cell 16 4)" "$(cell 15 4)" 'kvrealloc shrinks an area in place'
+like "$work/err" 'line 17: kfree: kfree cannot free a vmalloc area' 'the wrong function is named'
+like "$work/err" 'line 19: kmalloc: sleeping flag in atomic context.*an interrupt; ask with GFP_ATOMIC' 'GFP_KERNEL in an interrupt'
+like "$work/err" 'line 20: kmalloc: slab memory cannot be high' '__GFP_HIGHMEM'
+like "$work/err" 'line 11: leak: kmem_cache_alloc_bulk of line 11 was never freed: 2 objects, 512 bytes' 'leaks by call site'
+run --debug --format json "$work/m.kms"
+like "$work/out" '"rule": "double_free"' 'findings in JSON'
+printf 'p = kmalloc(8, GFP_KERNEL)\nkfree(p)\n' >"$work/clean.kms"
+run --debug "$work/clean.kms"
+exits 0 'a clean program passes --debug'
+
 # Recorded programs, where the tree has them: every answer and every line of the end state.
 for vector in engine/oracle/*.kms.xz; do
 	[ -e "$vector" ] || continue

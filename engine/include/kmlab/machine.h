@@ -40,6 +40,18 @@ enum km_kmalloc_type {
 	KM_NR_KMALLOC_TYPES
 };
 
+#define KM_RANDOM_COPIES 15 /* beside the plain classes */
+
+/* A set of kmalloc classes of its own (kmem_buckets_create()). */
+struct km_buckets {
+	struct km_buckets *next;
+	void *caches[KM_KMALLOC_CLASSES];
+};
+
+struct km_random_copies {
+	void *caches[KM_RANDOM_COPIES][KM_KMALLOC_CLASSES];
+};
+
 struct km_machine {
 	struct km_env *env;
 	struct km_machine_spec spec;
@@ -49,6 +61,12 @@ struct km_machine {
 	void *kmalloc_caches[KM_NR_KMALLOC_TYPES][KM_KMALLOC_CLASSES];
 	uint8_t *large_order; /* per pfn: order + 1 of a large kmalloc starting there, else 0 */
 	uint64_t large_pages; /* held by large kmallocs */
+	/* Code address of the request, set by whoever drives: it chooses the random copy. */
+	uint64_t caller;
+	uint64_t random_seed;
+	struct km_random_copies *random_copies;   /* NULL: the profile has none */
+	struct km_buckets *buckets;               /* all sets */
+	struct km_buckets *msg_msg, *memdup_user; /* NULL: the profile has none */
 };
 
 /* Build the layers bottom up. 0, -ENOMEM, -EINVAL; *machine only on success. */
@@ -65,12 +83,52 @@ int km_free_pages(struct km_machine *machine, unsigned cpu, km_pfn pfn, unsigned
 void *km_cache_create(struct km_machine *machine, const struct km_cache_spec *spec);
 uint64_t km_cache_alloc(struct km_machine *machine, void *cache, unsigned cpu, uint32_t gfp,
 			int node);
+/* n objects into addrs, or none: how many. */
+unsigned km_cache_alloc_bulk(struct km_machine *machine, void *cache, unsigned cpu, uint32_t gfp,
+			     unsigned n, uint64_t *addrs);
+/* addrs is the call's to use. */
+void km_cache_free_bulk(struct km_machine *machine, unsigned cpu, unsigned n, uint64_t *addrs);
+void km_cache_shrink(struct km_machine *machine, void *cache, unsigned cpu);
+/* 0; -EBUSY: objects are in use, and the cache stays; -ENOSYS: the model cannot. */
+int km_cache_destroy(struct km_machine *machine, void *cache, unsigned cpu);
 
 /* ---- kmalloc family (mm/slab_common.c); addresses as Linux would return them ---- */
 uint64_t km_kmalloc(struct km_machine *machine, unsigned cpu, uint64_t bytes, uint32_t gfp,
 		    int node);
+/* From a set of buckets; NULL: as km_kmalloc(). */
+uint64_t km_kmalloc_bucket(struct km_machine *machine, unsigned cpu,
+			   const struct km_buckets *buckets, uint64_t bytes, uint32_t gfp);
+/* A further set named NAME-8 … NAME-8k; it lives as long as the machine. 0 or -ENOMEM. */
+int km_buckets_create(struct km_machine *machine, const char *name, struct km_buckets **buckets);
 /* Any object: slab, large block or vmalloc area. addr <= 16 does nothing. 0, or -EFAULT. */
 int km_kfree(struct km_machine *machine, unsigned cpu, uint64_t addr);
+
+/* Bytes a live object may use, whatever was asked for; 0 for NULL, ZERO_SIZE_PTR, unknown ones. */
+uint64_t km_ksize(const struct km_machine *machine, uint64_t addr);
+/* Bytes of the large kmalloc that starts at addr, else 0. */
+uint64_t km_kmalloc_large_size(const struct km_machine *machine, uint64_t addr);
+/* What kmalloc(bytes) would make of it. */
+uint64_t km_kmalloc_size_roundup(const struct km_machine *machine, uint64_t bytes);
+
+/* krealloc() and kvrealloc(): the machine has addresses only, so contents are the caller's. */
+struct km_realloc {
+	uint64_t addr;      /* NULL and ZERO_SIZE_PTR are a fresh allocation */
+	uint64_t old_bytes; /* what kvrealloc() was told up to 6.6 */
+	uint64_t bytes;     /* 0: the object is freed */
+	uint64_t align;     /* power of two, or 0 (6.18+) */
+	uint32_t gfp;
+	int node;
+	/* Out: bytes to copy from the old place; bytes [zero_from, zero_to) to clear. */
+	uint64_t copied, zero_from, zero_to;
+};
+/* Where the object is now: 0 on failure, and then the old one is untouched. */
+uint64_t km_krealloc(struct km_machine *machine, unsigned cpu, struct km_realloc *request);
+uint64_t km_kvrealloc(struct km_machine *machine, unsigned cpu, struct km_realloc *request);
+
+uint64_t km_kvmalloc(struct km_machine *machine, unsigned cpu, uint64_t bytes, uint32_t gfp,
+		     int node);
+/* Would it take an area when pages in one piece cannot be had? */
+bool km_kvmalloc_may_fall_back(const struct km_machine *machine, uint64_t bytes, uint32_t gfp);
 
 /*
  * One object as the model places it (enum km_route): from `cache`, or by size when cache is NULL.
@@ -83,6 +141,8 @@ uint64_t km_object_alloc(struct km_machine *machine, unsigned cpu, void *cache, 
 unsigned km_kmalloc_class(uint64_t bytes);
 uint32_t km_kmalloc_class_size(unsigned class_index);
 enum km_kmalloc_type km_kmalloc_type(uint32_t gfp);
+/* The cache of a request of 1..8192 bytes by machine->caller. */
+void *km_kmalloc_cache(const struct km_machine *machine, uint64_t bytes, uint32_t gfp);
 /* "kmalloc-cg-1k": as in /proc/slabinfo. */
 const char *km_kmalloc_cache_name(enum km_kmalloc_type type, unsigned class_index);
 /* bytes_alloc the kmalloc event shows: class size, or whole pages above 8 KiB; 0 for 0. */

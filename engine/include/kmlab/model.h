@@ -85,7 +85,7 @@ struct km_cache_info {
 	const char *name;
 	uint32_t object_size, size, align, inuse, offset; /* bytes */
 	uint32_t objects_per_slab, order, min_partial, cpu_partial, cpu_partial_slabs;
-	uint32_t sheaf_capacity;
+	uint32_t sheaf_capacity, flags;                  /* flags: KM_SLAB_* */
 	uint64_t slabs, total_objects, partial, objects; /* objects: slabinfo's active_objs */
 	uint64_t cpu_slabs;                              /* sysfs cpu_slabs */
 	uint64_t live; /* objects handed out and not freed: what no kernel file shows */
@@ -107,6 +107,8 @@ struct km_slab_ops {
 			       uint64_t *addrs);
 	void (*free_bulk)(void *self, unsigned cpu, unsigned n, uint64_t *addrs);
 	void (*shrink)(void *self, void *cache, unsigned cpu); /* may be NULL */
+	/* The cache is gone, or one alias less. -EBUSY: objects are in use. May be NULL. */
+	int (*cache_destroy)(void *self, void *cache, unsigned cpu);
 	/* The cache that owns addr, or NULL. */
 	void *(*cache_of)(void *self, uint64_t addr);
 	/* info->size is what one object takes. -ENOENT: the model keeps no slabs. */

@@ -29,6 +29,26 @@ enum km_fallback { KM_FALLBACK_STEAL, KM_FALLBACK_CLAIM }; /* mm/page_alloc.c up
 	X(bool, comp_always, "comp_always", "6.12+: __GFP_COMP on order-0 slabs too")              \
 	X(bool, kmalloc_align, "kmalloc_align",                                                    \
 	  "6.12+: classes aligned to their power-of-two factor")                                   \
+	X(bool, kmalloc_cg, "kmalloc_cg",                                                          \
+	  "accounted requests have classes of their own (0: cgroup.memory=nokmem)")                \
+	X(bool, kmalloc_random, "kmalloc_random",                                                  \
+	  "6.6+: CONFIG_RANDOM_KMALLOC_CACHES, 16 copies of each class")                           \
+	X(bool, kmalloc_buckets, "kmalloc_buckets",                                                \
+	  "6.12+: CONFIG_SLAB_BUCKETS, memdup_user and msg_msg have classes of their own")         \
+	X(bool, krealloc_exact, "krealloc_exact",                                                  \
+	  "6.18+: krealloc() stays within the object's size, and minds alignment")                 \
+	X(bool, krealloc_zeroes, "krealloc_zeroes",                                                \
+	  "6.1+: krealloc(__GFP_ZERO) in place clears the tail")                                   \
+	X(bool, roundup_limited, "roundup_limited",                                                \
+	  "6.6+: kmalloc_size_roundup() stops at KMALLOC_MAX_SIZE")                                \
+	X(bool, kvmalloc_any_gfp, "kvmalloc_any_gfp",                                              \
+	  "6.1+: kvmalloc() falls back for all flags that may sleep")                              \
+	X(bool, kvmalloc_no_reclaim, "kvmalloc_no_reclaim",                                        \
+	  "6.18+: kvmalloc() tries kmalloc without direct reclaim")                                \
+	X(bool, kvmalloc_atomic, "kvmalloc_atomic",                                                \
+	  "7.x: kvmalloc() falls back without sleeping, too")                                      \
+	X(bool, kvrealloc_by_size, "kvrealloc_by_size",                                            \
+	  "6.12+: kvrealloc() finds the old size, and works in place")                             \
 	X(bool, partial_count_sampled, "partial_count_sampled",                                    \
 	  "6.12+: slabinfo samples long partial lists")                                            \
 	X(bool, random_freelist, "random_freelist", "CONFIG_SLAB_FREELIST_RANDOM")                 \
