@@ -131,19 +131,19 @@ $(BUILD)/vmlinux.h:
 	$(Q)mkdir -p $(@D) && $(BPFTOOL) btf dump file /sys/kernel/btf/vmlinux format c > $@.tmp && mv $@.tmp $@
 
 bpf_arch := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
-$(BUILD)/obj/capture/record.bpf.o: capture/record.bpf.c $(wildcard capture/*.h) $(BUILD)/vmlinux.h
+$(BUILD)/obj/capture/%.bpf.o: capture/%.bpf.c $(wildcard capture/*.h) $(BUILD)/vmlinux.h
 	$(call say,BPF,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) -g -O2 -target bpf -D__TARGET_ARCH_$(bpf_arch) -I$(BUILD) -I. -Wall \
 		-Wno-missing-declarations -c $< -o $@.tmp
 	$(Q)$(BPFTOOL) gen object $@ $@.tmp && rm -f $@.tmp
 
-$(BUILD)/record.skel.h: $(BUILD)/obj/capture/record.bpf.o
+$(BUILD)/%.skel.h: $(BUILD)/obj/capture/%.bpf.o
 	$(call say,SKEL,$@)
-	$(Q)$(BPFTOOL) gen skeleton $< name record_bpf > $@.tmp && mv $@.tmp $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@.tmp && mv $@.tmp $@
 
 capture_objects := $(call objects,capture) $(BUILD)/obj/capture/capture_main.o
-$(capture_objects): $(BUILD)/record.skel.h
+$(capture_objects): $(BUILD)/record.skel.h $(BUILD)/chase.skel.h
 FLAGS_capture := -I$(BUILD)
 CAPTURE_LIBS  := -lbpf -lelf -lz
 $(BUILD)/obj/capture/workload_main.o: FLAGS_capture :=

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "btf_cut.h"
+#include "chase.h"
 #include "options.h"
 #include "results/term.h"
 #include "session.h"
@@ -57,6 +58,11 @@ int main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "--doctor") == 0) {
 		argv[1] = argv[0];
 		return km_doctor(argc - 1, argv + 1);
+	}
+	if (argc > 1 && strcmp(argv[1], "--chase") == 0) {
+		libbpf_set_print(NULL);
+		argv[1] = argv[0];
+		return km_chase(argc - 1, argv + 1);
 	}
 	km_options_parse(&options, argc, argv);
 	libbpf_set_print(options.verbose ? print_libbpf : NULL);
