@@ -22,7 +22,7 @@ static void slub_destroy(void *self)
 		next = cache->next;
 		km_env_release(slub->env, cache, cache->bytes);
 	}
-	km_slub_records_destroy(slub);
+	km_records_destroy(&slub->records);
 	km_env_release(slub->env, slub->slab_of_pfn, slub->max_pfn * sizeof(*slub->slab_of_pfn));
 	km_env_release(slub->env, slub, sizeof(*slub));
 }
@@ -34,6 +34,7 @@ static int slub_create(struct km_machine *machine, void **self)
 	if (!slub)
 		return -ENOMEM;
 	slub->env = machine->env;
+	slub->records.env = machine->env;
 	slub->count = &machine->env->count;
 	slub->machine = machine;
 	slub->profile = &machine->spec.profile;

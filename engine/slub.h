@@ -10,6 +10,9 @@
 
 #include <kmlab/machine.h>
 
+#include "record.h"
+#include "slab_common.h"
+
 /* What the chain array says of an object that is not linked in a free chain. */
 #define KM_OBJECT_END 0xffffu    /* end of a chain; as a head: empty chain */
 #define KM_OBJECT_LIVE 0xfffeu   /* handed out */
@@ -49,17 +52,6 @@ struct km_slab {
 };
 
 _Static_assert(sizeof(struct km_slab) == 64, "a slab's record is one cache line");
-
-/* Offsets are below 2^22 (order 10) and sizes at most 2^22, so 44 bits give the exact quotient. */
-#define KM_RECIPROCAL_SHIFT 44
-
-/*
- * An object as sheaves hold it: its slab's record and its index in one word. Records are 64-byte
- * aligned, so their address leaves the low 16 bits free when shifted by 10; what it loses at the
- * top is beyond any user address (2^54).
- */
-typedef uint64_t km_objref;
-#define KM_OBJREF_SHIFT 10
 
 struct km_sheaf {
 	struct km_sheaf *next;
@@ -147,15 +139,8 @@ struct km_slub {
 	uint64_t slab_pages;
 	struct km_slub_cache *caches, *newest;
 	unsigned cpus;
-	struct km_slub_chunk *chunks; /* newest first */
-	size_t chunk_used;            /* bytes of the newest chunk */
+	struct km_record_pool records; /* slabs and sheaves */
 };
-
-/* ---- slub_record.c: memory for slab records and sheaves, 64-byte aligned, kept to the end ---- */
-
-/* Contents zero. NULL without memory, or for more than 512 KiB. */
-void *km_slub_record_new(struct km_slub *slub, size_t bytes);
-void km_slub_records_destroy(struct km_slub *slub);
 
 /* The slab an address lies in, or NULL. */
 static inline struct km_slab *km_slub_slab_of(const struct km_slub *slub, uint64_t addr)
@@ -169,25 +154,15 @@ static inline struct km_slab *km_slub_slab_of(const struct km_slub *slub, uint64
 static inline unsigned km_slab_index(const struct km_slab *slab, uint64_t addr)
 {
 	uint64_t offset = addr - slab->base;
-	unsigned index = (unsigned)((offset * slab->reciprocal) >> KM_RECIPROCAL_SHIFT);
+	unsigned index = km_reciprocal_divide(offset, slab->reciprocal);
 
 	return (uint64_t)index * slab->size == offset && index < slab->objects ? index
 									       : KM_OBJECT_END;
 }
 
-static inline km_objref km_objref_make(const struct km_slab *slab, unsigned index)
-{
-	return (uint64_t)(uintptr_t)slab << KM_OBJREF_SHIFT | index;
-}
-
 static inline struct km_slab *km_objref_slab(km_objref object)
 {
-	return (struct km_slab *)(uintptr_t)(object >> 16 << (16 - KM_OBJREF_SHIFT));
-}
-
-static inline unsigned km_objref_index(km_objref object)
-{
-	return (unsigned)(object & 0xffff);
+	return km_objref_record(object);
 }
 
 /* Mark an object as handed out; its address. */

@@ -11,28 +11,12 @@
 
 #include "models.h"
 
-/* Caches that differ in one of these are never one. */
-#define MERGE_SAME (KM_SLAB_RECLAIM_ACCOUNT | KM_SLAB_CACHE_DMA | KM_SLAB_ACCOUNT)
-/* Kmalloc classes are copied to and from user space, which hardened kernels keep apart. */
-#define MERGE_NEVER (KM_SLAB_CTOR | KM_SLAB_TYPESAFE_BY_RCU | KM_SLAB_NO_MERGE | KM_SLAB_KMALLOC)
-
-/* A recorded geometry belongs to a cache that the recorded kernel did keep by itself. */
-static bool may_merge(const struct km_slub *slub, const struct km_cache_spec *spec)
-{
-	return slub->profile->merge && !(spec->flags & MERGE_NEVER) && !spec->sheaf_capacity &&
-	       !spec->size_known;
-}
-
 static struct km_slub_cache *find_mergeable(const struct km_slub *slub,
 					    const struct km_cache_spec *spec, uint32_t align)
 {
-	uint64_t size = km_round_up(km_round_up(spec->object_size, 8), align);
-
-	for (struct km_slub_cache *cache = slub->caches; cache; cache = cache->next) {
-		if (cache->mergeable && !((cache->flags ^ spec->flags) & MERGE_SAME) &&
-		    size <= cache->size && cache->size - size < 8 && cache->size % align == 0)
+	for (struct km_slub_cache *cache = slub->caches; cache; cache = cache->next)
+		if (cache->mergeable && km_slab_fits(spec, align, cache->size, cache->flags))
 			return cache;
-	}
 	return NULL;
 }
 
@@ -61,21 +45,13 @@ static uint32_t sheaf_capacity_of(const struct km_profile *profile,
 	return capacity > spec->sheaf_capacity ? capacity : spec->sheaf_capacity;
 }
 
-/* Fisher-Yates, and the permutation again as "what comes after". */
+/* The permutation, and the same as "what comes after". */
 static void permute(struct km_slub_cache *cache, uint16_t *room)
 {
 	unsigned count = cache->geometry.objects;
 	uint16_t *permutation = room, *successor = room + count;
 
-	for (unsigned i = 0; i < count; i++)
-		permutation[i] = (uint16_t)i;
-	for (unsigned i = count - 1; i > 0; i--) {
-		unsigned j = (unsigned)(km_env_random(cache->slub->env) % (i + 1));
-		uint16_t swap = permutation[i];
-
-		permutation[i] = permutation[j];
-		permutation[j] = swap;
-	}
+	km_slab_permute(cache->slub->env, permutation, count);
 	for (unsigned i = 0; i < count; i++)
 		successor[permutation[i]] = permutation[i + 1 < count ? i + 1 : 0];
 	cache->permutation = permutation;
@@ -84,15 +60,9 @@ static void permute(struct km_slub_cache *cache, uint16_t *room)
 
 static uint32_t page_gfp_of(const struct km_slub_cache *cache)
 {
-	uint32_t gfp = 0;
+	bool compound = cache->geometry.order > 0 || cache->slub->profile->comp_always;
 
-	if (cache->geometry.order > 0 || cache->slub->profile->comp_always)
-		gfp |= KM_GFP_COMP;
-	if (cache->flags & KM_SLAB_CACHE_DMA)
-		gfp |= KM_GFP_DMA;
-	if (cache->flags & KM_SLAB_RECLAIM_ACCOUNT)
-		gfp |= KM_GFP_RECLAIMABLE;
-	return gfp;
+	return km_slab_cache_gfp(cache->flags) | (compound ? KM_GFP_COMP : 0);
 }
 
 static void cache_init(struct km_slub_cache *cache, struct km_slub *slub,
@@ -107,10 +77,10 @@ static void cache_init(struct km_slub_cache *cache, struct km_slub *slub,
 	cache->flags = spec->flags;
 	cache->object_size = spec->object_size;
 	cache->size = geometry->size;
-	cache->reciprocal = ((uint64_t)1 << KM_RECIPROCAL_SHIFT) / geometry->size + 1;
+	cache->reciprocal = km_reciprocal(geometry->size);
 	cache->sheaf_capacity = sheaf_capacity_of(profile, spec, geometry->size);
 	cache->partial_in_objects = profile->cpu_partial_objects;
-	cache->mergeable = may_merge(slub, spec);
+	cache->mergeable = km_slab_may_merge(slub->profile, spec);
 	cache->page_gfp = page_gfp_of(cache);
 	for (unsigned cpu = 0; cpu < slub->cpus; cpu++) {
 		cache->cpu[cpu].size = geometry->size;
@@ -155,7 +125,8 @@ void *km_slub_cache_create(void *self, const struct km_cache_spec *spec)
 		cpus = machine->possible_cpus;
 	if (km_cache_geometry(slub->profile, cpus, spec, &geometry))
 		return NULL;
-	cache = may_merge(slub, spec) ? find_mergeable(slub, spec, geometry.align) : NULL;
+	cache = km_slab_may_merge(slub->profile, spec) ? find_mergeable(slub, spec, geometry.align)
+						       : NULL;
 	if (cache) {
 		merge_into(cache, spec);
 		return cache;

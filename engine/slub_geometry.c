@@ -10,25 +10,9 @@
 
 #include "slub.h"
 
-#define CACHE_LINE 64u
-#define WORD 8u
+#define WORD KM_WORD
 #define SLUB_MAX_ORDER 3u /* slab_max_order's default; one bigger object may need more */
 #define LARGEST_SIZE ((uint32_t)KM_PAGE_SIZE << KM_MAX_ORDER)
-
-static uint32_t cache_align(const struct km_cache_spec *spec)
-{
-	uint32_t align = spec->align;
-
-	if (spec->flags & KM_SLAB_HWCACHE_ALIGN) {
-		uint32_t line = CACHE_LINE;
-
-		while (spec->object_size <= line / 2)
-			line /= 2;
-		align = align > line ? align : line;
-	}
-	align = align > WORD ? align : WORD;
-	return (uint32_t)km_round_up(align, WORD);
-}
 
 static void lay_out_object(const struct km_cache_spec *spec, struct km_cache_geometry *geometry)
 {
@@ -130,7 +114,7 @@ int km_cache_geometry(const struct km_profile *profile, unsigned cpus,
 
 	if (!spec->object_size || spec->object_size > LARGEST_SIZE || spec->align > LARGEST_SIZE)
 		return -EINVAL;
-	result.align = cache_align(spec);
+	result.align = km_slab_align(spec);
 	lay_out_object(spec, &result);
 	if (spec->size_known)
 		result.size = spec->size_known;

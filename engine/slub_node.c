@@ -13,23 +13,13 @@
 /* Longer partial lists are sampled at both ends by slabinfo (6.12+). */
 #define COUNT_EXACTLY_MAX 10000
 
-/* What of a caller's flags reaches the page layer; the rest is the cache's to say. */
-static uint32_t page_gfp_mask(const struct km_profile *profile)
-{
-	uint32_t mask = KM_GFP_RECLAIM | KM_GFP_HIGH | KM_GFP_IO | KM_GFP_FS | KM_GFP_NOWARN |
-			KM_GFP_RETRY_MAYFAIL | KM_GFP_NOFAIL | KM_GFP_NORETRY | KM_GFP_MEMALLOC |
-			KM_GFP_NOMEMALLOC | KM_GFP_HARDWALL | KM_GFP_THISNODE;
-
-	return profile->gfp_atomic_bit ? mask | KM_GFP_ATOMIC_BIT : mask;
-}
-
 /* Pages at the preferred order without trying hard, else at the smallest order that holds one. */
 static km_pfn slab_pages(struct km_slub_cache *cache, unsigned cpu, uint32_t gfp, unsigned *order)
 {
 	struct km_slub *slub = cache->slub;
 	const struct km_page_ops *page = slub->machine->model->page;
 	const struct km_cache_geometry *geometry = &cache->geometry;
-	uint32_t base = (gfp & page_gfp_mask(slub->profile)) | cache->page_gfp;
+	uint32_t base = km_slab_caller_gfp(slub->profile, gfp) | cache->page_gfp;
 	uint32_t first = (base | KM_GFP_NOWARN | KM_GFP_NORETRY) & ~KM_GFP_NOFAIL;
 	km_pfn pfn;
 
@@ -44,11 +34,6 @@ static km_pfn slab_pages(struct km_slub_cache *cache, unsigned cpu, uint32_t gfp
 	if (km_pfn_valid(pfn) && *order < geometry->order)
 		slub->count->slab_fallback_order++;
 	return pfn;
-}
-
-static unsigned random_below(struct km_env *env, unsigned limit)
-{
-	return (unsigned)(((km_env_random(env) >> 32) * limit) >> 32);
 }
 
 /* A slab smaller than usual follows the permutation and skips what it does not have. */
@@ -82,7 +67,7 @@ static void chain_build(struct km_slub_cache *cache, struct km_slab *slab)
 		slab->freelist = 0;
 		return;
 	}
-	start = random_below(cache->slub->env, count);
+	start = km_slab_random_below(cache->slub->env, count);
 	if (slab->objects < count) {
 		chain_small(slab, cache->permutation, count, start);
 		return;
@@ -100,8 +85,8 @@ static struct km_slab *slab_record(struct km_slub_cache *cache)
 		cache->unused_slabs = slab->next;
 		return slab;
 	}
-	slab = km_slub_record_new(cache->slub,
-				  sizeof(*slab) + cache->geometry.objects * sizeof(slab->chain[0]));
+	slab = km_record_new(&cache->slub->records,
+			     sizeof(*slab) + cache->geometry.objects * sizeof(slab->chain[0]));
 	if (!slab)
 		return NULL;
 	slab->cache = cache;

@@ -27,9 +27,9 @@ static struct km_sheaf *sheaf_new(struct km_slub_cache *cache)
 	struct km_sheaf *sheaf = sheaf_pop(&cache->unused_sheaves);
 
 	if (!sheaf)
-		sheaf = km_slub_record_new(cache->slub,
-					   sizeof(*sheaf) + cache->sheaf_capacity *
-								    sizeof(sheaf->objects[0]));
+		sheaf = km_record_new(&cache->slub->records,
+				      sizeof(*sheaf) +
+					      cache->sheaf_capacity * sizeof(sheaf->objects[0]));
 	return sheaf;
 }
 
