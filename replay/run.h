@@ -29,7 +29,14 @@ struct km_run_finding {
 };
 
 /* Answers compared with Linux's: equal addresses, or slabs that correspond one to one. */
-enum km_check_kind { KM_CHECK_SLAB, KM_CHECK_PAGES, KM_CHECK_VMALLOC, KM_CHECK_END, KM_NR_CHECKS };
+enum km_check_kind {
+	KM_CHECK_SLAB,
+	KM_CHECK_PAGES,
+	KM_CHECK_VMALLOC,
+	KM_CHECK_KMALLOC,
+	KM_CHECK_END,
+	KM_NR_CHECKS
+};
 
 #define KM_MISMATCHES_SHOWN 10
 
@@ -58,7 +65,7 @@ struct km_scenario_run {
 	size_t nr_findings;
 };
 
-/* "slab", "pages", "vmalloc", "end state" */
+/* "slab", "pages", "vmalloc", "kmalloc", "end state" */
 const char *km_check_name(enum km_check_kind kind);
 
 /* The scenario must outlive the run. 0 or -errno with a sentence; release the run after 0. */

@@ -163,6 +163,7 @@ static km_run_function *const functions[KM_NR_CALLS] = {
 int km_run_call(struct executor *run, const struct km_scenario_call *call, struct km_run_row *row)
 {
 	*row = (struct km_run_row){.call = call, .bytes_alloc = UINT64_MAX};
+	run->resized_model = run->resized_kernel = 0;
 	run->machine->caller = call->line; /* every line is a call site of its own */
 	return functions[call->call](run, call, row);
 }

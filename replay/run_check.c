@@ -2,7 +2,9 @@
 /*
  * Comparison with what Linux answered. Pages and areas by value. Objects by co-location: which
  * object of a slab comes first is random in Linux, so what must agree is which objects share a
- * slab; while a slab holds a live object, one slab of Linux stands for one of the model.
+ * slab; while a slab holds a live object, one slab of Linux stands for one of the model. Objects of
+ * the kmalloc classes have company in Linux that the scenario does not know: of them it is compared
+ * what is NULL, what is an area, what a resize leaves in place, and how large things are.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -14,7 +16,7 @@
 
 const char *km_check_name(enum km_check_kind kind)
 {
-	static const char *const names[] = {"slab", "pages", "vmalloc", "end state"};
+	static const char *const names[] = {"slab", "pages", "vmalloc", "kmalloc", "end state"};
 
 	return names[kind];
 }
@@ -97,10 +99,46 @@ void km_check_free(struct executor *run, const struct live *live)
 	unbind(&run->to_kernel, &run->model_live, live->model_slab);
 }
 
+/* ---- kmalloc ---- */
+
+static bool is_kmalloc(const struct km_scenario_call *call)
+{
+	return call->call >= KM_CALL_KMALLOC && call->call <= KM_CALL_KVFREE_SENSITIVE;
+}
+
+static void check_kmalloc(struct executor *run, const struct km_scenario_call *call,
+			  struct live *live)
+{
+	bool our_area = km_is_vmalloc_addr(live->addr);
+	bool their_area = km_is_vmalloc_addr(call->want_value);
+	bool resized = run->resized_model != 0 && run->resized_kernel != 0;
+	bool we_stayed = live->addr == run->resized_model;
+	bool they_stayed = call->want_value == run->resized_kernel;
+	bool aligned = live->kind != LIVE_LARGE || call->want_value % live->bytes == 0;
+
+	if (our_area != their_area)
+		count(&run->run->check, KM_CHECK_KMALLOC, false, "line %u: %s gave %s, Linux %s",
+		      call->line, km_call_name(call->call),
+		      our_area ? "an area" : "direct-mapped memory",
+		      their_area ? "an area" : "direct-mapped memory");
+	else
+		count(&run->run->check, KM_CHECK_KMALLOC,
+		      call->want == KM_WANT_NUMBER && aligned &&
+			      (!resized || we_stayed == they_stayed),
+		      "line %u: %s %s, Linux %s 0x%" PRIx64, call->line, km_call_name(call->call),
+		      !resized    ? "took a block of its size's alignment"
+		      : we_stayed ? "left the object in place"
+				  : "moved the object",
+		      they_stayed ? "left it at" : "gave", call->want_value);
+	live->kernel_addr = call->want_value;
+}
+
 /* ---- values ---- */
 
 static enum km_check_kind kind_of(const struct km_scenario_call *call, const struct live *live)
 {
+	if (is_kmalloc(call))
+		return KM_CHECK_KMALLOC;
 	if (live)
 		return live->kind == LIVE_PAGES  ? KM_CHECK_PAGES
 		       : live->kind == LIVE_AREA ? KM_CHECK_VMALLOC
@@ -140,6 +178,10 @@ int km_check_result(struct executor *run, const struct km_scenario_call *call,
 
 	if (!run->options->check || call->want == KM_WANT_NOTHING)
 		return 0;
+	if (live && is_kmalloc(call) && !want_null) {
+		check_kmalloc(run, call, live);
+		return 0;
+	}
 	if (live && (live->kind == LIVE_OBJECT || live->kind == LIVE_LARGE) && !want_null &&
 	    km_is_vmalloc_addr(live->addr) == km_is_vmalloc_addr(call->want_value))
 		return check_slab(run, call, live);

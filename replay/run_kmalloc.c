@@ -173,6 +173,8 @@ static int finish_resize(struct executor *run, const struct km_scenario_call *ca
 	struct live object;
 	int code = 0;
 
+	run->resized_model = old ? old->addr : 0;
+	run->resized_kernel = old ? old->kernel_addr : 0;
 	if (old && addr == old->addr) {
 		row->kind = KM_RESULT_ADDRESS;
 		row->result = addr;

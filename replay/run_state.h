@@ -17,6 +17,7 @@ struct live {
 	const char *cache_name;
 	uint64_t bytes; /* capacity */
 	unsigned line;
+	uint64_t kernel_addr;             /* Linux's, of the kmalloc family; 0: not known */
 	bool paired;                      /* kernel_slab is known */
 	uint64_t kernel_slab, model_slab; /* bases */
 	uint32_t next_unused;
@@ -46,9 +47,10 @@ struct executor {
 	struct km_addr_map to_model, to_kernel;     /* slab base -> the other side's */
 	struct km_addr_map kernel_live, model_live; /* slab base -> objects alive on it */
 	enum km_context context;
-	size_t at;             /* index of the call being executed */
-	size_t first_mismatch; /* of an area's address; SIZE_MAX: none */
-	size_t last_purge;     /* last call before that with a purge; SIZE_MAX: none */
+	uint64_t resized_model, resized_kernel; /* where the object was before this call, or 0 */
+	size_t at;                              /* index of the call being executed */
+	size_t first_mismatch;                  /* of an area's address; SIZE_MAX: none */
+	size_t last_purge; /* last call before that with a purge; SIZE_MAX: none */
 	const struct late_purge *late;
 	size_t nr_late;
 	struct km_scenario_run *run;

@@ -23,8 +23,8 @@ __attribute__((format(printf, 2, 3))) void oracle_print(struct oracle_text *text
 /*
  * X(constant, name, arguments, result, does it sleep)
  * arguments: c cache, p pointer or page, n number, g gfp flags, f slab flags, i node, x
- * constructor, s name in quotes, | the rest may be left out result:    c cache, a address, p page,
- * n number, - nothing
+ * constructor, s name in quotes, o old size (before 6.12 only), | the rest may be left out
+ * result: c cache, a address, p page, n number, - nothing
  */
 #define ORACLE_CALLS(X)                                                                            \
 	X(CALL_CACHE_CREATE, "kmem_cache_create", "snn|fx", 'c', 0)                                \
@@ -48,10 +48,15 @@ __attribute__((format(printf, 2, 3))) void oracle_print(struct oracle_text *text
 	X(CALL_KCALLOC, "kcalloc", "nng", 'a', 0)                                                  \
 	X(CALL_KMALLOC_ARRAY, "kmalloc_array", "nng", 'a', 0)                                      \
 	X(CALL_KREALLOC, "krealloc", "png", 'a', 0)                                                \
+	X(CALL_KREALLOC_ARRAY, "krealloc_array", "pnng", 'a', 0)                                   \
 	X(CALL_KFREE, "kfree", "p", '-', 0)                                                        \
+	X(CALL_KFREE_SENSITIVE, "kfree_sensitive", "p", '-', 0)                                    \
 	X(CALL_KSIZE, "ksize", "p", 'n', 0)                                                        \
+	X(CALL_KMALLOC_SIZE_ROUNDUP, "kmalloc_size_roundup", "n", 'n', 0)                          \
 	X(CALL_KVMALLOC, "kvmalloc", "ng", 'a', 1)                                                 \
 	X(CALL_KVZALLOC, "kvzalloc", "ng", 'a', 1)                                                 \
+	X(CALL_KVCALLOC, "kvcalloc", "nng", 'a', 1)                                                \
+	X(CALL_KVREALLOC, "kvrealloc", "pong", 'a', 1)                                             \
 	X(CALL_KVFREE, "kvfree", "p", '-', 1)                                                      \
 	X(CALL_VMALLOC, "vmalloc", "n", 'a', 1)                                                    \
 	X(CALL_VZALLOC, "vzalloc", "n", 'a', 1)                                                    \

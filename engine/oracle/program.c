@@ -269,6 +269,10 @@ static int parse_arguments(struct parser *parser, struct oracle_call *call)
 		}
 		if (*letter == 's' && *skip(parser) != '"')
 			continue;
+		if (*letter == 'o' && LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)) {
+			slot++;
+			continue;
+		}
 		if (optional && *skip(parser) == ')')
 			break;
 		if (!first && !take(parser, ','))

@@ -121,8 +121,16 @@ static unsigned long long kmalloc_call(const struct oracle_call *call)
 		return (unsigned long)kmalloc_array(arg(call, 0), arg(call, 1), arg(call, 2));
 	case CALL_KREALLOC:
 		return (unsigned long)krealloc((void *)arg(call, 0), arg(call, 1), arg(call, 2));
+	case CALL_KREALLOC_ARRAY:
+		return (unsigned long)krealloc_array((void *)arg(call, 0), arg(call, 1),
+						     arg(call, 2), arg(call, 3));
 	case CALL_KSIZE:
 		return ksize((void *)arg(call, 0));
+	case CALL_KMALLOC_SIZE_ROUNDUP:
+		return kmalloc_size_roundup(arg(call, 0));
+	case CALL_KFREE_SENSITIVE:
+		kfree_sensitive((void *)arg(call, 0));
+		return 0;
 	default:
 		kfree((void *)arg(call, 0));
 		return 0;
@@ -136,6 +144,15 @@ static unsigned long long vmalloc_call(const struct oracle_call *call)
 		return (unsigned long)kvmalloc(arg(call, 0), arg(call, 1));
 	case CALL_KVZALLOC:
 		return (unsigned long)kvzalloc(arg(call, 0), arg(call, 1));
+	case CALL_KVCALLOC:
+		return (unsigned long)kvcalloc(arg(call, 0), arg(call, 1), arg(call, 2));
+	case CALL_KVREALLOC:
+		return (unsigned long)
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+			kvrealloc((void *)arg(call, 0), arg(call, 1), arg(call, 2), arg(call, 3));
+#else
+			kvrealloc((void *)arg(call, 0), arg(call, 2), arg(call, 3));
+#endif
 	case CALL_VMALLOC:
 		return (unsigned long)vmalloc(arg(call, 0));
 	case CALL_VZALLOC:
