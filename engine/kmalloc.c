@@ -57,8 +57,11 @@ uint64_t km_kmalloc(struct km_machine *machine, unsigned cpu, uint64_t bytes, ui
 {
 	if (bytes == 0)
 		return KM_ZERO_SIZE_PTR;
-	if (bytes > KM_KMALLOC_MAX_CACHE)
+	if (bytes > machine->kmalloc_max)
 		return large_alloc(machine, cpu, bytes, gfp);
+	if (machine->model->slab->kmalloc)
+		return machine->model->slab->kmalloc(machine->slab, cpu, bytes,
+						     gfp & ~KM_GFP_SLAB_BUG, node);
 	return machine->model->slab->alloc(machine->slab, km_kmalloc_cache(machine, bytes, gfp),
 					   cpu, gfp & ~KM_GFP_SLAB_BUG, node);
 }
@@ -66,7 +69,7 @@ uint64_t km_kmalloc(struct km_machine *machine, unsigned cpu, uint64_t bytes, ui
 uint64_t km_kmalloc_bucket(struct km_machine *machine, unsigned cpu,
 			   const struct km_buckets *buckets, uint64_t bytes, uint32_t gfp)
 {
-	if (!buckets || !bytes || bytes > KM_KMALLOC_MAX_CACHE)
+	if (!buckets || !bytes || bytes > KM_KMALLOC_MAX_CACHE || machine->model->slab->kmalloc)
 		return km_kmalloc(machine, cpu, bytes, gfp, -1);
 	return machine->model->slab->alloc(machine->slab, buckets->caches[km_kmalloc_class(bytes)],
 					   cpu, gfp & ~KM_GFP_SLAB_BUG, -1);

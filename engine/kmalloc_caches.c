@@ -58,6 +58,16 @@ uint64_t km_kmalloc_bytes_alloc(uint64_t bytes)
 	return KM_PAGE_SIZE << km_get_order(bytes);
 }
 
+uint64_t km_kmalloc_placed_bytes(const struct km_machine *machine, uint64_t bytes)
+{
+	const struct km_slab_ops *slab = machine->model->slab;
+
+	if (!bytes || !slab->kmalloc)
+		return km_kmalloc_bytes_alloc(bytes);
+	return bytes <= machine->kmalloc_max ? slab->kmalloc_bytes(machine->slab, bytes)
+					     : KM_PAGE_SIZE << km_get_order(bytes);
+}
+
 static const char *const class_names[KM_NR_KMALLOC_TYPES][KM_KMALLOC_CLASSES] = {
 #define NAMES(prefix)                                                                              \
 	{                                                                                          \

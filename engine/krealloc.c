@@ -16,6 +16,8 @@ static uint64_t slab_capacity(const struct km_machine *machine, uint64_t addr, b
 	void *cache = slab->cache_of ? slab->cache_of(machine->slab, addr) : NULL;
 	struct km_cache_info info;
 
+	if (slab->ksize)
+		return slab->ksize(machine->slab, addr);
 	if (!cache || slab->cache_info(machine->slab, cache, &info))
 		return 0;
 	if (exact)

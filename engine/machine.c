@@ -74,6 +74,9 @@ int km_machine_create(struct km_env *env, const struct km_machine_spec *spec,
 		goto out_machine;
 	last = &machine->spec.zones[machine->spec.nr_zones - 1];
 	machine->max_pfn = last->start + last->spanned;
+	machine->kmalloc_max = machine->model->slab->kmalloc_max
+				       ? machine->model->slab->kmalloc_max(machine)
+				       : KM_KMALLOC_MAX_CACHE;
 	machine->large_order = km_env_alloc(env, machine->max_pfn);
 	code = -ENOMEM;
 	if (!machine->large_order)

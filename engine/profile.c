@@ -30,7 +30,8 @@
 	.krealloc_exact = true, .kvmalloc_no_reclaim = true
 
 static const struct km_profile profiles[] = {
-	{ .name = "5.15", UP_TO_6_6, .cpu_partial_objects = true, .pcp_generation = 0,
+	{ .name = "5.15", UP_TO_6_6, .cpu_partial_objects = true, .slab_large_classes = true,
+	  .pcp_generation = 0,
 	  .gfp_atomic_bit = true, .reserve_harder = true, .nofragment_any_order = true },
 	{ .name = "6.1", UP_TO_6_6, SINCE_6_1, .pcp_generation = 1, .gfp_atomic_bit = true },
 	{ .name = "6.6", UP_TO_6_6, SINCE_6_1, .pcp_generation = 1, .highatomic_nonblock = true,

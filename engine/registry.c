@@ -8,6 +8,10 @@
 const struct km_model km_models[] = {
 	{ "slub", "Linux: kmalloc classes and caches on SLUB, pages from the buddy, vmalloc",
 	  &km_buddy_page_ops, &km_slub_slab_ops, &km_vmalloc_vm_ops, KM_ROUTE_SLAB },
+	{ "slab", "6.1 with CONFIG_SLAB (removed in 6.8): arrays of free objects per CPU and shared",
+	  &km_buddy_page_ops, &km_slab_slab_ops, &km_vmalloc_vm_ops, KM_ROUTE_SLAB },
+	{ "slob", "6.1 with CONFIG_SLOB (removed in 6.4): first fit within pages, for tiny machines",
+	  &km_buddy_page_ops, &km_slob_slab_ops, &km_vmalloc_vm_ops, KM_ROUTE_SLAB },
 	{ "buddy", "every object is a power-of-two block of pages",
 	  &km_buddy_page_ops, &km_slub_slab_ops, &km_vmalloc_vm_ops, KM_ROUTE_PAGES },
 	{ "vmalloc", "every object is a vmalloc area",

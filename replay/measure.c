@@ -262,8 +262,10 @@ static int run_speed(struct km_replayer *replayer, struct km_measures *measures)
 	const struct km_op *op = program->ops, *end = op + program->nr_ops;
 	uint64_t start = km_clock_ns();
 
-	for (; op < end; op++)
+	for (; op < end; op++) {
+		replayer->env.time_ns = op->time_ns;
 		km_replay_op(replayer, op);
+	}
 	measures->wall_ns = km_clock_ns() - start;
 	return km_interrupted() ? -EINTR : 0;
 }

@@ -217,8 +217,8 @@ uint64_t km_replayer_placed_bytes(const struct km_replayer *replayer, const stru
 	default:
 		if (op->cache)
 			return replayer->strides[op->cache];
-		if (op->size > KM_KMALLOC_MAX_CACHE)
-			return km_kmalloc_bytes_alloc(op->size);
+		if (machine->model->slab->kmalloc || op->size > KM_KMALLOC_MAX_CACHE)
+			return km_kmalloc_placed_bytes(machine, op->size);
 		return op->size ? replayer->kmalloc_strides[km_kmalloc_class(op->size)] : 0;
 	}
 }

@@ -15,6 +15,11 @@
 #include "engine/models.h"
 #include "engine/tests/tap.h"
 
+/* The slab layer under test. */
+#ifndef TEST_SLAB_OPS
+#define TEST_SLAB_OPS km_slub_slab_ops
+#endif
+
 #define TEST_PAGES 16384u
 #define TEST_FIRST_PFN 64u
 #define TEST_CPUS 4u
@@ -115,11 +120,11 @@ static const struct km_page_ops test_page_ops = {
 static const struct km_model test_model = {
 	.name = "test",
 	.page = &test_page_ops,
-	.slab = &km_slub_slab_ops,
+	.slab = &TEST_SLAB_OPS,
 	.route = KM_ROUTE_SLAB,
 };
 
-static const struct km_slab_ops *const slab_ops = &km_slub_slab_ops;
+static const struct km_slab_ops *const slab_ops = &TEST_SLAB_OPS;
 
 __attribute__((unused)) static struct test_machine *
 test_machine_new(const struct km_profile *profile, unsigned cpus)

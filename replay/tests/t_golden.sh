@@ -6,7 +6,7 @@ set -u
 . "$(dirname "$0")/../../engine/tests/tap.sh"
 cd "$(dirname "$0")/../.." || exit 1
 kmlab=${KMLAB:-build/kmlab}
-models=kernel,slub,slub@5.15,slub@6.1,slub@6.6,slub@6.12,slub@7.2,buddy,vmalloc,kvmalloc:4096,bump
+models=kernel,slub,slub@5.15,slub@6.1,slub@6.6,slub@6.12,slub@7.2,slab,slab@5.15,slob,buddy,vmalloc,kvmalloc:4096,bump
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 

@@ -25,6 +25,11 @@
 	X(sheaf_refill, "sheaf filled from slabs")                                                 \
 	X(sheaf_flush, "sheaf flushed to slabs")                                                   \
 	X(sheaf_barn_get, "sheaf exchanged with the barn")                                         \
+	X(array_shared, "slab: CPU array refilled from the shared array")                          \
+	X(array_refill, "slab: CPU array refilled from listed slabs")                              \
+	X(array_flush, "slab: full CPU array gave a batch back")                                   \
+	X(array_reap, "slab: idle array reaped")                                                   \
+	X(slob_pages_searched, "slob: partly free pages looked at")                                \
 	X(kmalloc_large, "kmalloc served by pages")                                                \
 	X(pcp_hit, "page from a nonempty per-CPU list")                                            \
 	X(pcp_refill, "per-CPU list refilled from the buddy")                                      \

@@ -59,6 +59,7 @@ struct km_machine {
 	uint64_t max_pfn;       /* one past the last page of the last zone */
 	void *page, *slab, *vm; /* the layers' states */
 	void *kmalloc_caches[KM_NR_KMALLOC_TYPES][KM_KMALLOC_CLASSES];
+	uint64_t kmalloc_max; /* bytes; larger kmallocs are pages */
 	uint8_t *large_order; /* per pfn: order + 1 of a large kmalloc starting there, else 0 */
 	uint64_t large_pages; /* held by large kmallocs */
 	/* Code address of the request, set by whoever drives: it chooses the random copy. */
@@ -147,6 +148,8 @@ void *km_kmalloc_cache(const struct km_machine *machine, uint64_t bytes, uint32_
 const char *km_kmalloc_cache_name(enum km_kmalloc_type type, unsigned class_index);
 /* bytes_alloc the kmalloc event shows: class size, or whole pages above 8 KiB; 0 for 0. */
 uint64_t km_kmalloc_bytes_alloc(uint64_t bytes);
+/* What this machine sets aside, where the slab layer has a kmalloc of its own (SLAB, SLOB). */
+uint64_t km_kmalloc_placed_bytes(const struct km_machine *machine, uint64_t bytes);
 
 /* ---- vmalloc ---- */
 uint64_t km_vmalloc(struct km_machine *machine, unsigned cpu, uint64_t bytes, uint64_t align,

@@ -116,6 +116,15 @@ struct km_slab_ops {
 	/* Pages held by slabs (all caches); bytes of all object strides handed out. */
 	void (*usage)(void *self, uint64_t *slab_pages, uint64_t *live_bytes);
 	int (*validate)(void *self);
+	/*
+	 * A layer with a kmalloc of its own has all four: the most bytes that it serves (above,
+	 * pages do), bytes set aside for a request of 1 to so many, and usable bytes of any live
+	 * object. NULL: kmalloc takes the size classes' caches, up to KM_KMALLOC_MAX_CACHE.
+	 */
+	uint64_t (*kmalloc_max)(const struct km_machine *machine);
+	uint64_t (*kmalloc)(void *self, unsigned cpu, uint64_t bytes, uint32_t gfp, int node);
+	uint64_t (*kmalloc_bytes)(void *self, uint64_t bytes);
+	uint64_t (*ksize)(void *self, uint64_t addr);
 };
 
 /* ---- vmalloc: mm/vmalloc.c ---- */

@@ -53,6 +53,8 @@ enum km_fallback { KM_FALLBACK_STEAL, KM_FALLBACK_CLAIM }; /* mm/page_alloc.c up
 	  "6.12+: slabinfo samples long partial lists")                                            \
 	X(bool, random_freelist, "random_freelist", "CONFIG_SLAB_FREELIST_RANDOM")                 \
 	X(bool, merge, "merge", "caches of one geometry are merged")                               \
+	X(bool, slab_large_classes, "slab_large_classes",                                          \
+	  "5.15: model slab has kmalloc classes up to 4 MiB")                                      \
 	/* pages */                                                                                \
 	X(uint8_t, fallback, "fallback", "enum km_fallback")                                       \
 	X(uint8_t, pcp_generation, "pcp_generation", "0: 5.15, 1: 6.1-6.6, 2: 6.7+")               \
