@@ -103,8 +103,8 @@ static bool merge_likely(const struct km_buddy *buddy, const struct km_zone *zon
 	       km_page_is_buddy(buddy, zone, merged ^ (2ull << order), order + 1);
 }
 
-void km_buddy_free_block(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu, uint64_t pfn,
-			 unsigned order, enum km_migratetype type)
+static inline void free_block(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu,
+			      uint64_t pfn, unsigned order, enum km_migratetype type, bool tail)
 {
 	int64_t pages = (int64_t)1 << order;
 
@@ -126,7 +126,19 @@ void km_buddy_free_block(struct km_buddy *buddy, struct km_zone *zone, unsigned 
 		order++;
 		buddy->env->count.buddy_merge++;
 	}
-	km_buddy_add(buddy, zone, pfn, order, type, merge_likely(buddy, zone, pfn, order));
+	km_buddy_add(buddy, zone, pfn, order, type, tail || merge_likely(buddy, zone, pfn, order));
+}
+
+void km_buddy_free_block(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu, uint64_t pfn,
+			 unsigned order, enum km_migratetype type)
+{
+	free_block(buddy, zone, cpu, pfn, order, type, false);
+}
+
+void km_buddy_free_to_tail(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu, uint64_t pfn)
+{
+	free_block(buddy, zone, cpu, pfn, 0, (enum km_migratetype)km_pageblock_of(buddy, pfn)->type,
+		   true);
 }
 
 void km_buddy_free_direct(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu, uint64_t pfn,

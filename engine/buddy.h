@@ -36,8 +36,9 @@
 enum km_mark { KM_MARK_MIN, KM_MARK_LOW, KM_MARK_HIGH };
 
 /* Zone flags, bits as in enum zone_flags. */
-#define KM_ZONE_BOOSTED 0x1u    /* kswapd is to be woken for a boost */
-#define KM_ZONE_BELOW_HIGH 0x4u /* 6.7+: last seen under its high mark */
+#define KM_ZONE_BOOSTED 0x1u        /* kswapd is to be woken for a boost */
+#define KM_ZONE_RECLAIM_ACTIVE 0x2u /* kswapd is at work: per-CPU lists are kept short */
+#define KM_ZONE_BELOW_HIGH 0x4u     /* 6.7+: last seen under its high mark */
 
 #define KM_PCP_COSTLY_ORDER 3u
 #define KM_PCP_TYPES 3u
@@ -213,6 +214,9 @@ uint32_t km_buddy_take_type(struct km_buddy *buddy, struct km_zone *zone, unsign
 			    unsigned order, enum km_migratetype type);
 void km_buddy_free_block(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu, uint64_t pfn,
 			 unsigned order, enum km_migratetype type);
+/* As km_buddy_free_block() of one page by its pageblock's type, to the tail of its list. */
+void km_buddy_free_to_tail(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu,
+			   uint64_t pfn);
 /* A block that bypasses the per-CPU lists: its pageblocks' types decide. */
 void km_buddy_free_direct(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu, uint64_t pfn,
 			  unsigned order);

@@ -38,7 +38,7 @@ static const struct {
 	{"__GFP_IO", KM_GFP_IO},
 	{"__GFP_FS", KM_GFP_FS},
 	{"__GFP_ZERO", KM_GFP_ZERO},
-	{"__GFP_ATOMIC", KM_GFP_ATOMIC_BIT},
+	{"__GFP_ATOMIC", KM_GFP_ATOMIC_BIT}, /* 5.15 and 6.1 */
 	{"__GFP_DIRECT_RECLAIM", KM_GFP_DIRECT_RECLAIM},
 	{"__GFP_KSWAPD_RECLAIM", KM_GFP_KSWAPD_RECLAIM},
 	{"__GFP_RECLAIM", KM_GFP_RECLAIM},
@@ -64,15 +64,52 @@ static const struct {
 	{"__GFP_NO_OBJ_EXT", 0},
 };
 
+/*
+ * Names of earlier kernels (include/linux/gfp.h, 2.6 - 6.2): removed when the flag got another
+ * name, became the rule, or lost its use.
+ */
+static const struct km_gfp_past past[] = {
+	/* 4.4 split "may sleep" into its two halves. */
+	{"__GFP_WAIT", KM_GFP_RECLAIM, 0, "__GFP_RECLAIM, or __GFP_DIRECT_RECLAIM alone"},
+	{"GFP_WAIT", KM_GFP_RECLAIM, 0, "__GFP_RECLAIM"},
+	{"__GFP_NO_KSWAPD", 0, KM_GFP_KSWAPD_RECLAIM, "& ~__GFP_KSWAPD_RECLAIM"},
+	{"GFP_IOFS", KM_GFP_IO | KM_GFP_FS, 0, "__GFP_IO | __GFP_FS"},
+	{"__GFP_NOACCOUNT", 0, KM_GFP_ACCOUNT, "nothing; __GFP_ACCOUNT asks for the opposite"},
+	{"__GFP_KMEMCG", KM_GFP_ACCOUNT, 0, "__GFP_ACCOUNT"},
+	{"GFP_THISNODE", KM_GFP_THISNODE | KM_GFP_NORETRY | KM_GFP_NOWARN, 0,
+	 "__GFP_THISNODE | __GFP_NORETRY | __GFP_NOWARN"},
+	{"__GFP_OTHER_NODE", 0, 0, "nothing"},
+	{"__GFP_REPEAT", KM_GFP_RETRY_MAYFAIL, 0, "__GFP_RETRY_MAYFAIL"},
+	{"GFP_TEMPORARY", KM_GFP_KERNEL | KM_GFP_RECLAIMABLE, 0, "GFP_KERNEL | __GFP_RECLAIMABLE"},
+	{"__GFP_COLD", 0, 0, "nothing"},
+	{"__GFP_NOTRACK", 0, 0, "nothing"},
+	{"__GFP_NOTRACK_FALSE_POSITIVE", 0, 0, "nothing"},
+	/* 6.3: what it allowed follows from __GFP_HIGH and from not sleeping. */
+	{"__GFP_ATOMIC", KM_GFP_HIGH, 0, "__GFP_HIGH"},
+};
+
+#define NR_NAMES (sizeof(names) / sizeof(names[0]))
+#define NR_PAST (sizeof(past) / sizeof(past[0]))
+
 static bool is(const char *name, size_t length, const char *known)
 {
+	if (length > 6 && memcmp(name, "___GFP", 6) == 0) {
+		name++;
+		length--;
+	}
 	return strlen(known) == length && memcmp(known, name, length) == 0;
 }
 
 bool km_gfp_by_name(const char *name, size_t length, const struct km_profile *profile,
 		    uint32_t *bits)
 {
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	const struct km_gfp_past *before = km_gfp_past(name, length, profile);
+
+	if (before) {
+		*bits = before->bits;
+		return true;
+	}
+	for (size_t i = 0; i < NR_NAMES; i++) {
 		if (!is(name, length, names[i].name))
 			continue;
 		*bits = names[i].bits;
@@ -84,4 +121,22 @@ bool km_gfp_by_name(const char *name, size_t length, const struct km_profile *pr
 		return true;
 	}
 	return false;
+}
+
+const struct km_gfp_past *km_gfp_past(const char *name, size_t length,
+				      const struct km_profile *profile)
+{
+	for (size_t i = 0; i < NR_PAST; i++)
+		if (is(name, length, past[i].name) &&
+		    !(profile->gfp_atomic_bit && is(name, length, "__GFP_ATOMIC")))
+			return &past[i];
+	return NULL;
+}
+
+const char *km_gfp_name(unsigned index)
+{
+	if (index < NR_NAMES)
+		return names[index].name;
+	index -= NR_NAMES;
+	return index < NR_PAST ? past[index].name : NULL;
 }

@@ -144,6 +144,29 @@ int km_free_pages(struct km_machine *machine, unsigned cpu, km_pfn pfn, unsigned
 	return machine->model->page->free(machine->page, cpu, pfn, order);
 }
 
+km_pfn km_alloc_pages_exact(struct km_machine *machine, unsigned cpu, uint64_t bytes, uint32_t gfp)
+{
+	const struct km_page_ops *page = machine->model->page;
+	uint64_t pages = (bytes + KM_PAGE_SIZE - 1) >> KM_PAGE_SHIFT;
+	unsigned order = km_get_order(bytes);
+	km_pfn pfn;
+
+	if (order > KM_MAX_ORDER)
+		return KM_PFN_NONE;
+	if (page->alloc_exact)
+		return page->alloc_exact(machine->page, cpu, gfp, order, pages);
+	pfn = page->alloc(machine->page, cpu, gfp, order);
+	for (uint64_t i = pages; km_pfn_valid(pfn) && i < 1ull << order; i++)
+		page->free(machine->page, cpu, (km_pfn){pfn.value + i}, 0);
+	return pfn;
+}
+
+unsigned km_alloc_pages_bulk(struct km_machine *machine, unsigned cpu, uint32_t gfp,
+			     unsigned wanted, km_pfn *pfns)
+{
+	return machine->model->page->alloc_bulk(machine->page, cpu, gfp, wanted, pfns);
+}
+
 void *km_cache_create(struct km_machine *machine, const struct km_cache_spec *spec)
 {
 	return machine->model->slab->cache_create(machine->slab, spec);

@@ -306,6 +306,28 @@ static int buddy_free(void *self, unsigned cpu, km_pfn pfn, unsigned order)
 	return 0;
 }
 
+static km_pfn buddy_alloc_exact(void *self, unsigned cpu, uint32_t gfp, unsigned order,
+				uint64_t pages)
+{
+	struct km_buddy *buddy = self;
+	km_pfn pfn = buddy_alloc(self, cpu, gfp, order);
+	struct km_zone *zone;
+
+	if (!km_pfn_valid(pfn))
+		return pfn;
+	zone = &buddy->zone[km_pageblock_of(buddy, pfn.value)->zone];
+	for (uint64_t i = pfn.value + pages; i < pfn.value + (1ull << order); i++) {
+		if (!buddy->profile.exact_to_tail) {
+			buddy_free(self, cpu, (km_pfn){i}, 0);
+			continue;
+		}
+		if (buddy->page[i] == KM_PAGE_USED)
+			count_unmovable(buddy, i, 0, -1);
+		km_buddy_free_to_tail(buddy, zone, cpu, i);
+	}
+	return pfn;
+}
+
 static void buddy_drain(void *self, int cpu)
 {
 	struct km_buddy *buddy = self;
@@ -325,6 +347,7 @@ const struct km_page_ops km_buddy_page_ops = {
 	.alloc = buddy_alloc,
 	.free = buddy_free,
 	.alloc_bulk = buddy_alloc_bulk,
+	.alloc_exact = buddy_alloc_exact,
 	.drain = buddy_drain,
 	.seed = km_buddy_seed_free,
 	.usage = km_buddy_usage,

@@ -221,12 +221,30 @@ static int save_pcp(const struct km_buddy *buddy, const struct km_pcp *pcp,
 	return 0;
 }
 
+/*
+ * One past the last pageblock that is told. A zone's holes are taken to lie at its end, as on PCs;
+ * the kernel has no types there. Where a page was free there is memory after all.
+ */
+static uint64_t last_pageblock(const struct km_buddy *buddy, const struct km_zone *zone)
+{
+	uint64_t all = (zone->end + KM_PAGEBLOCK_PAGES - 1) >> KM_PAGEBLOCK_ORDER;
+	uint64_t end = zone->start + zone->present + KM_PAGEBLOCK_PAGES - 1;
+
+	end &= ~(KM_PAGEBLOCK_PAGES - 1);
+	if (zone->index == KM_ZONE_DMA || end >= zone->end)
+		return all;
+	for (uint64_t pfn = end; pfn < zone->end; pfn++)
+		if (buddy->page[pfn] & (KM_PAGE_BUDDY | KM_PAGE_PCP))
+			return all;
+	return end >> KM_PAGEBLOCK_ORDER;
+}
+
 /* Runs of types and entries of movable pages: counted first, then written. */
 static int save_pageblocks(const struct km_buddy *buddy, const struct km_zone *zone,
 			   struct km_zone_state *state)
 {
 	uint64_t first = zone->start >> KM_PAGEBLOCK_ORDER;
-	uint64_t end = (zone->end + KM_PAGEBLOCK_PAGES - 1) >> KM_PAGEBLOCK_ORDER;
+	uint64_t end = last_pageblock(buddy, zone);
 
 	for (unsigned pass = 0; pass < 2; pass++) {
 		unsigned types = 0, lru = 0;

@@ -229,12 +229,15 @@ uint32_t km_pcp_alloc(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu
 /* ---- free ---- */
 
 /* Up to 6.6: how many pages a free sends back; 0 while the list set is below its limit. */
-static int32_t excess(const struct km_buddy *buddy, struct km_pcp *pcp, unsigned order)
+static int32_t excess(const struct km_buddy *buddy, const struct km_zone *zone, struct km_pcp *pcp,
+		      unsigned order)
 {
 	bool capped = buddy->profile.pcp_generation >= 1;
 	bool all = capped && pcp->free_factor && order && order <= KM_PCP_COSTLY_ORDER;
 	int32_t limit = all ? 0 : pcp->high, pages;
 
+	if (zone->flags & KM_ZONE_RECLAIM_ACTIVE)
+		limit = at_most(limit, 4 * pcp->batch);
 	if (pcp->count < limit)
 		return 0;
 	if (all)
@@ -275,6 +278,11 @@ static int32_t adaptive_limit(const struct km_zone *zone, struct km_pcp *pcp, bo
 	if (all) {
 		pcp->high = at_least(high - (pcp->batch << KM_PCP_SCALE_MAX), pcp->high_min);
 		return 0;
+	}
+	if (zone->flags & KM_ZONE_RECLAIM_ACTIVE) {
+		freed = at_least(pcp->free_count, pcp->batch);
+		pcp->high = at_least(high - freed, pcp->high_min);
+		return at_most(4 * pcp->batch, pcp->high);
 	}
 	if (pcp->high_min == pcp->high_max)
 		return high;
@@ -332,7 +340,8 @@ void km_pcp_free(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu, uin
 	buddy->env->count.pcp_free++;
 	if (adaptive)
 		pcp->alloc_factor >>= 1;
-	pages = adaptive ? excess_adaptive(buddy, zone, pcp, order) : excess(buddy, pcp, order);
+	pages = adaptive ? excess_adaptive(buddy, zone, pcp, order)
+			 : excess(buddy, zone, pcp, order);
 	if (pages <= 0)
 		return;
 	drain(buddy, zone, cpu, pages, index);

@@ -16,7 +16,7 @@
 	.fallback = KM_FALLBACK_STEAL
 
 #define SINCE_6_1 .pcp_thp_two = true, .vmalloc_bulk = true,              \
-	.vmalloc_huge = true, .highatomic_last_resort = true,             \
+	.vmalloc_huge = true, .highatomic_last_resort = true, .exact_to_tail = true, \
 	.kvmalloc_any_gfp = true, .krealloc_zeroes = true
 
 #define SINCE_6_12                                                                                 \

@@ -74,30 +74,45 @@ static const char *const columns[] = {"line",        "cpu",   "call", "result",
 				      "bytes_alloc", "cache", "note"};
 #define NR_COLUMNS (sizeof(columns) / sizeof(columns[0]))
 
-static const char *result_text(const struct km_run_row *row, char text[32])
+/* A text to free; "" without a result. */
+static char *pfns_text(const struct km_run_row *row)
 {
-	text[0] = 0;
-	if (row->kind == KM_RESULT_ADDRESS)
-		snprintf(text, 32, "0x%" PRIx64, row->result);
-	else if (row->kind == KM_RESULT_PFN)
-		snprintf(text, 32, "pfn 0x%" PRIx64, row->result);
-	else if (row->kind == KM_RESULT_NULL)
-		snprintf(text, 32, "NULL");
+	char *text = malloc(5 + row->nr_pfns * 12ull), *end = text;
+
+	end = text ? stpcpy(text, "pfn") : NULL;
+	for (uint32_t i = 0; text && i < row->nr_pfns; i++)
+		end += sprintf(end, " 0x%" PRIx32, row->pfns[i]);
 	return text;
+}
+
+static char *result_text(const struct km_run_row *row)
+{
+	char text[32] = "";
+
+	if (row->kind == KM_RESULT_PFNS)
+		return pfns_text(row);
+	if (row->kind == KM_RESULT_ADDRESS)
+		snprintf(text, sizeof(text), "0x%" PRIx64, row->result);
+	else if (row->kind == KM_RESULT_PFN)
+		snprintf(text, sizeof(text), "pfn 0x%" PRIx64, row->result);
+	else if (row->kind == KM_RESULT_NULL)
+		snprintf(text, sizeof(text), "NULL");
+	return strdup(text);
 }
 
 static void print_rows(const struct km_scenario_run *run, enum km_format format)
 {
 	struct km_table *table = km_table_new(NR_COLUMNS, columns);
-	char text[32];
 
 	for (size_t i = 0; i < run->nr_rows; i++) {
 		const struct km_run_row *row = &run->rows[i];
+		char *result = result_text(row);
 
 		km_table_cellf(table, "%u", row->call->line);
 		km_table_cellf(table, "%u", row->call->cpu);
 		km_table_cell(table, km_call_name(row->call->call));
-		km_table_cell(table, result_text(row, text));
+		km_table_cell(table, result);
+		free(result);
 		if (row->bytes_alloc != UINT64_MAX)
 			km_table_cellf(table, "%" PRIu64, row->bytes_alloc);
 		else
@@ -160,13 +175,14 @@ static void print_findings(const struct km_scenario_run *run, FILE *out)
 
 static void json_row(struct km_json *json, const struct km_run_row *row)
 {
-	char text[32];
+	char *result = result_text(row);
 
 	km_json_object(json, NULL);
 	km_json_u64(json, "line", row->call->line);
 	km_json_u64(json, "cpu", row->call->cpu);
 	km_json_str(json, "call", km_call_name(row->call->call));
-	km_json_str(json, "result", result_text(row, text));
+	km_json_str(json, "result", result);
+	free(result);
 	if (row->bytes_alloc != UINT64_MAX)
 		km_json_u64(json, "bytes_alloc", row->bytes_alloc);
 	else
@@ -273,8 +289,11 @@ int km_cmd_run(int argc, char **argv)
 		       "row per executed line."
 		       "\vCalls: kmem_cache_create[_usercopy] kmem_cache_alloc kmem_cache_zalloc "
 		       "kmem_cache_free kmem_cache_alloc_bulk kmem_cache_free_bulk "
-		       "kmem_cache_shrink kmem_cache_destroy alloc_pages __get_free_pages "
-		       "__free_pages free_pages kmalloc kzalloc kcalloc kmalloc_array (and _node) "
+		       "kmem_cache_shrink kmem_cache_destroy alloc_pages alloc_page "
+		       "__get_free_pages __get_free_page get_zeroed_page alloc_pages_exact "
+		       "alloc_pages_bulk alloc_pages_bulk_array split_page __free_pages "
+		       "__free_page free_pages free_page free_pages_exact kmalloc kzalloc kcalloc "
+		       "kmalloc_array (and _node) "
 		       "kmemdup kstrdup memdup_user krealloc krealloc_array krealloc_node_align "
 		       "kfree kfree_sensitive kfree_bulk ksize kmalloc_size_roundup kvmalloc "
 		       "kvzalloc kvcalloc kvmalloc_array kvrealloc kvfree vmalloc vzalloc vfree; "

@@ -239,7 +239,7 @@ int km_run_scenario(const struct km_scenario *scenario, const struct km_run_opti
 void km_scenario_run_free(struct km_scenario_run *run)
 {
 	for (size_t i = 0; i < run->nr_rows; i++)
-		free(run->rows[i].note);
+		free(run->rows[i].note), free(run->rows[i].pfns);
 	for (unsigned i = 0; i < run->check.nr_mismatches; i++)
 		free(run->check.mismatch[i]);
 	for (size_t i = 0; i < run->nr_findings; i++)

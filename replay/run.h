@@ -8,7 +8,13 @@
 
 #include "replay/scenario.h"
 
-enum km_result_kind { KM_RESULT_EMPTY, KM_RESULT_ADDRESS, KM_RESULT_PFN, KM_RESULT_NULL };
+enum km_result_kind {
+	KM_RESULT_EMPTY,
+	KM_RESULT_ADDRESS,
+	KM_RESULT_PFN,
+	KM_RESULT_NULL,
+	KM_RESULT_PFNS
+};
 
 struct km_run_row {
 	const struct km_scenario_call *call;
@@ -16,8 +22,10 @@ struct km_run_row {
 	uint64_t result;
 	uint64_t bytes_alloc; /* UINT64_MAX: nothing to say */
 	const char *cache;    /* or NULL */
-	char *note;           /* what is to be said of the call, or NULL */
-	enum km_rule rule;    /* which it broke; KM_RULE_NONE: none */
+	uint32_t *pfns;       /* KM_RESULT_PFNS: what a bulk call added */
+	uint32_t nr_pfns;
+	char *note;        /* what is to be said of the call, or NULL */
+	enum km_rule rule; /* which it broke; KM_RULE_NONE: none */
 };
 
 /* Of --debug: a rule broken, or what was left behind. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * One call of a scenario on the machine: pages, vmalloc, and the table of all calls. Each function
+ * One call of a scenario on the machine: vmalloc, and the table of all calls. Each function
  * stands for kernel functions of one family; a call that breaks a rule of that family is not
  * executed but gets a note.
  */
@@ -8,60 +8,6 @@
 #include <inttypes.h>
 
 #include "replay/run_state.h"
-
-/* ---- pages ---- */
-
-static int call_alloc_pages(struct executor *run, const struct km_scenario_call *call,
-			    struct km_run_row *row)
-{
-	uint32_t gfp = (uint32_t)km_run_argument(run, call, 0);
-	uint64_t order = km_run_argument(run, call, 1);
-	struct live object = {.kind = LIVE_PAGES, .order = (unsigned)order};
-	km_pfn pfn = KM_PFN_NONE;
-
-	if (call->call == KM_CALL_GET_ZEROED_PAGE)
-		gfp |= KM_GFP_ZERO;
-	km_run_check_flags(run, call, row, gfp);
-	if ((call->call == KM_CALL_GET_FREE_PAGES || call->call == KM_CALL_GET_FREE_PAGE))
-		gfp &= ~KM_GFP_HIGHMEM; /* an address must exist */
-	if (order > KM_MAX_ORDER)
-		km_run_note(row, KM_RULE_BAD_ARGUMENT, "order %" PRIu64 " is above the largest, %d",
-			    order, KM_MAX_ORDER);
-	else
-		pfn = km_alloc_pages(run->machine, call->cpu, gfp, (unsigned)order);
-	if (km_pfn_valid(pfn)) {
-		object.addr = km_pfn_to_addr(pfn);
-		object.bytes = KM_PAGE_SIZE << order;
-	}
-	return km_run_finish_alloc(run, call, row, &object);
-}
-
-static int call_free_pages(struct executor *run, const struct km_scenario_call *call,
-			   struct km_run_row *row)
-{
-	uint64_t order = km_run_argument(run, call, 1);
-	struct live *object;
-
-	if (!km_run_argument(run, call, 0))
-		return 0;
-	object = km_run_must_be_live(run, km_run_argument(run, call, 0),
-				     km_run_argument_name(run, call, 0), row);
-	if (!object)
-		return 0;
-	if (object->kind != LIVE_PAGES) {
-		km_run_note(row, KM_RULE_WRONG_FREE, "%s frees pages, this is %s of line %u",
-			    km_call_name(call->call), km_run_kind_name(object->kind), object->line);
-		return 0;
-	}
-	if (order != object->order) {
-		km_run_note(row, KM_RULE_WRONG_ORDER,
-			    "wrong order %" PRIu64 ": line %u allocated order %u", order,
-			    object->line, object->order);
-		return 0;
-	}
-	km_free_pages(run->machine, call->cpu, km_addr_to_pfn(object->addr), object->order);
-	return km_run_remove_live(run, object, call->line);
-}
 
 /* ---- vmalloc ---- */
 
@@ -116,15 +62,20 @@ static km_run_function *const functions[KM_NR_CALLS] = {
 	[KM_CALL_CACHE_SHRINK] = km_run_cache_shrink,
 	[KM_CALL_CACHE_DESTROY] = km_run_cache_destroy,
 	[KM_CALL_CACHE_SIZE] = km_run_cache_size,
-	[KM_CALL_ALLOC_PAGES] = call_alloc_pages,
-	[KM_CALL_ALLOC_PAGE] = call_alloc_pages,
-	[KM_CALL_GET_FREE_PAGES] = call_alloc_pages,
-	[KM_CALL_GET_FREE_PAGE] = call_alloc_pages,
-	[KM_CALL_GET_ZEROED_PAGE] = call_alloc_pages,
-	[KM_CALL_FREE_PAGES_PAGE] = call_free_pages,
-	[KM_CALL_FREE_PAGE_PAGE] = call_free_pages,
-	[KM_CALL_FREE_PAGES] = call_free_pages,
-	[KM_CALL_FREE_PAGE] = call_free_pages,
+	[KM_CALL_ALLOC_PAGES] = km_run_alloc_pages,
+	[KM_CALL_ALLOC_PAGE] = km_run_alloc_pages,
+	[KM_CALL_GET_FREE_PAGES] = km_run_alloc_pages,
+	[KM_CALL_GET_FREE_PAGE] = km_run_alloc_pages,
+	[KM_CALL_GET_ZEROED_PAGE] = km_run_alloc_pages,
+	[KM_CALL_ALLOC_PAGES_EXACT] = km_run_alloc_pages_exact,
+	[KM_CALL_ALLOC_PAGES_BULK] = km_run_alloc_pages_bulk,
+	[KM_CALL_ALLOC_PAGES_BULK_ARRAY] = km_run_alloc_pages_bulk,
+	[KM_CALL_SPLIT_PAGE] = km_run_split_page,
+	[KM_CALL_FREE_PAGES_EXACT] = km_run_free_pages_exact,
+	[KM_CALL_FREE_PAGES_PAGE] = km_run_free_pages,
+	[KM_CALL_FREE_PAGE_PAGE] = km_run_free_pages,
+	[KM_CALL_FREE_PAGES] = km_run_free_pages,
+	[KM_CALL_FREE_PAGE] = km_run_free_pages,
 	[KM_CALL_KMALLOC] = km_run_kmalloc,
 	[KM_CALL_KZALLOC] = km_run_kmalloc,
 	[KM_CALL_KMALLOC_NODE] = km_run_kmalloc,

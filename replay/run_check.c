@@ -149,6 +149,7 @@ static enum km_check_kind kind_of(const struct km_scenario_call *call, const str
 	case KM_CALL_GET_FREE_PAGES:
 	case KM_CALL_GET_FREE_PAGE:
 	case KM_CALL_GET_ZEROED_PAGE:
+	case KM_CALL_ALLOC_PAGES_EXACT:
 		return KM_CHECK_PAGES;
 	case KM_CALL_VMALLOC:
 	case KM_CALL_VZALLOC:
@@ -167,6 +168,36 @@ static void describe(char *text, size_t room, bool null, bool pfn, uint64_t valu
 		snprintf(text, room, "%s0x%" PRIx64, pfn ? "pfn " : "", value);
 }
 
+/* Pages in bulk: each is one answer. Written as a number, only how many there are then. */
+static int check_bulk(struct executor *run, const struct km_scenario_call *call,
+		      const struct km_run_row *row)
+{
+	struct km_check *check = &run->run->check;
+	uint32_t total = row->nr_pfns > call->nr_want_pfns ? row->nr_pfns : call->nr_want_pfns;
+
+	if (call->want == KM_WANT_NUMBER) {
+		uint64_t held = 0;
+
+		for (uint64_t i = 0; i < call->args[1].number; i++)
+			held += run->variables[call->args[2].variable + i].value != 0;
+		count(check, KM_CHECK_PAGES, held == call->want_value,
+		      "line %u: %" PRIu64 " pages are there, Linux has %" PRIu64, call->line, held,
+		      call->want_value);
+		return 0;
+	}
+	if (!total)
+		count(check, KM_CHECK_PAGES, true, "both have none");
+	for (uint32_t i = 0; i < total; i++) {
+		uint32_t ours = i < row->nr_pfns ? row->pfns[i] : 0;
+		uint32_t theirs = i < call->nr_want_pfns ? call->want_pfns[i] : 0;
+
+		count(check, KM_CHECK_PAGES, ours == theirs,
+		      "line %u: page %u of %s is pfn 0x%x, of Linux 0x%x (0: there is none)",
+		      call->line, i, km_call_name(call->call), ours, theirs);
+	}
+	return 0;
+}
+
 int km_check_result(struct executor *run, const struct km_scenario_call *call,
 		    const struct km_run_row *row, struct live *live)
 {
@@ -182,6 +213,8 @@ int km_check_result(struct executor *run, const struct km_scenario_call *call,
 		check_kmalloc(run, call, live);
 		return 0;
 	}
+	if (call->call == KM_CALL_ALLOC_PAGES_BULK || call->call == KM_CALL_ALLOC_PAGES_BULK_ARRAY)
+		return check_bulk(run, call, row);
 	if (live && (live->kind == LIVE_OBJECT || live->kind == LIVE_LARGE) && !want_null &&
 	    km_is_vmalloc_addr(live->addr) == km_is_vmalloc_addr(call->want_value))
 		return check_slab(run, call, live);

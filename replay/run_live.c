@@ -26,8 +26,13 @@ uint64_t km_run_argument(const struct executor *run, const struct km_scenario_ca
 			 unsigned index)
 {
 	const struct km_scenario_arg *arg = &call->args[index];
+	uint64_t value;
 
-	return arg->variable == KM_NO_VARIABLE ? arg->number : run->variables[arg->variable].value;
+	if (arg->variable == KM_NO_VARIABLE)
+		return arg->number;
+	/* Behind nothing lies nothing. */
+	value = run->variables[arg->variable].value;
+	return value ? value + arg->number : 0;
 }
 
 const char *km_run_kind_name(enum live_kind kind)
@@ -40,7 +45,7 @@ const char *km_run_kind_name(enum live_kind kind)
 
 /* ---- live objects ---- */
 
-static struct live *find_live(struct executor *run, uint64_t addr)
+struct live *km_run_find_live(struct executor *run, uint64_t addr)
 {
 	uint64_t index;
 
@@ -110,7 +115,7 @@ const char *km_run_argument_name(const struct executor *run, const struct km_sce
 struct live *km_run_must_be_live(struct executor *run, uint64_t addr, const char *name,
 				 struct km_run_row *row)
 {
-	struct live *object = find_live(run, addr);
+	struct live *object = km_run_find_live(run, addr);
 	const struct live *outer;
 	uint64_t line;
 

@@ -18,6 +18,8 @@ struct live {
 	uint64_t bytes; /* capacity */
 	unsigned line;
 	uint64_t kernel_addr;             /* Linux's, of the kmalloc family; 0: not known */
+	bool single;                      /* pages: of a split block or an exact one */
+	bool compound;                    /* pages: never in parts */
 	bool paired;                      /* kernel_slab is known */
 	uint64_t kernel_slab, model_slab; /* bases */
 	uint32_t next_unused;
@@ -71,6 +73,7 @@ struct live *km_run_must_be_live(struct executor *run, uint64_t addr, const char
 				 struct km_run_row *row);
 /* "a slab object" … */
 const char *km_run_kind_name(enum live_kind kind);
+struct live *km_run_find_live(struct executor *run, uint64_t addr);
 /* A new object that no row is about (bulk). 0 or -ENOMEM. */
 int km_run_add_live(struct executor *run, const struct live *object);
 int km_run_remove_live(struct executor *run, struct live *object, unsigned line);
@@ -103,6 +106,10 @@ km_run_function km_run_cache_create, km_run_cache_alloc, km_run_cache_free, km_r
 /* run_kmalloc.c */
 km_run_function km_run_kmalloc, km_run_kmemdup, km_run_free, km_run_krealloc, km_run_ksize,
 	km_run_size_roundup, km_run_kvmalloc, km_run_kvrealloc;
+
+/* run_pages.c */
+km_run_function km_run_alloc_pages, km_run_alloc_pages_exact, km_run_alloc_pages_bulk,
+	km_run_split_page, km_run_free_pages, km_run_free_pages_exact;
 
 /* run_calls.c: execute one call into its row. 0 or -ENOMEM. */
 int km_run_call(struct executor *executor, const struct km_scenario_call *call,

@@ -13,10 +13,11 @@
 
 /*
  * X(constant, name, arguments, what it returns)
- * arguments: c cache, p pointer or page, n number, g gfp flags, f slab flags, i node,
+ * arguments: c cache, p address, q page, n number, g gfp flags, f slab flags, i node,
  *            s optional name in quotes, t text in quotes, x ignored word, o old size (before
- *            6.12 only), v array of pointers, | the rest may be left out
- * returns:   c cache, a address, p page, n number, - nothing
+ *            6.12 only), v array of pointers (left out: named as the result), | the rest may
+ *            be left out
+ * returns:   c cache, a address, p page, b pages in bulk, n number, - nothing
  */
 #define KM_SCENARIO_CALLS(X)                                                                       \
 	X(KM_CALL_CACHE_CREATE, "kmem_cache_create", "snn|fx", 'c')                                \
@@ -35,8 +36,13 @@
 	X(KM_CALL_GET_FREE_PAGES, "__get_free_pages", "gn", 'a')                                   \
 	X(KM_CALL_GET_FREE_PAGE, "__get_free_page", "g", 'a')                                      \
 	X(KM_CALL_GET_ZEROED_PAGE, "get_zeroed_page", "g", 'a')                                    \
-	X(KM_CALL_FREE_PAGES_PAGE, "__free_pages", "pn", '-')                                      \
-	X(KM_CALL_FREE_PAGE_PAGE, "__free_page", "p", '-')                                         \
+	X(KM_CALL_ALLOC_PAGES_EXACT, "alloc_pages_exact", "ng", 'a')                               \
+	X(KM_CALL_ALLOC_PAGES_BULK, "alloc_pages_bulk", "gn|v", 'b')                               \
+	X(KM_CALL_ALLOC_PAGES_BULK_ARRAY, "alloc_pages_bulk_array", "gn|v", 'b')                   \
+	X(KM_CALL_SPLIT_PAGE, "split_page", "qn", '-')                                             \
+	X(KM_CALL_FREE_PAGES_EXACT, "free_pages_exact", "pn", '-')                                 \
+	X(KM_CALL_FREE_PAGES_PAGE, "__free_pages", "qn", '-')                                      \
+	X(KM_CALL_FREE_PAGE_PAGE, "__free_page", "q", '-')                                         \
 	X(KM_CALL_FREE_PAGES, "free_pages", "pn", '-')                                             \
 	X(KM_CALL_FREE_PAGE, "free_page", "p", '-')                                                \
 	X(KM_CALL_KMALLOC, "kmalloc", "ng", 'a')                                                   \
@@ -86,7 +92,7 @@ enum km_context { KM_IN_PROCESS, KM_IN_ATOMIC, KM_IN_SOFTIRQ, KM_IN_INTERRUPT, K
 #define KM_BULK_MAX 4096u /* pointers of one array */
 #define KM_NO_VARIABLE UINT32_MAX
 
-/* A number, or the value a variable has when the call runs. */
+/* A number, or the value a variable has when the call runs and the number of bytes behind it. */
 struct km_scenario_arg {
 	uint64_t number;
 	uint32_t variable; /* index into names, or KM_NO_VARIABLE */
@@ -105,6 +111,8 @@ struct km_scenario_call {
 	char *label; /* kmem_cache_create("name", …), kstrdup("text", …), or NULL */
 	enum km_want want;
 	uint64_t want_value; /* address, pfn or number */
+	uint32_t *want_pfns; /* KM_WANT_PFN in bulk: all of them; else NULL */
+	uint32_t nr_want_pfns;
 };
 
 struct km_scenario_line {

@@ -28,80 +28,6 @@ bool km_call_returns_number(enum km_call call)
 	return call_table[call].returns == 'n';
 }
 
-/* ---- words ---- */
-
-static void skip_space(struct km_scenario_parser *parser)
-{
-	while (isspace((unsigned char)*parser->at))
-		parser->at++;
-}
-
-static const char *skip_to(struct km_scenario_parser *parser)
-{
-	skip_space(parser);
-	return parser->at;
-}
-
-static bool take_char(struct km_scenario_parser *parser, char c)
-{
-	skip_space(parser);
-	if (*parser->at != c)
-		return false;
-	parser->at++;
-	return true;
-}
-
-#define WORD_BYTES 64
-
-/* Identifier or number. False when there is none, or it is longer than any word may be. */
-static bool take_word(struct km_scenario_parser *parser, char word[WORD_BYTES])
-{
-	size_t length = 0;
-
-	skip_space(parser);
-	while (is_word_char(parser->at[length]))
-		length++;
-	if (!length || length >= WORD_BYTES)
-		return false;
-	memcpy(word, parser->at, length);
-	word[length] = 0;
-	parser->at += length;
-	return true;
-}
-
-bool km_scenario_number(const char *text, uint64_t *value)
-{
-	char *end;
-	unsigned shift = 0;
-
-	if (!isdigit((unsigned char)text[0]))
-		return false;
-	errno = 0;
-	*value = strtoull(text, &end,
-			  text[0] == '0' && tolower((unsigned char)text[1]) == 'x' ? 16 : 10);
-	if (errno)
-		return false;
-	switch (toupper((unsigned char)*end)) {
-	case 'K':
-		shift = 10;
-		break;
-	case 'M':
-		shift = 20;
-		break;
-	case 'G':
-		shift = 30;
-		break;
-	}
-	/* C's suffixes: a number copied from code. */
-	end += shift != 0;
-	while (!shift && (*end == 'U' || *end == 'u' || *end == 'L' || *end == 'l'))
-		end++;
-	if (*end || (shift && *value >> (64 - shift)))
-		return false;
-	*value <<= shift;
-	return true;
-}
-
 /* ---- variables ---- */
 
 static uint64_t hash_name(const char *name)
@@ -152,75 +78,6 @@ static int add_variable(struct km_scenario_parser *parser, const char *name, uin
 
 /* ---- arguments ---- */
 
-static bool constant(const char *word, uint64_t *value)
-{
-	static const struct {
-		const char *name;
-		uint64_t value;
-	} constants[] = {{"PAGE_SIZE", KM_PAGE_SIZE},
-			 {"SIZE_MAX", UINT64_MAX},
-			 {"ULONG_MAX", UINT64_MAX},
-			 {"UINT_MAX", UINT32_MAX},
-			 {"INT_MAX", INT32_MAX},
-			 {"KMALLOC_MAX_SIZE", KM_KMALLOC_MAX_SIZE},
-			 {"KMALLOC_MAX_CACHE_SIZE", KM_KMALLOC_MAX_CACHE}};
-
-	for (size_t i = 0; i < sizeof(constants) / sizeof(constants[0]); i++) {
-		if (strcmp(word, constants[i].name) == 0) {
-			*value = constants[i].value;
-			return true;
-		}
-	}
-	return false;
-}
-
-/* A number, PAGE_SIZE or the like, or a product of them. */
-static int parse_number(struct km_scenario_parser *parser, const char *what, uint64_t *value)
-{
-	char word[WORD_BYTES];
-	uint64_t factor;
-
-	*value = 1;
-	do {
-		if (!take_word(parser, word))
-			return FAIL(parser, "expected a number as %s near \"%.20s\"", what,
-				    parser->at);
-		if (!constant(word, &factor) && !km_scenario_number(word, &factor))
-			return FAIL(
-				parser,
-				"\"%s\" is not a number; write decimal, 0x hex, or with K, M, G",
-				word);
-		if (__builtin_mul_overflow(*value, factor, value))
-			return FAIL(parser, "the product does not fit 64 bits");
-	} while (take_char(parser, '*'));
-	return 0;
-}
-
-static int parse_flags(struct km_scenario_parser *parser, bool gfp, uint64_t *value)
-{
-	const struct km_profile *profile = &parser->scenario->spec.profile;
-	char word[WORD_BYTES];
-	uint64_t bits;
-
-	*value = 0;
-	do {
-		if (!take_word(parser, word))
-			return FAIL(parser, "expected %s flags near \"%.20s\"",
-				    gfp ? "gfp" : "slab", parser->at);
-		if (km_scenario_number(word, &bits))
-			bits = gfp ? bits : km_scenario_slab_flags_from_kernel(bits);
-		else if (gfp ? !km_scenario_gfp(word, profile, &bits)
-			     : !km_scenario_slab_flag(word, &bits))
-			return FAIL(parser,
-				    "unknown %s flag %s; write the kernel's name or a number",
-				    gfp ? "gfp" : "slab", word);
-		*value |= bits;
-	} while (take_char(parser, '|'));
-	if (gfp && *value > UINT32_MAX)
-		return FAIL(parser, "gfp flags have 32 bits, this has more");
-	return 0;
-}
-
 /* What follows "name" in "name[3]": the element's own variable is named so. */
 static int take_index(struct km_scenario_parser *parser, char word[WORD_BYTES])
 {
@@ -228,26 +85,42 @@ static int take_index(struct km_scenario_parser *parser, char word[WORD_BYTES])
 	size_t length = strlen(word);
 	int code;
 
-	if (!take_char(parser, '['))
+	if (!km_scenario_take_char(parser, '['))
 		return 0;
-	code = parse_number(parser, "an index", &index);
+	code = km_scenario_parse_number(parser, "an index", &index);
 	if (code)
 		return code;
-	if (index >= KM_BULK_MAX || !take_char(parser, ']') || length > WORD_BYTES - 8)
+	if (index >= KM_BULK_MAX || !km_scenario_take_char(parser, ']') || length > WORD_BYTES - 8)
 		return FAIL(parser, "\"%s[\" is not an element of an array", word);
 	snprintf(word + length, WORD_BYTES - length, "[%u]", (unsigned)index);
 	return 0;
 }
 
-/* A variable, an element of an array, NULL, or an address. */
-static int parse_pointer(struct km_scenario_parser *parser, bool cache, struct km_scenario_arg *arg)
+/* "+ 3" behind a pointer: bytes, or pages where the call takes a page. */
+static int parse_offset(struct km_scenario_parser *parser, char letter, struct km_scenario_arg *arg)
 {
+	int code;
+
+	if (letter == 'c' || !km_scenario_take_char(parser, '+'))
+		return 0;
+	code = km_scenario_parse_number(parser, "an offset", &arg->number);
+	if (!code && letter == 'q' &&
+	    __builtin_mul_overflow(arg->number, KM_PAGE_SIZE, &arg->number))
+		return FAIL(parser, "the offset does not fit 64 bits");
+	return code;
+}
+
+/* A variable, an element of an array, what lies behind either, NULL, or an address. */
+static int parse_pointer(struct km_scenario_parser *parser, char letter,
+			 struct km_scenario_arg *arg)
+{
+	bool cache = letter == 'c';
 	char word[WORD_BYTES];
 	uint64_t key;
 	int code;
 
-	take_char(parser, '&');
-	if (!take_word(parser, word))
+	km_scenario_take_char(parser, '&');
+	if (!km_scenario_take_word(parser, word))
 		return FAIL(parser, "expected a variable near \"%.20s\"", parser->at);
 	if (!cache && strcmp(word, "NULL") == 0)
 		return 0;
@@ -264,21 +137,18 @@ static int parse_pointer(struct km_scenario_parser *parser, bool cache, struct k
 	if (arg->variable == KM_NO_VARIABLE)
 		return FAIL(parser, "%s %s is used before any line sets it",
 			    cache ? "cache" : "variable", word);
-	return 0;
+	return parse_offset(parser, letter, arg);
 }
 
 /* An array of `count` pointers: its elements are variables that follow one another. */
-static int parse_array(struct km_scenario_parser *parser, bool fresh, uint64_t count,
-		       struct km_scenario_arg *arg)
+static int make_array(struct km_scenario_parser *parser, const char *word, bool fresh,
+		      uint64_t count, struct km_scenario_arg *arg)
 {
-	char word[WORD_BYTES], element[WORD_BYTES + 16];
+	char element[WORD_BYTES + 16];
 	uint32_t index;
 	uint64_t key;
 	int code;
 
-	take_char(parser, '&');
-	if (!take_word(parser, word) || strlen(word) > WORD_BYTES - 8)
-		return FAIL(parser, "expected an array near \"%.20s\"", parser->at);
 	if (!count || count > KM_BULK_MAX)
 		return FAIL(parser, "%llu pointers; 1 to %u fit an array",
 			    (unsigned long long)count, KM_BULK_MAX);
@@ -302,11 +172,34 @@ static int parse_array(struct km_scenario_parser *parser, bool fresh, uint64_t c
 	return 0;
 }
 
+static int parse_array(struct km_scenario_parser *parser, bool fresh, uint64_t count,
+		       struct km_scenario_arg *arg)
+{
+	char word[WORD_BYTES];
+
+	km_scenario_take_char(parser, '&');
+	if (!km_scenario_take_word(parser, word) || strlen(word) > WORD_BYTES - 8)
+		return FAIL(parser, "expected an array near \"%.20s\"", parser->at);
+	return make_array(parser, word, fresh, count, arg);
+}
+
+/* Pages in bulk without an array are named as the result. */
+static int array_of_target(struct km_scenario_parser *parser, const char *target,
+			   struct km_scenario_call *call)
+{
+	if (call_table[call->call].returns != 'b' || call->args[2].variable != KM_NO_VARIABLE)
+		return 0;
+	if (!target[0] || strlen(target) > WORD_BYTES - 8)
+		return FAIL(parser, "the pages have no name; write p = %s(…)",
+			    km_call_name(call->call));
+	return make_array(parser, target, true, call->args[1].number, &call->args[2]);
+}
+
 static int parse_label(struct km_scenario_parser *parser, struct km_scenario_call *call)
 {
 	const char *end;
 
-	if (!take_char(parser, '"'))
+	if (!km_scenario_take_char(parser, '"'))
 		return 0;
 	end = strchr(parser->at, '"');
 	if (!end)
@@ -324,24 +217,27 @@ static int parse_argument(struct km_scenario_parser *parser, char letter,
 	switch (letter) {
 	case 'c':
 	case 'p':
-		return parse_pointer(parser, letter == 'c', arg);
+	case 'q':
+		return parse_pointer(parser, letter, arg);
 	case 'g':
 	case 'f':
-		return parse_flags(parser, letter == 'g', &arg->number);
+		return km_scenario_flags(parser, letter == 'g', &arg->number);
 	case 'i':
-		skip_space(parser);
+		km_scenario_skip_space(parser);
 		if (strncmp(parser->at, "NUMA_NO_NODE", 12) == 0 || *parser->at == '-') {
 			parser->at += *parser->at == '-';
-			take_word(parser, word);
+			km_scenario_take_word(parser, word);
 			arg->number = UINT64_MAX;
 			return 0;
 		}
-		return parse_number(parser, "the node", &arg->number);
+		return km_scenario_parse_number(parser, "the node", &arg->number);
 	case 'v':
-		return parse_array(parser, call->call == KM_CALL_CACHE_ALLOC_BULK, arg[-1].number,
-				   arg);
+		return parse_array(parser,
+				   call->call == KM_CALL_CACHE_ALLOC_BULK ||
+					   call_table[call->call].returns == 'b',
+				   arg[-1].number, arg);
 	case 'x':
-		if (!take_word(parser, word))
+		if (!km_scenario_take_word(parser, word))
 			return FAIL(parser, "expected a constructor or NULL near \"%.20s\"",
 				    parser->at);
 		/* A constructor changes the object's layout. */
@@ -349,7 +245,7 @@ static int parse_argument(struct km_scenario_parser *parser, char letter,
 			call->args[2].number |= KM_SLAB_CTOR;
 		return 0;
 	default:
-		return parse_number(parser, "an argument", &arg->number);
+		return km_scenario_parse_number(parser, "an argument", &arg->number);
 	}
 }
 
@@ -361,14 +257,14 @@ static int parse_arguments(struct km_scenario_parser *parser, struct km_scenario
 	unsigned slot = 0;
 	int code;
 
-	if (!take_char(parser, '('))
+	if (!km_scenario_take_char(parser, '('))
 		return FAIL(parser, "expected \"(\" after %s", name);
 	for (; *letter; letter++) {
 		if (*letter == '|') {
 			optional = true;
 			continue;
 		}
-		skip_space(parser);
+		km_scenario_skip_space(parser);
 		if (*letter == 's' && *parser->at != '"')
 			continue;
 		if (*letter == 'o' && parser->scenario->spec.profile.kvrealloc_by_size) {
@@ -377,10 +273,10 @@ static int parse_arguments(struct km_scenario_parser *parser, struct km_scenario
 		}
 		if (optional && *parser->at == ')')
 			break;
-		if (!first && !take_char(parser, ','))
+		if (!first && !km_scenario_take_char(parser, ','))
 			return FAIL(parser, "%s wants more arguments", name);
 		first = false;
-		if (*letter == 't' && *skip_to(parser) != '"')
+		if (*letter == 't' && *km_scenario_skip_to(parser) != '"')
 			return FAIL(parser, "%s wants a text in quotes", name);
 		if (*letter == 's' || *letter == 't') {
 			code = parse_label(parser, call);
@@ -391,7 +287,7 @@ static int parse_arguments(struct km_scenario_parser *parser, struct km_scenario
 		if (code)
 			return code;
 	}
-	if (!take_char(parser, ')'))
+	if (!km_scenario_take_char(parser, ')'))
 		return FAIL(parser, "expected \")\" to end the arguments of %s near \"%.20s\"",
 			    name, parser->at);
 	return 0;
@@ -399,11 +295,31 @@ static int parse_arguments(struct km_scenario_parser *parser, struct km_scenario
 
 /* ---- what follows the call: ; @N -> X ---- */
 
+/* "0x12 0x13 …": the pages of a bulk call that are new. */
+static int parse_want_pfns(struct km_scenario_parser *parser, struct km_scenario_call *call)
+{
+	char word[WORD_BYTES];
+	uint64_t pfn;
+
+	call->want_pfns = calloc(call->args[1].number, sizeof(*call->want_pfns));
+	if (!call->want_pfns)
+		return -ENOMEM;
+	while (km_scenario_take_word(parser, word)) {
+		if (!km_scenario_number(word, &pfn) || pfn > UINT32_MAX)
+			return FAIL(parser, "\"%s\" is not a page frame number", word);
+		if (call->nr_want_pfns == call->args[1].number)
+			return FAIL(parser, "more page frame numbers than the %llu pages asked for",
+				    (unsigned long long)call->args[1].number);
+		call->want_pfns[call->nr_want_pfns++] = (uint32_t)pfn;
+	}
+	return call->nr_want_pfns ? 0 : FAIL(parser, "expected page frame numbers after \"pfn\"");
+}
+
 static int parse_want(struct km_scenario_parser *parser, struct km_scenario_call *call)
 {
 	char word[WORD_BYTES];
 
-	if (!take_word(parser, word))
+	if (!km_scenario_take_word(parser, word))
 		return FAIL(parser, "expected a result after \"->\"");
 	if (strcmp(word, "NULL") == 0) {
 		call->want = KM_WANT_NULL;
@@ -412,7 +328,9 @@ static int parse_want(struct km_scenario_parser *parser, struct km_scenario_call
 	call->want = KM_WANT_NUMBER;
 	if (strcmp(word, "pfn") == 0) {
 		call->want = KM_WANT_PFN;
-		if (!take_word(parser, word))
+		if (call_table[call->call].returns == 'b' && !call->want_pfns)
+			return parse_want_pfns(parser, call);
+		if (!km_scenario_take_word(parser, word))
 			return FAIL(parser, "expected a page frame number after \"pfn\"");
 	}
 	if (!km_scenario_number(word, &call->want_value))
@@ -427,13 +345,13 @@ static int parse_tail(struct km_scenario_parser *parser, struct km_scenario_call
 	int code;
 
 	for (;;) {
-		skip_space(parser);
+		km_scenario_skip_space(parser);
 		if (!*parser->at)
 			return 0;
-		if (take_char(parser, ';'))
+		if (km_scenario_take_char(parser, ';'))
 			continue;
-		if (take_char(parser, '@')) {
-			code = parse_number(parser, "the CPU", &cpu);
+		if (km_scenario_take_char(parser, '@')) {
+			code = km_scenario_parse_number(parser, "the CPU", &cpu);
 			if (code)
 				return code;
 			if (cpu >= parser->scenario->spec.cpus)
@@ -462,6 +380,17 @@ static enum km_call find_call(const char *word)
 	return (enum km_call)call;
 }
 
+static int unknown_call(struct km_scenario_parser *parser, const char *word)
+{
+	struct km_nearest nearest = {0};
+
+	for (unsigned call = 0; call < KM_NR_CALLS; call++)
+		km_scenario_nearest(&nearest, word, call_table[call].name);
+	if (nearest.name)
+		return FAIL(parser, "unknown call %s; did you mean %s?", word, nearest.name);
+	return FAIL(parser, "unknown call %s; kmlab run --help lists those there are", word);
+}
+
 static int parse_context(struct km_scenario_parser *parser, struct km_scenario_call *call)
 {
 	char word[WORD_BYTES];
@@ -470,7 +399,7 @@ static int parse_context(struct km_scenario_parser *parser, struct km_scenario_c
 							  "interrupt"};
 	unsigned context = 0;
 
-	if (!take_word(parser, word))
+	if (!km_scenario_take_word(parser, word))
 		word[0] = 0;
 	while (context < KM_NR_CONTEXTS && strcmp(word, names[context]) != 0)
 		context++;
@@ -530,20 +459,21 @@ int km_scenario_parse_call(struct km_scenario_parser *parser)
 	int code;
 
 	take_target(parser, target);
-	if (!take_word(parser, word))
+	if (!km_scenario_take_word(parser, word))
 		return FAIL(parser, "expected a call near \"%.20s\"", parser->at);
 	code = append_call(parser, &call);
 	if (code)
 		return code;
 	call->call = find_call(word);
 	if (call->call == KM_NR_CALLS)
-		return FAIL(parser, "unknown call %s; kmlab run --help lists those there are",
-			    word);
+		return unknown_call(parser, word);
 	returns = call_table[call->call].returns;
 	if (call->call == KM_CALL_CONTEXT)
 		code = parse_context(parser, call);
 	else
 		code = parse_arguments(parser, call);
+	if (!code)
+		code = array_of_target(parser, target, call);
 	if (!code && call->call != KM_CALL_CONTEXT)
 		code = parse_tail(parser, call);
 	if (code)

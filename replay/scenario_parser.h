@@ -23,6 +23,30 @@ struct km_scenario_parser {
 /* One statement, parser->at being its start. 0 or -errno; -EINVAL with a sentence. */
 int km_scenario_parse_call(struct km_scenario_parser *parser);
 
+/* ---- scenario_words.c ---- */
+
+#define WORD_BYTES 64
+
+void km_scenario_skip_space(struct km_scenario_parser *parser);
+bool km_scenario_take_char(struct km_scenario_parser *parser, char c);
+/* Identifier or number. False when there is none, or it is longer than any word may be. */
+bool km_scenario_take_word(struct km_scenario_parser *parser, char word[WORD_BYTES]);
+const char *km_scenario_skip_to(struct km_scenario_parser *parser);
+/* A number, PAGE_SIZE or the like, or a product of them. */
+int km_scenario_parse_number(struct km_scenario_parser *parser, const char *what, uint64_t *value);
+
+/* The known name most like a wrong one, NULL when none is; begins zeroed. */
+struct km_nearest {
+	const char *name;
+	unsigned distance;
+};
+void km_scenario_nearest(struct km_nearest *nearest, const char *word, const char *known);
+
+/* ---- scenario_flags.c ---- */
+
+/* gfp or slab flags: names and numbers with |, &, ~ and parentheses. */
+int km_scenario_flags(struct km_scenario_parser *parser, bool gfp, uint64_t *value);
+
 static inline bool is_word_char(char c)
 {
 	return isalnum((unsigned char)c) || c == '_';

@@ -1,22 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# In the guest: execute program.kms with kmlab_oracle.ko; out/answer.kms is it with the kernel's answers.
+# In the guest: execute each NAME.kms here with kmlab_oracle.ko; out/NAME.kms is it with the kernel's
+# answers. Several follow one another in programs of pages only, which leave nothing behind.
 address() { # NAME: 0x… of what is not exported, or 0
 	awk -v name="$1" '$3 == name && !found {print "0x" $1; found = 1} END {if (!found) print 0}' \
 		/proc/kallsyms
 }
 
-mount -t debugfs debug /sys/kernel/debug
-# Idle priority: the worker that purges vmalloc's space takes the CPU as soon as it wakes.
-if ! ./chrt -i 0 insmod kmlab_oracle.ko program=/lab/program.kms \
-	pageblock_flags="$(address get_pfnblock_flags_mask)" \
-	pageblock_type="$(address get_pfnblock_migratetype)" \
-	vmap_free="$(address free_vmap_area_list)" vmap_lazy="$(address vmap_lazy_nr)"; then
-	dmesg | grep kmlab_oracle: >&2
-	exit 1
-fi
-{
-	cat /sys/kernel/debug/kmlab_oracle/answer
+caches() {
 	for cache in /sys/kernel/slab/kmlab-*; do
 		[ -d "$cache" ] || continue
 		printf 'cache %s' "${cache##*/kmlab-}"
@@ -26,5 +17,23 @@ fi
 		done
 		echo
 	done
-	echo 'expect end'
-} >out/answer.kms
+}
+
+mount -t debugfs debug /sys/kernel/debug
+addresses="pageblock_flags=$(address get_pfnblock_flags_mask)
+	pageblock_type=$(address get_pfnblock_migratetype)
+	vmap_free=$(address free_vmap_area_list) vmap_lazy=$(address vmap_lazy_nr)"
+for program in *.kms; do
+	# Idle priority: the worker that purges vmalloc's space takes the CPU as soon as it wakes.
+	# shellcheck disable=SC2086
+	if ! ./chrt -i 0 insmod kmlab_oracle.ko program="/lab/$program" $addresses; then
+		dmesg | grep kmlab_oracle: >&2
+		exit 1
+	fi
+	{
+		cat /sys/kernel/debug/kmlab_oracle/answer
+		caches
+		echo 'expect end'
+	} >"out/$program"
+	rmmod kmlab_oracle
+done

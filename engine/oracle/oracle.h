@@ -22,9 +22,10 @@ __attribute__((format(printf, 2, 3))) void oracle_print(struct oracle_text *text
 
 /*
  * X(constant, name, arguments, result, does it sleep)
- * arguments: c cache, p pointer or page, n number, g gfp flags, f slab flags, i node, x
- * constructor, s name in quotes, o old size (before 6.12 only), | the rest may be left out
- * result: c cache, a address, p page, n number, - nothing
+ * arguments: c cache, p address, q page, n number, g gfp flags, f slab flags, i node,
+ *            x constructor, s name in quotes, o old size (before 6.12 only), r array of as many
+ * pages as the number before it says (left out: named as the result), | the rest may be left out
+ * result:    c cache, a address, p page, b pages in bulk, n number, - nothing
  */
 #define ORACLE_CALLS(X)                                                                            \
 	X(CALL_CACHE_CREATE, "kmem_cache_create", "snn|fx", 'c', 0)                                \
@@ -38,8 +39,13 @@ __attribute__((format(printf, 2, 3))) void oracle_print(struct oracle_text *text
 	X(CALL_GET_FREE_PAGES, "__get_free_pages", "gn", 'a', 0)                                   \
 	X(CALL_GET_FREE_PAGE, "__get_free_page", "g", 'a', 0)                                      \
 	X(CALL_GET_ZEROED_PAGE, "get_zeroed_page", "g", 'a', 0)                                    \
-	X(CALL_FREE_PAGES_PAGE, "__free_pages", "pn", '-', 0)                                      \
-	X(CALL_FREE_PAGE_PAGE, "__free_page", "p", '-', 0)                                         \
+	X(CALL_ALLOC_PAGES_EXACT, "alloc_pages_exact", "ng", 'a', 0)                               \
+	X(CALL_ALLOC_PAGES_BULK, "alloc_pages_bulk", "gn|r", 'b', 0)                               \
+	X(CALL_ALLOC_PAGES_BULK_ARRAY, "alloc_pages_bulk_array", "gn|r", 'b', 0)                   \
+	X(CALL_SPLIT_PAGE, "split_page", "qn", '-', 0)                                             \
+	X(CALL_FREE_PAGES_EXACT, "free_pages_exact", "pn", '-', 0)                                 \
+	X(CALL_FREE_PAGES_PAGE, "__free_pages", "qn", '-', 0)                                      \
+	X(CALL_FREE_PAGE_PAGE, "__free_page", "q", '-', 0)                                         \
 	X(CALL_FREE_PAGES, "free_pages", "pn", '-', 0)                                             \
 	X(CALL_FREE_PAGE, "free_page", "p", '-', 0)                                                \
 	X(CALL_KMALLOC, "kmalloc", "ng", 'a', 0)                                                   \
@@ -69,7 +75,9 @@ enum oracle_kind {
 		ORACLE_NR_CALLS
 };
 
-/* A number, or the value its variable has when the call runs. */
+#define ORACLE_BULK_MAX 512u
+
+/* A number, or the value its variable has when the call runs and the number added to it. */
 struct oracle_arg {
 	unsigned long long number;
 	unsigned int variable;
@@ -80,7 +88,8 @@ struct oracle_call {
 	enum oracle_kind kind;
 	unsigned int cpu, target; /* variable that takes the result */
 	struct oracle_arg args[ORACLE_ARGS];
-	unsigned long long result; /* a page by its address */
+	unsigned long long result; /* a page by its address; in bulk: how many there are now */
+	unsigned long *filled;     /* in bulk: their addresses, 0 where there was one before */
 };
 
 struct oracle_program {
@@ -95,10 +104,26 @@ struct oracle_program {
 	int has_pages, has_areas;   /* calls whose state is shown */
 };
 
+/* flags.c: the bits of a gfp flag, or else of a slab flag. 0, or -EINVAL: no such name. */
+int oracle_flag(int gfp, const char *word, unsigned long length, unsigned long long *bits);
+
 /* Reads `source`, a NUL-terminated text which it changes and refers to. 0 or -errno, with a line in
  * the kernel's log. */
 int oracle_parse(struct oracle_program *program, char *source);
+void oracle_program_free(struct oracle_program *program);
 void oracle_print_call(struct oracle_text *text, const struct oracle_call *call);
+
+/* The value of a call's argument when it runs. */
+unsigned long long oracle_value(const struct oracle_program *program,
+				const struct oracle_call *call, unsigned int i);
+
+/* ---- page_calls.c: calls of the page allocator, and who holds what ---- */
+
+int oracle_pages_init(struct oracle_program *program);
+void oracle_pages_exit(void);
+unsigned long long oracle_page_call(struct oracle_program *program, struct oracle_call *call);
+/* What the program left behind may be all there is, and telling takes some. */
+void oracle_pages_give_back(struct oracle_program *program);
 
 /* ---- pages.c, areas.c: the state of the machine, as replay/state_text.c reads it ---- */
 

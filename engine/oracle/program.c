@@ -23,66 +23,6 @@ static const struct {
 #undef X
 };
 
-struct flag {
-	const char *name;
-	unsigned long long bits;
-};
-#define GFP(name)                                                                                  \
-	{                                                                                          \
-#name, (__force unsigned long long)name                                            \
-	}
-static const struct flag gfp_flags[] = {GFP(GFP_KERNEL),
-					GFP(GFP_ATOMIC),
-					GFP(GFP_NOWAIT),
-					GFP(GFP_USER),
-					GFP(GFP_HIGHUSER),
-					GFP(GFP_HIGHUSER_MOVABLE),
-					GFP(GFP_NOFS),
-					GFP(GFP_NOIO),
-					GFP(GFP_DMA),
-					GFP(GFP_DMA32),
-					GFP(GFP_KERNEL_ACCOUNT),
-					GFP(GFP_TRANSHUGE),
-					GFP(GFP_TRANSHUGE_LIGHT),
-					GFP(__GFP_DMA),
-					GFP(__GFP_HIGHMEM),
-					GFP(__GFP_DMA32),
-					GFP(__GFP_MOVABLE),
-					GFP(__GFP_RECLAIMABLE),
-					GFP(__GFP_HIGH),
-					GFP(__GFP_IO),
-					GFP(__GFP_FS),
-					GFP(__GFP_ZERO),
-					GFP(__GFP_RECLAIM),
-					GFP(__GFP_DIRECT_RECLAIM),
-					GFP(__GFP_WRITE),
-					GFP(__GFP_KSWAPD_RECLAIM),
-					GFP(__GFP_NOWARN),
-					GFP(__GFP_RETRY_MAYFAIL),
-					GFP(__GFP_NOFAIL),
-					GFP(__GFP_NORETRY),
-					GFP(__GFP_MEMALLOC),
-					GFP(__GFP_COMP),
-					GFP(__GFP_NOMEMALLOC),
-					GFP(__GFP_HARDWALL),
-					GFP(__GFP_THISNODE),
-					GFP(__GFP_ACCOUNT),
-#ifdef __GFP_ATOMIC
-					GFP(__GFP_ATOMIC),
-#endif
-					{NULL, 0}};
-static const struct flag slab_flags[] = {GFP(SLAB_HWCACHE_ALIGN),
-					 GFP(SLAB_CACHE_DMA),
-					 GFP(SLAB_RECLAIM_ACCOUNT),
-					 GFP(SLAB_TEMPORARY),
-					 GFP(SLAB_PANIC),
-					 GFP(SLAB_TYPESAFE_BY_RCU),
-					 GFP(SLAB_ACCOUNT),
-#ifdef SLAB_NO_MERGE
-					 GFP(SLAB_NO_MERGE),
-#endif
-					 {NULL, 0}};
-
 /* ---- words ---- */
 
 struct parser {
@@ -111,6 +51,27 @@ static size_t take_word(struct parser *parser, const char **word)
 	while (isalnum(*parser->at) || *parser->at == '_')
 		parser->at++;
 	return parser->at - *word;
+}
+
+/* "name" or "name[3]", as one text. */
+static int take_name(struct parser *parser, char *name, size_t room)
+{
+	const char *word;
+	size_t length = take_word(parser, &word);
+	char *end;
+
+	if (!length || length >= room)
+		return -EINVAL;
+	if (*parser->at == '[') {
+		end = strchr(parser->at, ']');
+		if (!end || end + 1 - word >= room)
+			return -EINVAL;
+		length = end + 1 - word;
+		parser->at = end + 1;
+	}
+	memcpy(name, word, length);
+	name[length] = 0;
+	return 0;
 }
 
 static int is_word(const char *word, size_t length, const char *name)
@@ -181,40 +142,63 @@ static int parse_number(struct parser *parser, unsigned long long *value)
 	return 0;
 }
 
-static int parse_flags(struct parser *parser, const struct flag *flags, unsigned long long *value)
+static int parse_flags(struct parser *parser, int gfp, unsigned long long *value)
 {
 	unsigned long long bits;
-	const struct flag *flag;
 	const char *word;
 	size_t length;
 
 	*value = 0;
 	do {
 		length = take_word(parser, &word);
-		for (flag = flags; flag->name && !is_word(word, length, flag->name); flag++)
-			;
-		bits = flag->bits;
-		if (!flag->name && number_of(word, length, &bits))
+		if (oracle_flag(gfp, word, length, &bits) && number_of(word, length, &bits))
 			return -EINVAL;
 		*value |= bits;
 	} while (take(parser, '|'));
 	return 0;
 }
 
-static int parse_pointer(struct parser *parser, struct oracle_arg *arg)
+/* "p", "&p", "p[2]", "p + 3" (in units of `scale`), NULL or a number. */
+static int parse_pointer(struct parser *parser, unsigned int scale, struct oracle_arg *arg)
 {
 	unsigned int *place;
-	const char *word;
-	size_t length;
+	char name[64];
+	int ret;
 
 	take(parser, '&');
-	length = take_word(parser, &word);
-	if (is_word(word, length, "NULL"))
+	ret = take_name(parser, name, sizeof(name));
+	if (ret || strcmp(name, "NULL") == 0 || !number_of(name, strlen(name), &arg->number))
+		return ret;
+	arg->variable = find(parser->program, name, strlen(name), &place);
+	if (arg->variable == ORACLE_NO_VARIABLE)
+		return -EINVAL;
+	if (!take(parser, '+'))
 		return 0;
-	if (!number_of(word, length, &arg->number))
-		return 0;
-	arg->variable = find(parser->program, word, length, &place);
-	return arg->variable == ORACLE_NO_VARIABLE ? -EINVAL : 0;
+	ret = parse_number(parser, &arg->number);
+	arg->number *= scale;
+	return ret;
+}
+
+/* Variables name[0] up to as many as the argument before this one says. */
+static int parse_array(struct parser *parser, struct oracle_call *call, const char *name)
+{
+	unsigned long long count = call->args[1].number;
+	unsigned int variable;
+	char element[80];
+	int ret = 0;
+
+	if (!count || count > ORACLE_BULK_MAX)
+		return -EINVAL;
+	for (unsigned int i = 0; i < count && !ret; i++) {
+		snprintf(element, sizeof(element), "%s[%u]", name, i);
+		ret = define(parser->program, element, strlen(element), &variable);
+		if (!ret && !i)
+			call->args[2].variable = variable;
+		else if (!ret && variable != call->args[2].variable + i)
+			ret = -EINVAL; /* it was shorter before */
+	}
+	call->filled = kcalloc(count, sizeof(*call->filled), GFP_KERNEL);
+	return ret ? ret : call->filled ? 0 : -ENOMEM;
 }
 
 /* NUMA_NO_NODE, -1 or a number. */
@@ -239,11 +223,13 @@ static int parse_argument(struct parser *parser, char letter, struct oracle_arg 
 	switch (letter) {
 	case 'c':
 	case 'p':
-		return parse_pointer(parser, arg);
+		return parse_pointer(parser, 1, arg);
+	case 'q':
+		return parse_pointer(parser, PAGE_SIZE, arg);
 	case 'g':
-		return parse_flags(parser, gfp_flags, &arg->number);
+		return parse_flags(parser, 1, &arg->number);
 	case 'f':
-		return parse_flags(parser, slab_flags, &arg->number);
+		return parse_flags(parser, 0, &arg->number);
 	case 'i':
 		return parse_node(parser, &arg->number);
 	case 'x':
@@ -258,6 +244,7 @@ static int parse_argument(struct parser *parser, char letter, struct oracle_arg 
 static int parse_arguments(struct parser *parser, struct oracle_call *call)
 {
 	unsigned int slot = 0, optional = 0, first = 1;
+	char name[64];
 	int ret;
 
 	if (!take(parser, '('))
@@ -284,7 +271,13 @@ static int parse_arguments(struct parser *parser, struct oracle_call *call)
 				return -EINVAL;
 			continue;
 		}
-		ret = parse_argument(parser, *letter, &call->args[slot++]);
+		if (*letter == 'r') {
+			ret = take_name(parser, name, sizeof(name));
+			if (!ret)
+				ret = parse_array(parser, call, name);
+		} else {
+			ret = parse_argument(parser, *letter, &call->args[slot++]);
+		}
 		if (ret)
 			return ret;
 	}
@@ -329,6 +322,10 @@ static int parse_call(struct parser *parser, struct oracle_call *call)
 	if (call->kind == ORACLE_NR_CALLS)
 		return -ENOSYS;
 	ret = parse_arguments(parser, call);
+	if (!ret && calls[call->kind].result == 'b' && !call->filled)
+		ret = call->target == ORACLE_NO_VARIABLE
+			      ? -EINVAL
+			      : parse_array(parser, call, parser->program->names[call->target]);
 	while (!ret && take(parser, ';'))
 		;
 	if (!ret && take(parser, '@'))
@@ -342,7 +339,7 @@ static int parse_call(struct parser *parser, struct oracle_call *call)
 static void note_kind(struct oracle_program *program, const struct oracle_call *call)
 {
 	program->sleeps |= calls[call->kind].sleeps;
-	program->has_pages |= call->kind >= CALL_ALLOC_PAGES && call->kind <= CALL_GET_ZEROED_PAGE;
+	program->has_pages |= call->kind >= CALL_ALLOC_PAGES && call->kind < CALL_SPLIT_PAGE;
 	program->has_areas |= call->kind == CALL_VMALLOC || call->kind == CALL_VZALLOC;
 }
 
@@ -376,14 +373,19 @@ static int parse_line(struct oracle_program *program, char *line)
 
 static int make_room(struct oracle_program *program, const char *source)
 {
-	unsigned int lines = 2;
+	unsigned int lines = 2, names;
 
-	for (; *source; source++)
-		lines += *source == '\n';
-	program->hash_mask = roundup_pow_of_two(lines * 2) - 1;
+	for (const char *at = source; *at; at++)
+		lines += *at == '\n';
+	names = lines;
+	while ((source = strstr(source, "alloc_pages_bulk"))) {
+		names += ORACLE_BULK_MAX;
+		source++;
+	}
+	program->hash_mask = roundup_pow_of_two(names * 2) - 1;
 	program->calls = vzalloc(lines * sizeof(*program->calls));
-	program->names = vzalloc(lines * sizeof(*program->names));
-	program->values = vzalloc(lines * sizeof(*program->values));
+	program->names = vzalloc(names * sizeof(*program->names));
+	program->values = vzalloc(names * sizeof(*program->values));
 	program->by_hash = vmalloc((program->hash_mask + 1ul) * sizeof(*program->by_hash));
 	if (!program->calls || !program->names || !program->values || !program->by_hash)
 		return -ENOMEM;
@@ -412,6 +414,43 @@ int oracle_parse(struct oracle_program *program, char *source)
 	return ret;
 }
 
+void oracle_program_free(struct oracle_program *program)
+{
+	for (unsigned int i = 0; program->names && i < program->nr_names; i++)
+		kfree(program->names[i]);
+	for (unsigned int i = 0; program->calls && i < program->count; i++)
+		kfree(program->calls[i].filled);
+	vfree(program->calls);
+	vfree(program->names);
+	vfree(program->values);
+	vfree(program->by_hash);
+}
+
+unsigned long long oracle_value(const struct oracle_program *program,
+				const struct oracle_call *call, unsigned int i)
+{
+	const struct oracle_arg *arg = &call->args[i];
+
+	if (arg->variable == ORACLE_NO_VARIABLE)
+		return arg->number;
+	/* Behind nothing lies nothing. */
+	return program->values[arg->variable] ? program->values[arg->variable] + arg->number : 0;
+}
+
+static void print_filled(struct oracle_text *text, const struct oracle_call *call)
+{
+	const char *lead = " -> pfn";
+
+	for (unsigned long i = 0; i < call->args[1].number; i++) {
+		if (!call->filled[i])
+			continue;
+		oracle_print(text, "%s 0x%lx", lead,
+			     page_to_pfn(virt_to_page((void *)call->filled[i])));
+		lead = "";
+	}
+	oracle_print(text, "%s\n", *lead ? " -> NULL" : "");
+}
+
 void oracle_print_call(struct oracle_text *text, const struct oracle_call *call)
 {
 	char result = calls[call->kind].result;
@@ -419,6 +458,8 @@ void oracle_print_call(struct oracle_text *text, const struct oracle_call *call)
 	oracle_print(text, "%s", call->text);
 	if (result == '-' || result == 'c')
 		oracle_print(text, "\n");
+	else if (result == 'b')
+		print_filled(text, call);
 	else if (result == 'n')
 		oracle_print(text, " -> %llu\n", call->result);
 	else if (!call->result)

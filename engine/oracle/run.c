@@ -10,7 +10,7 @@
  * after are taken at the same instants. Calls that may sleep (vmalloc, shrink) cannot run so: a
  * program with one of them runs as a task that moves from CPU to CPU, on a machine that is idle.
  * Everything this needs itself is allocated before the first state is taken; of what the program
- * leaves behind only pages are given back: the machine is thrown away.
+ * leaves behind only pages are given back, so that programs of pages can follow one another.
  */
 #include <linux/cpumask.h>
 #include <linux/debugfs.h>
@@ -53,14 +53,7 @@ static void create_cache(struct oracle_call *call)
 
 static unsigned long long arg(const struct oracle_call *call, unsigned int i)
 {
-	unsigned int variable = call->args[i].variable;
-
-	return variable == ORACLE_NO_VARIABLE ? call->args[i].number : parsed.values[variable];
-}
-
-static unsigned long page_bytes(struct page *page)
-{
-	return page ? (unsigned long)page_address(page) : 0;
+	return oracle_value(&parsed, call, i);
 }
 
 static unsigned long long slab_call(const struct oracle_call *call)
@@ -82,27 +75,6 @@ static unsigned long long slab_call(const struct oracle_call *call)
 		return 0;
 	default: /* created before */
 		return call->result;
-	}
-}
-
-static unsigned long long page_call(const struct oracle_call *call)
-{
-	switch (call->kind) {
-	case CALL_ALLOC_PAGES:
-		return page_bytes(alloc_pages(arg(call, 0), arg(call, 1)));
-	case CALL_ALLOC_PAGE:
-		return page_bytes(alloc_pages(arg(call, 0), 0));
-	case CALL_GET_FREE_PAGES:
-		return __get_free_pages(arg(call, 0), arg(call, 1));
-	case CALL_GET_FREE_PAGE:
-		return __get_free_pages(arg(call, 0), 0);
-	case CALL_GET_ZEROED_PAGE:
-		return get_zeroed_page(arg(call, 0));
-	default: /* a page is kept as its address; freeing none is nothing */
-		free_pages(arg(call, 0), arg(call, 1));
-		if (call->args[0].variable != ORACLE_NO_VARIABLE)
-			parsed.values[call->args[0].variable] = 0;
-		return 0;
 	}
 }
 
@@ -171,7 +143,7 @@ static void execute(struct oracle_call *call)
 	if (call->kind < CALL_ALLOC_PAGES)
 		call->result = slab_call(call);
 	else if (call->kind < CALL_KMALLOC)
-		call->result = page_call(call);
+		call->result = oracle_page_call(&parsed, call);
 	else if (call->kind < CALL_KVMALLOC)
 		call->result = kmalloc_call(call);
 	else
@@ -233,25 +205,6 @@ static void run_as_task(void)
 	take_state(&after);
 }
 
-/* The pages a program leaves behind may be all there are, and telling takes some. */
-static void give_back(void)
-{
-	for (unsigned int i = 0; i < parsed.count; i++) {
-		const struct oracle_call *call = &parsed.calls[i];
-		unsigned int order =
-			call->kind == CALL_ALLOC_PAGES || call->kind == CALL_GET_FREE_PAGES
-				? call->args[1].number
-				: 0;
-
-		if (call->kind < CALL_ALLOC_PAGES || call->kind > CALL_GET_ZEROED_PAGE ||
-		    call->target == ORACLE_NO_VARIABLE || !call->result ||
-		    parsed.values[call->target] != call->result)
-			continue;
-		free_pages(call->result, order);
-		parsed.values[call->target] = 0;
-	}
-}
-
 static void tell(void)
 {
 	unsigned int major = LINUX_VERSION_CODE >> 16, minor = LINUX_VERSION_CODE >> 8 & 0xff;
@@ -277,26 +230,57 @@ static int make_text(struct oracle_text *text, unsigned long room)
 }
 
 static struct debugfs_blob_wrapper blob;
+static struct dentry *folder;
+static char *source;
 
-static int __init start(void)
+static void finish(void)
+{
+	debugfs_remove(folder);
+	oracle_program_free(&parsed);
+	oracle_pages_exit();
+	vfree(before.bytes);
+	vfree(after.bytes);
+	vfree(answer.bytes);
+	vfree(source);
+}
+
+/* Caches stay as they are: the guest reads them, and is then thrown away. */
+static void __exit stop(void)
+{
+	finish();
+}
+
+static int read_program(void)
 {
 	void *file = NULL;
-	char *source;
 	size_t bytes = 0;
 	ssize_t ret =
 		kernel_read_file_from_path(program, 0, &file, INT_MAX, &bytes, READING_UNKNOWN);
 
-	source = ret < 0 ? NULL : vzalloc(bytes + 1);
-	if (!source)
-		return ret < 0 ? ret : -ENOMEM;
-	memcpy(source, file, bytes);
-	ret = oracle_parse(&parsed, source);
-	/* An answer adds some 30 bytes to a line. */
-	if (!ret && (make_text(&before, 4 << 20) || make_text(&after, 4 << 20) ||
-		     make_text(&answer, (9 << 20) + bytes * 3)))
-		ret = -ENOMEM;
-	if (ret)
+	if (ret < 0)
 		return ret;
+	source = vzalloc(bytes + 1);
+	if (source)
+		memcpy(source, file, bytes);
+	vfree(file);
+	if (!source)
+		return -ENOMEM;
+	ret = oracle_parse(&parsed, source);
+	if (!ret)
+		ret = oracle_pages_init(&parsed);
+	/* An answer adds some 30 bytes to a line, and 10 to a page in bulk. */
+	if (!ret && (make_text(&before, 4 << 20) || make_text(&after, 4 << 20) ||
+		     make_text(&answer, (9 << 20) + bytes * 3 + parsed.nr_names * 10)))
+		ret = -ENOMEM;
+	return ret;
+}
+
+static int __init start(void)
+{
+	int ret = read_program();
+
+	if (ret)
+		goto out;
 	for (unsigned int i = 0; i < parsed.count; i++)
 		if (parsed.calls[i].kind == CALL_CACHE_CREATE)
 			create_cache(&parsed.calls[i]);
@@ -304,16 +288,22 @@ static int __init start(void)
 		run_as_task();
 	else
 		stop_machine(take_turns, NULL, cpu_online_mask);
-	give_back();
+	oracle_pages_give_back(&parsed);
 	tell();
+	ret = -ENOSPC;
 	if (before.used == before.room || after.used == after.room || answer.used == answer.room)
-		return -ENOSPC;
+		goto out;
 	blob.data = answer.bytes;
 	blob.size = answer.used;
-	debugfs_create_blob("answer", 0400, debugfs_create_dir("kmlab_oracle", NULL), &blob);
+	folder = debugfs_create_dir("kmlab_oracle", NULL);
+	debugfs_create_blob("answer", 0400, folder, &blob);
 	return 0;
+out:
+	finish();
+	return ret;
 }
 
 module_init(start);
+module_exit(stop);
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("What this kernel's memory allocators return for a scenario of kmlab");

@@ -20,8 +20,9 @@ struct page_machine {
 };
 
 /* 0, or what create() said. `low` pages end DMA32; `normal` pages lie from 4 GiB on. */
-static int page_machine_start(struct page_machine *m, const char *profile, unsigned cpus,
-			      uint64_t low, uint64_t normal, bool thp)
+__attribute__((unused)) static int page_machine_start(struct page_machine *m, const char *profile,
+						      unsigned cpus, uint64_t low, uint64_t normal,
+						      bool thp)
 {
 	struct km_machine_spec *spec = &m->machine.spec;
 
@@ -49,12 +50,12 @@ static void page_machine_stop(struct page_machine *m)
 		TAP_EQ(m->host.live_blocks, 0, "all memory is given back");
 }
 
-static km_pfn take(struct page_machine *m, uint32_t gfp, unsigned order)
+__attribute__((unused)) static km_pfn take(struct page_machine *m, uint32_t gfp, unsigned order)
 {
 	return pages->alloc(m->machine.page, 0, gfp, order);
 }
 
-static void give(struct page_machine *m, km_pfn pfn, unsigned order)
+__attribute__((unused)) static void give(struct page_machine *m, km_pfn pfn, unsigned order)
 {
 	pages->free(m->machine.page, 0, pfn, order);
 }

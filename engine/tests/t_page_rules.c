@@ -425,6 +425,67 @@ static void test_drain_chunks(const char *profile, int32_t left)
 	page_machine_stop(&m);
 }
 
+/* ---- exact sizes, and kswapd at work ---- */
+
+/* What alloc_pages_exact() does not need: to the CPU's lists, or past them to the buddy's tail. */
+static void test_exact(const char *profile, bool to_tail)
+{
+	struct page_machine m;
+	uint64_t before;
+	km_pfn pfn;
+
+	begin(1);
+	set_type(0, START, KM_UNMOVABLE);
+	add_free(0, 4, KM_UNMOVABLE, START);
+	add_free(0, 0, KM_UNMOVABLE, START + 64);
+	set_counter(0, 100000);
+	start(&m, profile);
+	before = usage_of(&m).free_pcp;
+	pfn = pages->alloc_exact(m.machine.page, 0, KM_GFP_KERNEL, 4, 11);
+	TAP_EQ(pfn.value, START, "%s: exact pages are the first of a block", profile);
+	TAP_EQ(usage_of(&m).free_pcp - before, to_tail ? 0 : 5, "%s: where the rest goes", profile);
+	if (to_tail) {
+		struct km_page_state state;
+
+		km_buddy_save_state(m.machine.page, &state);
+		/* 11 alone, 12-15 merge; the page that was free before stays at the head. */
+		TAP_EQ(state.zones[0].free[0][KM_UNMOVABLE].pfns[0], START + 64, "%s: head",
+		       profile);
+		TAP_EQ(state.zones[0].free[0][KM_UNMOVABLE].pfns[1], START + 11, "%s: tail",
+		       profile);
+		TAP_EQ(state.zones[0].free[2][KM_UNMOVABLE].pfns[0], START + 12, "%s: four",
+		       profile);
+		km_buddy_release_state(m.machine.page, &state);
+	}
+	TAP_EQ(pages->validate(m.machine.page), 0, "%s: records are sound", profile);
+	page_machine_stop(&m);
+}
+
+/* While kswapd reclaims, a CPU keeps four batches at most. */
+static void test_reclaim_active(const char *profile, unsigned flags, uint64_t want)
+{
+	struct page_machine m;
+	uint64_t most = 0;
+	km_pfn pfn;
+
+	begin(1);
+	set_type(0, START, KM_UNMOVABLE);
+	add_free(0, 8, KM_UNMOVABLE, START);
+	set_counter(0, 100000);
+	b.state.zones[0].flags = flags;
+	b.pcp[0].batch = 8;
+	start(&m, profile);
+	pfn = take(&m, KM_GFP_KERNEL, 7);
+	for (unsigned i = 0; i < 128; i++) {
+		give(&m, (km_pfn){pfn.value + i}, 0);
+		if (usage_of(&m).free_pcp > most)
+			most = usage_of(&m).free_pcp;
+	}
+	TAP_EQ(most, want, "%s: flags %u, a CPU keeps %llu", profile, flags,
+	       (unsigned long long)want);
+	page_machine_stop(&m);
+}
+
 int main(void)
 {
 	const char *const *name;
@@ -451,5 +512,12 @@ int main(void)
 	test_drain_type("6.12", KM_UNMOVABLE);
 	test_drain_chunks("6.12", 8);
 	test_drain_chunks("7.2", 4);
+	test_exact("5.15", false);
+	test_exact("6.1", true);
+	test_exact("7.2", true);
+	test_reclaim_active("6.1", 0, 128);
+	test_reclaim_active("6.1", 2, 31);
+	test_reclaim_active("6.12", 4, 128);
+	test_reclaim_active("6.12", 2 | 4, 31);
 	return tap_done();
 }

@@ -59,13 +59,28 @@ static inline enum km_migratetype km_gfp_migratetype(uint32_t gfp)
 /* Highest zone a request may use (x86_64: HIGHMEM means NORMAL). */
 static inline enum km_zone_index km_gfp_zone(uint32_t gfp)
 {
-	if (gfp & KM_GFP_DMA)
-		return KM_ZONE_DMA;
-	if (gfp & KM_GFP_DMA32)
-		return KM_ZONE_DMA32;
-	if ((gfp & KM_GFP_HIGHMEM) && (gfp & KM_GFP_MOVABLE))
-		return KM_ZONE_MOVABLE;
-	return KM_ZONE_NORMAL;
+	/* Two bits for each way to combine the four flags; those that contradict give DMA. */
+	const uint32_t zones = KM_ZONE_NORMAL << 2 * 0 | KM_ZONE_NORMAL << 2 * KM_GFP_HIGHMEM |
+			       KM_ZONE_NORMAL << 2 * KM_GFP_MOVABLE |
+			       KM_ZONE_MOVABLE << 2 * (KM_GFP_HIGHMEM | KM_GFP_MOVABLE) |
+			       KM_ZONE_DMA32 << 2 * KM_GFP_DMA32 |
+			       KM_ZONE_DMA32 << 2 * (KM_GFP_DMA32 | KM_GFP_MOVABLE);
+	unsigned flags = gfp & (KM_GFP_DMA | KM_GFP_HIGHMEM | KM_GFP_DMA32 | KM_GFP_MOVABLE);
+
+	return (enum km_zone_index)(zones >> 2 * flags & 3);
+}
+
+/* Flags of which a kernel with debugging would complain: two zones, or both mobilities. */
+static inline bool km_gfp_zones_contradict(uint32_t gfp)
+{
+	uint32_t zones = gfp & (KM_GFP_DMA | KM_GFP_HIGHMEM | KM_GFP_DMA32);
+
+	return zones & (zones - 1);
+}
+
+static inline bool km_gfp_types_contradict(uint32_t gfp)
+{
+	return !(~gfp & (KM_GFP_MOVABLE | KM_GFP_RECLAIMABLE));
 }
 
 struct km_profile;
@@ -76,5 +91,23 @@ struct km_profile;
  */
 bool km_gfp_by_name(const char *name, size_t length, const struct km_profile *profile,
 		    uint32_t *bits);
+
+/* A name that kernels no longer have, as flags they do. */
+struct km_gfp_past {
+	const char *name;
+	uint32_t bits;   /* what it adds */
+	uint32_t clear;  /* what it takes away from the flags it stands with */
+	const char *now; /* what to write instead */
+};
+
+/*
+ * What that name stood for ("__GFP_WAIT"); NULL: a name never known, or known to this profile.
+ * Three underscores, as in the numbers behind the flags, are read as two here and above.
+ */
+const struct km_gfp_past *km_gfp_past(const char *name, size_t length,
+				      const struct km_profile *profile);
+
+/* Every name there is or was, by index from 0; NULL after the last. */
+const char *km_gfp_name(unsigned index);
 
 #endif

@@ -79,6 +79,11 @@ int km_machine_validate(struct km_machine *machine);
 /* ---- pages ---- */
 km_pfn km_alloc_pages(struct km_machine *machine, unsigned cpu, uint32_t gfp, unsigned order);
 int km_free_pages(struct km_machine *machine, unsigned cpu, km_pfn pfn, unsigned order);
+/* bytes > 0; the pages are freed one by one (free_pages_exact() does that ascending). */
+km_pfn km_alloc_pages_exact(struct km_machine *machine, unsigned cpu, uint64_t bytes, uint32_t gfp);
+/* How many of `wanted` order-0 pages there are now in pfns[]. */
+unsigned km_alloc_pages_bulk(struct km_machine *machine, unsigned cpu, uint32_t gfp,
+			     unsigned wanted, km_pfn *pfns);
 
 /* ---- caches ---- */
 void *km_cache_create(struct km_machine *machine, const struct km_cache_spec *spec);

@@ -42,6 +42,12 @@ struct km_page_ops {
 	/* alloc_pages_bulk(): order-0 pages into pfns[]; how many were filled. */
 	unsigned (*alloc_bulk)(void *self, unsigned cpu, uint32_t gfp, unsigned wanted,
 			       km_pfn *pfns);
+	/*
+	 * alloc_pages_exact(): the first `pages` of a block of that order, which are then freed one
+	 * by one. NULL: as alloc(), and the rest freed page by page.
+	 */
+	km_pfn (*alloc_exact)(void *self, unsigned cpu, uint32_t gfp, unsigned order,
+			      uint64_t pages);
 	/* Drain this CPU's lists (cpu < 0: all) to the buddy. May be NULL. */
 	void (*drain)(void *self, int cpu);
 	/* Start with these free blocks instead of all free; NULL: the model keeps no free lists. */

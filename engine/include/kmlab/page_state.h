@@ -43,7 +43,7 @@ struct km_zone_state {
 	bool has_counter;
 	int64_t nr_free;
 	int32_t threshold;
-	uint32_t flags; /* bit 0: boosted, bit 2: below high */
+	uint32_t flags; /* bit 0: boosted, 1: kswapd reclaims, 2: below high */
 	uint64_t drift_mark;
 	struct km_pfn_list free[KM_NR_ORDERS][KM_NR_MIGRATETYPES];
 	unsigned nr_pcp;

@@ -78,6 +78,8 @@ enum km_fallback { KM_FALLBACK_STEAL, KM_FALLBACK_CLAIM }; /* mm/page_alloc.c up
 	X(bool, nofragment_any_order, "nofragment_any_order",                                      \
 	  "5.15: no mixing holds above pageblocks too")                                            \
 	X(bool, slowpath_single, "slowpath_single", "7.x: one slow walk unless rights improve")    \
+	X(bool, exact_to_tail, "exact_to_tail",                                                    \
+	  "6.1+: alloc_pages_exact() gives its rest to the buddy, not to the CPU")                 \
 	X(bool, gfp_atomic_bit, "gfp_atomic_bit", "5.15, 6.1: __GFP_ATOMIC exists")                \
 	X(bool, watermark_movable_small, "watermark_movable_small",                                \
 	  "6.6+: MOVABLE's min mark is 32-128 pages")                                              \

@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# A program of calls from a seed, for `oracle random`. Numbers come from awk's own arithmetic (a
+# linear congruence modulo 2^31 - 1), not from its rand(). Variables: kind seed calls kernel cpus memory
+#
+# Programs of pages run with the interrupts of all CPUs off, where reclaim cannot run: what may make it
+# necessary must not be asked for. So flags that may sleep go with small orders while most of memory
+# is free, and everything else asks with flags that may not.
+
+function below(n) {
+	seed = (seed * 48271) % 2147483647
+	return int(seed / 2147483647 * n)
+}
+
+function cpu() {
+	return cpus > 1 ? " @" below(cpus) : ""
+}
+
+function power(n) {
+	return 2 ^ n
+}
+
+# ---- live allocations: what, its order (or bytes), pages ----
+
+function keep(name, is, number, pages) {
+	live[++nr] = name
+	form[nr] = is
+	what[nr] = number
+	size[nr] = pages
+	held += pages
+}
+
+function remove(i) {
+	held -= size[i]
+	live[i] = live[nr]
+	form[i] = form[nr]
+	what[i] = what[nr]
+	size[i] = size[nr]
+	nr--
+}
+
+# ---- flags ----
+
+function one_of(list,   words, count) {
+	count = split(list, words, ";")
+	return words[1 + below(count)]
+}
+
+# May not sleep; __GFP_NOWARN because a failure is told at length on a slow console.
+function urgent(order,   flags) {
+	flags = one_of("GFP_NOWAIT;GFP_NOWAIT;GFP_ATOMIC;GFP_ATOMIC;GFP_NOWAIT | __GFP_HIGH;__GFP_HIGH;" \
+		"__GFP_KSWAPD_RECLAIM;GFP_NOWAIT | __GFP_NORETRY;GFP_NOWAIT | __GFP_RETRY_MAYFAIL;" \
+		"GFP_ATOMIC | __GFP_NOMEMALLOC;GFP_NOWAIT | __GFP_HARDWALL;GFP_ATOMIC | __GFP_ZERO;0x800")
+	if (order == 9 && !below(3))
+		return "GFP_TRANSHUGE_LIGHT"
+	if (kind == "pressure" && !below(60))
+		flags = flags " | __GFP_MEMALLOC"
+	flags = flags one_of(";; | __GFP_MOVABLE; | __GFP_MOVABLE; | __GFP_RECLAIMABLE;" \
+		" | __GFP_HIGHMEM | __GFP_MOVABLE; | __GFP_HIGHMEM; | GFP_DMA32; | GFP_DMA32 | __GFP_MOVABLE;" \
+		" | GFP_DMA; | __GFP_WRITE; | __GFP_THISNODE")
+	return flags " | __GFP_NOWARN"
+}
+
+function patient(   flags) {
+	flags = one_of("GFP_KERNEL;GFP_KERNEL;GFP_USER;GFP_HIGHUSER;GFP_HIGHUSER_MOVABLE;" \
+		"GFP_HIGHUSER_MOVABLE;GFP_NOFS;GFP_NOIO;GFP_KERNEL | __GFP_RECLAIMABLE;" \
+		"GFP_KERNEL | __GFP_MOVABLE;GFP_KERNEL | __GFP_NORETRY;GFP_KERNEL | __GFP_RETRY_MAYFAIL;" \
+		"GFP_KERNEL | __GFP_ZERO;__GFP_RECLAIM;__GFP_DIRECT_RECLAIM | __GFP_IO;GFP_KERNEL | __GFP_DMA32")
+	return flags
+}
+
+function can_sleep(order) {
+	return kind == "plenty" && order <= 3 && held < total * 0.4 && below(2)
+}
+
+# ---- every page call (kinds plenty and pressure) ----
+
+function some_order() {
+	if (below(100) < small)
+		return below(10) ? 0 : 1 + below(3)
+	return below(4) ? below(11) : below(2) ? 9 : 10
+}
+
+function ask_block(   order, flags) {
+	order = some_order()
+	if (order >= 4 && order <= 8 && kind == "plenty")
+		order -= 4
+	flags = can_sleep(order) ? patient() : urgent(order)
+	if (order <= 1 && flags ~ /^GFP_KERNEL$/ && !below(8))
+		flags = flags " | __GFP_NOFAIL"
+	if (order && !below(4)) {
+		printf "p%d = alloc_pages(%s | __GFP_COMP, %d)%s\n", name, flags, order, cpu()
+		keep("p" name, "whole", order, power(order))
+	} else if (flags !~ /HIGH[MU]/ && !below(4)) {
+		printf "p%d = __get_free_pages(%s, %d)%s\n", name, flags, order, cpu()
+		keep("p" name, "address", order, power(order))
+	} else {
+		printf "p%d = alloc_pages(%s, %d)%s\n", name, flags, order, cpu()
+		keep("p" name, flags ~ /TRANSHUGE/ ? "whole" : "block", order, power(order))
+	}
+}
+
+function ask_exact(   bytes, order) {
+	bytes = 1 + below(below(5) ? 65536 : 1048576)
+	for (order = 0; power(order) * 4096 < bytes; order++)
+		;
+	printf "p%d = alloc_pages_exact(%d, %s)%s\n", name, bytes,
+		can_sleep(order) ? "GFP_KERNEL" : one_of("GFP_NOWAIT;GFP_ATOMIC;GFP_NOWAIT | __GFP_RECLAIMABLE") \
+		" | __GFP_NOWARN", cpu()
+	keep("p" name, "exact", bytes, int((bytes + 4095) / 4096))
+}
+
+function ask_bulk(   count, i, flags) {
+	count = 1 + below(below(4) ? 20 : 300)
+	flags = can_sleep(0) ? one_of("GFP_KERNEL;GFP_HIGHUSER_MOVABLE") \
+		: one_of("GFP_NOWAIT;GFP_ATOMIC;GFP_NOWAIT | __GFP_MOVABLE") " | __GFP_NOWARN"
+	printf "n%d = alloc_pages_bulk_array(%s, %d, p%d)%s\n", name, flags, count, name, cpu()
+	for (i = 0; i < count; i++)
+		keep("p" name "[" i "]", "page", 0, 1)
+}
+
+function ask(   lot) {
+	lot = below(100)
+	if (lot < 80)
+		ask_block()
+	else if (lot < 85) {
+		printf "p%d = %s(%s)%s\n", name, one_of("alloc_page;__get_free_page;get_zeroed_page"),
+			one_of("GFP_NOWAIT;GFP_ATOMIC;GFP_NOWAIT | __GFP_RECLAIMABLE") " | __GFP_NOWARN", cpu()
+		keep("p" name, "page", 0, 1)
+	} else if (lot < 93)
+		ask_exact()
+	else
+		ask_bulk()
+}
+
+# A block in parts, each as large as its place and a lot allow, in any order.
+function free_in_parts(name, order,   at, part, parts, i, lot, end, orders) {
+	printf "split_page(%s, %d)\n", name, order
+	end = power(order)
+	parts = 0
+	for (at = 0; at < end; at += power(part)) {
+		part = order > 4 ? order - 3 + below(3) : below(order + 1)
+		while (at % power(part) || at + power(part) > end)
+			part--
+		starts[++parts] = at
+		orders[parts] = part
+	}
+	for (; parts; parts--) {
+		lot = 1 + below(parts)
+		i = starts[lot]
+		printf "__free_pages(%s%s, %d)%s\n", name, i ? " + " i : "", orders[lot], cpu()
+		starts[lot] = starts[parts]
+		orders[lot] = orders[parts]
+	}
+}
+
+function give(i) {
+	if (form[i] == "exact")
+		printf "free_pages_exact(%s, %d)%s\n", live[i], what[i], cpu()
+	else if (form[i] == "address")
+		printf "free_pages(%s, %d)%s\n", live[i], what[i], cpu()
+	else if (form[i] == "page")
+		printf "__free_page(%s)%s\n", live[i], cpu()
+	else if (form[i] == "block" && what[i] && !below(5))
+		free_in_parts(live[i], what[i])
+	else
+		printf "__free_pages(%s, %d)%s\n", live[i], what[i], cpu()
+	remove(i)
+}
+
+# ---- single pages, objects, areas ----
+
+function page(   order, kinds) {
+	order = below(10) ? below(4) : below(11)
+	kinds = kind == "full" ? 4 : 3
+	printf "p%d = alloc_pages(%s, %d)%s\n", name, flags[kinds, below(kinds)], order, cpu()
+	return order
+}
+
+function allocate() {
+	if (kind == "plenty" || kind == "pressure")
+		ask()
+	else if (kind == "page" || kind == "full")
+		keep("p" name, "block", page(), 1)
+	else if (kind == "slab") {
+		keep("p" name, "object", 1 + below(nr_sizes), 1)
+		printf "p%d = kmem_cache_alloc(c%d, GFP_NOWAIT)%s\n", name, what[nr], cpu()
+	} else {
+		printf "p%d = vmalloc(%d)\n", name, 1 + below(below(4) ? 65536 : 1048576)
+		keep("p" name, "area", 0, 1)
+	}
+}
+
+function release(i) {
+	if (kind == "plenty" || kind == "pressure") {
+		give(i)
+		return
+	}
+	if (kind == "page" || kind == "full")
+		printf "__free_pages(%s, %d)%s\n", live[i], what[i], cpu()
+	else if (kind == "slab")
+		printf "kmem_cache_free(c%d, %s)%s\n", what[i], live[i], cpu()
+	else
+		printf "vfree(%s)\n", live[i]
+	remove(i)
+}
+
+# ---- the kmalloc family; pointers of the kv family and of kmalloc are both freed by kvfree() ----
+
+# A size of every kind: classes, their edges, pages, more than there can be.
+function some_bytes(   lot) {
+	lot = below(20)
+	if (lot < 10)
+		return below(300)
+	if (lot < 15)
+		return power(3 + below(11)) + below(3) - 1
+	if (lot < 18)
+		return below(40000)
+	return lot < 19 ? below(9 * 1048576) : 0
+}
+
+function some_gfp() {
+	return below(4) ? "GFP_KERNEL" : "GFP_KERNEL | __GFP_ZERO"
+}
+
+function new_object(   call, n) {
+	call = one_of("kmalloc;kzalloc;kvmalloc;kvzalloc")
+	n = some_bytes()
+	printf "p%d = %s(%d, %s | __GFP_NOWARN)\n", name, call, n, some_gfp()
+	keep("p" name, call ~ /^kv/ ? "area" : "object", n, 0)
+}
+
+function resize_object(i, n) {
+	if (below(3))
+		printf "n%d = ksize(%s)\n", name, live[i]
+	# A failure leaves the old one where it was: no variable takes it then.
+	printf "%s = krealloc(%s, %d, %s | __GFP_NOWARN)\n", n < 4194304 ? live[i] : "n" name, live[i], n,
+		some_gfp()
+	if (n < 4194304)
+		what[i] = n
+}
+
+function resize_area(i, n) {
+	printf "%s = kvrealloc(%s, %s%d, %s | __GFP_NOWARN)\n", live[i], live[i], told ? what[i] ", " : "", n,
+		some_gfp()
+	if (!told || n > what[i])
+		what[i] = n
+}
+
+function kmalloc_call(   lot, i, n) {
+	lot = below(10)
+	i = nr ? 1 + below(nr) : 0
+	n = some_bytes()
+	if (lot < 3 || !i)
+		new_object()
+	else if (lot < 4) {
+		printf "p%d = kcalloc(%d, %d, GFP_KERNEL | __GFP_NOWARN)\n", name, below(50), below(100)
+		keep("p" name, "object", 0, 0)
+	} else if (lot < 5)
+		printf "n%d = %s(0x8000000000000000, 2, GFP_KERNEL)\n", name, below(2) ? "kcalloc" : "kvcalloc"
+	else if (lot < 6)
+		printf "n%d = kmalloc_size_roundup(%d)\n", name, n
+	else if (lot < 8 && form[i] == "object")
+		resize_object(i, n ? n : 1)
+	else if (lot < 9 && form[i] == "area")
+		resize_area(i, n ? n : 1)
+	else {
+		printf "%s(%s)\n", form[i] == "area" || below(2) ? "kvfree" : "kfree_sensitive", live[i]
+		remove(i)
+	}
+}
+
+# ---- a program ----
+
+# The program grows and shrinks; pressure asks for more than there is, and again.
+function next_phase() {
+	grows = (kind == "full" || kind == "pressure" ? 50 : 35) + below(40)
+	small = one_of("20;50;80;95;100")
+	oldest = !below(3)
+	if (kind == "plenty" && held > total * 0.6)
+		grows = 20
+}
+
+# Most of memory at once, so that few calls are needed to reach the end of it.
+function fill(   order, left) {
+	left = total * (0.7 + below(30) / 100)
+	while (left > 0 && done < calls / 2) {
+		order = total < 100000 ? 6 + below(5) : 9 + below(2)
+		name = done++
+		printf "p%d = alloc_pages(%s, %d)%s\n", name,
+			one_of("GFP_NOWAIT;GFP_NOWAIT | __GFP_MOVABLE;GFP_NOWAIT | __GFP_RECLAIMABLE") \
+			" | __GFP_NOWARN", order, cpu()
+		keep("p" name, "block", order, power(order))
+		left -= power(order)
+	}
+}
+
+BEGIN {
+	seed = seed * 2654435 % 2147483646 + 1
+	done = 0
+	printf "machine kernel=%s cpus=%d memory=%s\n", kernel, cpus, memory
+	total = memory * (memory ~ /G/ ? 262144 : 256)
+	split(kernel, version, ".")
+	told = version[1] < 6 || (version[1] == 6 && version[2] < 12) # kvrealloc: the old size
+	flags[3, 0] = flags[4, 0] = "GFP_NOWAIT"
+	flags[3, 1] = "GFP_HIGHUSER_MOVABLE"
+	flags[4, 1] = "GFP_NOWAIT | __GFP_MOVABLE"
+	flags[3, 2] = flags[4, 2] = "GFP_NOWAIT | __GFP_RECLAIMABLE"
+	flags[4, 3] = "GFP_ATOMIC"
+	nr_sizes = split("8 24 64 96 128 192 256 512 616 1024 2048 2600 4096 8192", bytes, " ")
+	if (kind == "slab")
+		for (i = 1; i <= nr_sizes; i++)
+			printf "c%d = kmem_cache_create(%d, 0)\n", i, bytes[i]
+	if (kind == "pressure")
+		fill()
+	next_phase()
+	for (; done < calls; done++) {
+		name = done
+		if (kind == "kmalloc") {
+			kmalloc_call()
+			continue
+		}
+		if (done % 1000 == 0 || (kind ~ /^p(lenty|ressure)$/ && done % 400 == 0))
+			next_phase()
+		if (nr && below(100) >= grows) {
+			release(oldest ? 1 + below(nr < 20 ? nr : 20) : 1 + below(nr))
+			continue
+		}
+		allocate()
+	}
+}
