@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "recorder.h"
+#include "watch.h"
 #include "results/term.h"
 
 static uint64_t recursion_misses(const struct bpf_program *program)
@@ -85,8 +86,7 @@ static uint64_t missed_since_start(const struct km_recorder *recorder, unsigned 
 	return now > recorder->base_missed[kind] ? now - recorder->base_missed[kind] : 0;
 }
 
-/* Wait until every program that ran when recording was switched off has ended (an RCU period). */
-static void wait_for_programs(void)
+void km_recorder_wait(void)
 {
 	struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
 
@@ -104,7 +104,7 @@ static uint64_t switch_off(struct km_recorder *recorder)
 void km_recorder_pause(struct km_recorder *recorder)
 {
 	switch_off(recorder);
-	wait_for_programs();
+	km_recorder_wait();
 }
 
 /* Only while paused: the programs write none of it then. What is defined stays defined. */
@@ -148,10 +148,11 @@ void km_recorder_run_time(const struct km_recorder *recorder, uint64_t *ns, uint
 void km_recorder_stop(struct km_recorder *recorder, uint64_t *end_ns)
 {
 	*end_ns = switch_off(recorder);
-	wait_for_programs();
+	km_recorder_wait();
 	for (unsigned kind = 0; kind < KM_NR_RECORD_KINDS; kind++)
 		recorder->missed[kind] = missed_since_start(recorder, kind);
 	recorder->stopped = true;
+	km_watch_close(recorder);
 	for (int copy = KM_NR_COPIES - 1; copy >= 0; copy--) {
 		for (unsigned kind = 0; kind < KM_NR_RECORD_KINDS; kind++) {
 			bpf_link__destroy(recorder->links[copy][kind]);

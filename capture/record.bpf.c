@@ -41,6 +41,7 @@ const volatile struct km_filter filter;
 
 bool switched_on;
 bool preemptible;    /* tracepoints may be preempted */
+bool has_second[KM_NR_RECORD_KINDS]; /* tokens are wanted */
 __u32 sample_n = 1;  /* keep one address of so many */
 __u64 vmemmap_start; /* struct page 0 */
 struct km_probe probe;
@@ -115,9 +116,14 @@ KM_INLINE unsigned int level_of(unsigned int count)
 
 KM_INLINE unsigned int context_level(const struct km_cpu_state *state)
 {
+	unsigned int count;
+
 	if (!knows_percpu || !state->percpu_area)
 		return LEVEL_UNKNOWN;
-	return level_of(preempt_count(state));
+	count = preempt_count(state);
+	if (!count && !preemptible)
+		preemptible = true;
+	return level_of(count);
 }
 
 /* As bpf_get_current_task_btf(), without the call. */
@@ -382,21 +388,19 @@ KM_INLINE __u64 *token_of(struct km_cpu_state *state, unsigned int kind, unsigne
 	*level = level_of(count);
 	if (count) /* preemption is off */
 		return &state->token[kind][*level & (KM_NR_LEVELS - 1)];
-	if (!preemptible)
-		preemptible = true;
 	slot = current_task(state)->pid & (KM_TOKEN_SLOTS - 1);
 	tokens = bpf_map_lookup_elem(&task_tokens, &slot);
 	return tokens ? &tokens->token[kind] : &state->token[kind][0];
 }
 
-KM_INLINE int first(void *context, unsigned int kind, const struct call *call)
+/* For the second copy of the same event. */
+static __attribute__((noinline)) int leave_token(struct km_cpu_state *state, unsigned int kind,
+						 __u64 ptr)
 {
-	__u32 cpu = bpf_get_smp_processor_id();
-	struct km_cpu_state *state = bpf_map_lookup_elem(&states, &cpu);
 	unsigned int level;
 	__u64 *token;
 
-	if (!state)
+	if (!state || kind >= KM_NR_RECORD_KINDS)
 		return 0;
 	token = token_of(state, kind, &level);
 	/* Tokens above are stale: their second copy was skipped while this level's one ran. */
@@ -404,7 +408,21 @@ KM_INLINE int first(void *context, unsigned int kind, const struct call *call)
 	for (unsigned int above = 1; above < KM_NR_LEVELS; above++)
 		if (level < above)
 			state->token[kind][above] = KM_TOKEN_NONE;
-	*token = call->ptr;
+	*token = ptr;
+	return 0;
+}
+
+KM_INLINE int first(void *context, unsigned int kind, const struct call *call)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct km_cpu_state *state = bpf_map_lookup_elem(&states, &cpu);
+	unsigned int level;
+
+	if (!state)
+		return 0;
+	level = context_level(state);
+	if (has_second[kind])
+		leave_token(state, kind, call->ptr);
 	if (switched_on)
 		record(context, state, KM_COPY_FIRST, cpu, kind, level, call);
 	return 0;
@@ -498,6 +516,7 @@ PAIR(percpu_free_percpu, KM_REC_PERCPU_FREE, ARGS(void *base, int offset, void *
      .ptr = (__u64)ptr)
 
 #include "capture/functions.bpf.h"
+#include "capture/watch.bpf.h"
 
 /* ---- calibration: where per-CPU variables are, which page frame a struct page is, where the
  * direct map begins ---- */

@@ -14,6 +14,7 @@
 #include "capture.h"
 #include "privilege.h"
 #include "recorder.h"
+#include "watch.h"
 
 _Static_assert((int)KM_NR_RECORD_KINDS == (int)KM_NR_EVENT_KINDS, "record kinds are event kinds");
 _Static_assert((int)KM_REC_PAGE_EXTFRAG == (int)KM_EV_PAGE_EXTFRAG, "in their order");
@@ -42,9 +43,16 @@ static int fail_load(struct km_err *err, int code, const char *what)
 		       strerror(-code));
 }
 
+static bool is_watched(const struct km_recorder *recorder, unsigned kind)
+{
+	return kind < KM_WATCHED_KINDS && recorder->watches[kind];
+}
+
 /* Does the second copy of a kind's program have its part from the beginning? */
 static bool recovers(const struct km_recorder *recorder, unsigned kind)
 {
+	if (is_watched(recorder, kind))
+		return false;
 	return recorder->recover == KM_RECOVER_ALL ||
 	       (recorder->recover != KM_RECOVER_NONE && !km_event_is_alloc(kind));
 }
@@ -53,6 +61,20 @@ static bool recovers(const struct km_recorder *recorder, unsigned kind)
 static bool may_recover(const struct km_recorder *recorder, unsigned kind)
 {
 	return recorder->recover == KM_RECOVER_AUTO || recovers(recorder, kind);
+}
+
+/* Those of the slab kinds that are recorded. */
+static void select_watches(struct km_recorder *recorder)
+{
+	struct record_bpf *skel = recorder->skel;
+	struct bpf_program *programs[] = {skel->progs.kmalloc_missed, skel->progs.kfree_missed,
+					  skel->progs.kmem_cache_alloc_missed,
+					  skel->progs.kmem_cache_free_missed,
+					  skel->progs.find_misses, skel->progs.find_percpu_offset};
+
+	recorder->may_watch = recorder->may_watch && recorder->choice.by_kind[KM_REC_KMALLOC];
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
+		bpf_program__set_autoload(programs[i], recorder->may_watch);
 }
 
 /* kmalloc()'s probe is only safe to load where its prototype was recognized. */
@@ -77,6 +99,7 @@ static void select_programs(struct km_recorder *recorder)
 		}
 	}
 	bpf_program__set_autoload(skel->progs.probe_cpu, recorder->knows_percpu);
+	select_watches(recorder);
 	if (recorder->choice.by_kind[KM_REC_PAGE_ALLOC]) {
 		bpf_program__set_autoload(skel->progs.probe_page, true);
 		bpf_program__set_autoload(skel->progs.probe_table, true);
@@ -251,10 +274,26 @@ static int attach_one(struct km_recorder *recorder, unsigned copy, unsigned kind
 	return program && !recorder->links[copy][kind] ? -errno : 0;
 }
 
+/* The first copies leave no tokens unless there is a second: it comes when they all do. */
+static int attach_second(struct km_recorder *recorder, unsigned kind)
+{
+	bool *has_second = &recorder->skel->bss->has_second[kind];
+
+	if (!recorder->programs[KM_COPY_SECOND][kind] || recorder->links[KM_COPY_SECOND][kind])
+		return 0;
+	km_watch_end(recorder, kind); /* else what the second copy records would be twice */
+	__atomic_store_n(has_second, true, __ATOMIC_SEQ_CST);
+	km_recorder_wait();
+	return attach_one(recorder, KM_COPY_SECOND, kind);
+}
+
 static int attach(struct km_recorder *recorder, struct km_err *err)
 {
 	int ret = 0;
 
+	for (unsigned kind = 0; kind < KM_NR_RECORD_KINDS; kind++)
+		recorder->skel->bss->has_second[kind] =
+			recovers(recorder, kind) && recorder->programs[KM_COPY_SECOND][kind];
 	/* A tracepoint calls its programs in the order they came: all first copies, then second. */
 	for (unsigned kind = 0; kind < KM_NR_RECORD_KINDS && !ret; kind++)
 		ret = attach_one(recorder, KM_COPY_FIRST, kind);
@@ -288,10 +327,14 @@ static int measure_contexts(struct km_recorder *recorder, struct km_err *err)
 
 void km_recorder_adapt(struct km_recorder *recorder)
 {
+	bool preemptible = recorder->skel->bss->preemptible;
+
 	measure_cpus(recorder);
+	km_watch_refresh(recorder);
 	for (unsigned kind = 0; kind < KM_NR_RECORD_KINDS; kind++)
-		if (recorder->skel->bss->preemptible || km_recorder_missed_kind(recorder, kind))
-			attach_one(recorder, KM_COPY_SECOND, kind);
+		if ((preemptible && !is_watched(recorder, kind)) ||
+		    km_recorder_missed_kind(recorder, kind))
+			attach_second(recorder, kind);
 }
 
 static int measure_layout(struct km_recorder *recorder, struct km_err *err)
@@ -340,6 +383,8 @@ static int prepare(struct km_recorder *recorder, const struct km_recorder_option
 	recorder->ring_slots = ring_slots(options->ring_bytes, recorder->nr_rings);
 	recorder->knows_percpu = !km_probe_offsets(recorder->btf, &recorder->percpu);
 	recorder->recover = recorder->knows_percpu ? options->recover : KM_RECOVER_NONE;
+	recorder->may_watch = recorder->recover == KM_RECOVER_AUTO && !km_watch_try() &&
+			      km_has_capability(CAP_SYS_ADMIN);
 	recorder->rings = calloc(recorder->nr_rings, sizeof(*recorder->rings));
 	recorder->skel = record_bpf__open();
 	if (!recorder->rings || !recorder->skel)
@@ -366,8 +411,10 @@ int km_recorder_open(const struct km_recorder_options *options, struct km_record
 		ret = measure_contexts(recorder, err);
 	if (!ret)
 		ret = measure_layout(recorder, err);
-	if (!ret)
+	if (!ret) {
+		km_watch_open(recorder);
 		ret = attach(recorder, err);
+	}
 	if (ret)
 		goto fail;
 	km_recorder_adapt(recorder);
@@ -433,6 +480,7 @@ void km_recorder_close(struct km_recorder *recorder)
 	for (int copy = KM_NR_COPIES - 1; copy >= 0; copy--)
 		for (unsigned kind = 0; kind < KM_NR_RECORD_KINDS; kind++)
 			bpf_link__destroy(recorder->links[copy][kind]);
+	km_watch_close(recorder);
 	if (recorder->ring_memory)
 		munmap(recorder->ring_memory, ring_memory_bytes(recorder));
 	if (recorder->states)

@@ -141,7 +141,8 @@ struct km_cpu_state {
 	__u32 no_stack;     /* stacks that did not fit into the map */
 	__u32 not_followed; /* chosen objects that did not fit into the map of followed ones */
 	__u32 unused;
-	__u64 percpu_area; /* 0 not found */
+	__u64 percpu_area;   /* 0 not found */
+	__u64 percpu_offset; /* from a per-CPU pointer to this CPU's copy; 0 not found */
 	__u64 cache_slots[KM_CACHE_SLOTS];
 	struct km_task_slot task_slots[KM_TASK_SLOTS];
 	__u8 cache_chosen[KM_CACHE_SLOTS]; /* by the filter */
@@ -163,6 +164,16 @@ struct km_filter {
 	__u64 site_from[KM_FILTER_MAX], site_to[KM_FILTER_MAX]; /* [from, to) */
 	char comm[KM_FILTER_MAX][16];
 	char cache[KM_FILTER_MAX][32];
+};
+
+/* ---- watchpoints (watch.bpf.h): one of a CPU's four on the misses of each slab tracepoint ---- */
+
+#define KM_WATCHED_KINDS 4 /* KM_REC_KMALLOC … KM_REC_CACHE_FREE */
+
+struct km_watch {
+	__u32 program[KM_WATCHED_KINDS]; /* ids of the first copies */
+	__u64 misses[KM_WATCHED_KINDS];  /* per-CPU pointers to what they missed; 0 not found */
+	void *map, *copy;                /* find_percpu_offset()'s own */
 };
 
 /* What the calibration programs saw the recorder's own task do. */

@@ -13,6 +13,9 @@ struct km_recorder {
 	struct km_program_choice choice;
 	struct bpf_program *programs[KM_NR_COPIES][KM_NR_RECORD_KINDS];
 	struct bpf_link *links[KM_NR_COPIES][KM_NR_RECORD_KINDS];
+	struct bpf_link **watches[KM_WATCHED_KINDS]; /* by CPU; a kind that is not watched: NULL */
+	bool may_watch;
+	char online[4096]; /* CPUs, as the kernel lists them */
 	struct km_percpu_offsets percpu;
 	bool knows_percpu;
 	enum km_recover recover;
@@ -28,5 +31,8 @@ struct km_recorder {
 	uint64_t missed[KM_NR_RECORD_KINDS];
 	bool stopped;
 };
+
+/* Until every program has ended that runs now: an RCU period. */
+void km_recorder_wait(void);
 
 #endif
