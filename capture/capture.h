@@ -7,6 +7,8 @@
  *   tally.c     the same for each of several traces
  *   filter.c    what to record, from words to what programs compare
  *   probe.c     where the kernel's mappings lie
+ *   watch.c     watchpoints on what the kernel skipped
+ *   consumer.c  who empties the rings, and when
  *   drain.c     rings -> events -> a trace or memory
  *   dictionary.c the numbers of sites, caches, tasks, stacks
  *   trace_file.c one trace of a recording
@@ -67,8 +69,10 @@ struct km_recorder;
 #define KM_FOLLOWED (1u << 20) /* objects a filter has chosen, at one time */
 
 /*
- * Which tracepoints get a second copy. Interrupts free far more than they allocate: AUTO is those
- * of frees, and all once an allocation was hidden or where tracepoints can be preempted.
+ * How events are recovered that nested interrupts hide: by a second copy of the programs on all
+ * tracepoints, or those of frees. AUTO is by watchpoints on the slab tracepoints (watch.bpf.h); of
+ * what has none, second copies for frees, since interrupts free far more than they allocate, and
+ * all once an allocation was hidden or where tracepoints can be preempted.
  */
 enum km_recover { KM_RECOVER_AUTO, KM_RECOVER_ALL, KM_RECOVER_FREES, KM_RECOVER_NONE };
 
@@ -128,6 +132,8 @@ void km_recorder_adapt(struct km_recorder *recorder);
 void km_recorder_sample(struct km_recorder *recorder, uint32_t n);
 uint32_t km_recorder_sampling(const struct km_recorder *recorder);
 
+/* Kinds whose hidden events watchpoints recover; at most KM_WATCHED_KINDS. */
+unsigned km_recorder_watched(const struct km_recorder *recorder);
 /* Events of a kind that both copies missed since the start. Cheap: a few system calls. */
 uint64_t km_recorder_missed_kind(const struct km_recorder *recorder, unsigned kind);
 

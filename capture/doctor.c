@@ -25,11 +25,11 @@
 
 #include "capture.h"
 #include "command.h"
+#include "options.h"
 #include "privilege.h"
 #include "results/options.h"
 #include "results/term.h"
 
-#define RING_BYTES_DEFAULT (64ull << 20)
 #define RING_BYTES_TRIAL (1ull << 20)
 #define WRITE_BLOCK (1u << 20)
 #define WRITE_BLOCKS 16
@@ -176,7 +176,8 @@ static void check_capabilities(struct doctor *doctor)
 		{"CAP_DAC_READ_SEARCH", CAP_DAC_READ_SEARCH, WANTED, false,
 		 "reads the state of the caches that a replay starts from"},
 		{"CAP_SYS_ADMIN", CAP_SYS_ADMIN, WANTED, false,
-		 "reads gfp names where tracefs is not mounted; nothing else needs it"},
+		 "sets watchpoints, the cheapest way to events that interrupts hide; reads gfp "
+		 "names where tracefs is not mounted"},
 	};
 
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
@@ -297,6 +298,23 @@ static void check_symbols(struct doctor *doctor)
 		    "call sites are bare addresses: /proc/kallsyms hides them");
 }
 
+static void add_hidden_events(struct doctor *doctor, const struct km_recorder *recorder)
+{
+	unsigned watched = km_recorder_watched(recorder);
+
+	if (watched == KM_WATCHED_KINDS)
+		add(doctor, "hidden events", OK, WANTED, NULL,
+		    "watchpoints recover what nested interrupts hide from the programs");
+	else
+		add(doctor, "hidden events", LIMITED, WANTED,
+		    km_has_capability(CAP_SYS_ADMIN) ? "end what else uses the debug registers, "
+						       "of which an x86-64 CPU has four"
+						     : "record as root",
+		    "watchpoints on %u of %u tracepoints; second programs recover what nested "
+		    "interrupts hide, and make each free dearer",
+		    watched, KM_WATCHED_KINDS);
+}
+
 /* The proof: all of the recorder but its switch. */
 static void check_recorder(struct doctor *doctor)
 {
@@ -314,6 +332,7 @@ static void check_recorder(struct doctor *doctor)
 	add(doctor, "recorder", OK, NEEDED, NULL,
 	    "all programs load and attach; page frames are %s",
 	    layout->vmemmap ? "known" : "not known");
+	add_hidden_events(doctor, recorder);
 	km_recorder_close(recorder);
 }
 
@@ -361,6 +380,7 @@ static void check_pmu(struct doctor *doctor)
 
 static void check_memory(struct doctor *doctor)
 {
+	const unsigned long long rings = km_default_ring_bytes();
 	unsigned long long available_kib = 0;
 	FILE *in = fopen("/proc/meminfo", "re");
 	char line[128], available[KM_HUMAN_BYTES];
@@ -371,11 +391,12 @@ static void check_memory(struct doctor *doctor)
 	if (in)
 		fclose(in);
 	km_human_bytes((double)available_kib * 1024, available);
-	if (available_kib << 10 >= 4 * RING_BYTES_DEFAULT)
-		add(doctor, "memory", OK, WANTED, NULL, "%s free for rings of 64 MiB", available);
+	if (available_kib << 10 >= 4 * rings)
+		add(doctor, "memory", OK, WANTED, NULL, "%s free for rings of %llu MiB", available,
+		    rings >> 20);
 	else
 		add(doctor, "memory", LIMITED, WANTED, "record with --ring-size 16M",
-		    "%s free; the rings take 64 MiB", available);
+		    "%s free; the rings take %llu MiB", available, rings >> 20);
 }
 
 /* Bytes a second, written and synced; or -errno. */

@@ -260,8 +260,8 @@ static bool is_published(const struct km_record *record, uint64_t number)
  * Up to a batch of events of one ring that came before until_ns. The tail moves only after they are
  * in the sink's hands. *got: events; *more: the ring may hold others.
  */
-static int drain_batch(struct km_drain *drain, unsigned cpu_number, uint64_t until_ns, size_t *got,
-		       bool *more, struct km_err *err)
+static int drain_ring(struct km_drain *drain, unsigned cpu_number, uint64_t until_ns, size_t *got,
+		      bool *more, struct km_err *err)
 {
 	const struct km_ring *ring = &drain->rings[cpu_number];
 	struct cpu_drain *cpu = &drain->cpus[cpu_number];
@@ -307,7 +307,7 @@ static int drain_round(struct km_drain *drain, uint64_t until_ns, size_t *moved,
 
 	*again = false;
 	for (unsigned i = 0; i < drain->nr_rings && !ret; i++) {
-		ret = drain_batch(drain, i, until_ns, &got, &more, err);
+		ret = drain_ring(drain, i, until_ns, &got, &more, err);
 		*moved += got;
 		*again |= more;
 	}
@@ -323,6 +323,39 @@ int km_drain_some(struct km_drain *drain, size_t *moved, bool *more, struct km_e
 	while (*more && *moved < SOME && !ret)
 		ret = drain_round(drain, UINT64_MAX, moved, more, err);
 	return ret;
+}
+
+int km_drain_batch(struct km_drain *drain, size_t *moved, bool *more, struct km_err *err)
+{
+	*moved = 0;
+	return drain_round(drain, UINT64_MAX, moved, more, err);
+}
+
+/* A ring too small to wait with: what a CPU records while the consumer is kept from it. */
+#define SMALL_RING (1u << 18)
+
+static uint64_t most_waiting(const struct km_ring *ring, bool already)
+{
+	if (ring->slots < SMALL_RING)
+		return 0;
+	return already ? ring->slots / 2 : ring->slots / 4 * 3;
+}
+
+bool km_drain_pressed(const struct km_drain *drain, uint64_t now_ns, uint64_t old_ns, bool already)
+{
+	for (unsigned i = 0; i < drain->nr_rings; i++) {
+		const struct km_ring *ring = &drain->rings[i];
+		uint64_t tail = __atomic_load_n(ring->tail, __ATOMIC_ACQUIRE);
+		uint64_t head = km_recorder_state(drain->recorder, i)->head;
+		const struct km_record *first = record_at(ring, tail);
+
+		if (head - tail > most_waiting(ring, already))
+			return true;
+		if (is_published(first, tail) && first->kind < KM_NR_RECORD_KINDS &&
+		    now_ns > first->time_ns + (already ? old_ns / 2 : old_ns))
+			return true;
+	}
+	return false;
 }
 
 unsigned km_drain_quietest(struct km_drain *drain, unsigned here)

@@ -24,6 +24,14 @@ int km_drain_open(struct km_recorder *recorder, struct km_dictionary *dictionary
 void km_drain_target(struct km_drain *drain, const struct km_sink *sink, uint64_t start_ns);
 /* Move some of what the rings hold. *moved: events; *more: there may be others. */
 int km_drain_some(struct km_drain *drain, size_t *moved, bool *more, struct km_err *err);
+/* The same, a batch of each ring at most. */
+int km_drain_batch(struct km_drain *drain, size_t *moved, bool *more, struct km_err *err);
+/*
+ * Does a ring hold so much that it should be emptied now: three quarters of a large ring, all of a
+ * small one, or an event older than old_ns? `already`: it did so when last asked; then rather
+ * earlier. Changes nothing, so that others may drain meanwhile.
+ */
+bool km_drain_pressed(const struct km_drain *drain, uint64_t now_ns, uint64_t old_ns, bool already);
 /*
  * The CPU that recorded least since this was asked last, for a consumer that is on CPU `here` to
  * go to; `here` itself when that did not record twice as much.

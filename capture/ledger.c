@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "recorder.h"
-#include "watch.h"
 #include "results/term.h"
+#include "watch.h"
 
 static uint64_t recursion_misses(const struct bpf_program *program)
 {

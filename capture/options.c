@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "results/term.h"
 
@@ -97,11 +98,15 @@ static const struct argp_option options[] = {
 	 2},
 	{NULL, 0, NULL, 0, "How:", 3},
 	{"ring-size", OPT_RING_SIZE, "SIZE", 0,
-	 "Memory for the rings of all CPUs, with suffix K, M or G (64M)", 3},
+	 "Memory for the rings of all CPUs, with suffix K, M or G (1/48 of the machine's, but 16M "
+	 "to "
+	 "512M)",
+	 3},
 	{"no-realtime", OPT_NO_REALTIME, NULL, 0, "Do not ask for real-time priority", 3},
 	{"recover", OPT_RECOVER, "WHICH", 0,
-	 "Events that nested interrupts hide from the first program: recover all, frees, none, or "
-	 "frees until an allocation was hidden and then all (auto)",
+	 "How to recover events that nested interrupts hide from the programs: none; by second "
+	 "programs on all tracepoints or those of frees; or by watchpoints where the machine has "
+	 "them, else on frees until an allocation was hidden and then on all (auto)",
 	 3},
 	{"btf", OPT_BTF, "FILE", 0,
 	 "Only say whether the kernel described by this BTF file could be recorded", 3},
@@ -421,11 +426,20 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 static const struct argp argp = {
 	.options = options, .parser = parse_option, .args_doc = "[-- CMD [ARG...]]", .doc = doc};
 
+/* Enough for seconds of a busy machine's events, and little of its memory. */
+uint64_t km_default_ring_bytes(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES);
+	uint64_t bytes = pages > 0 ? (uint64_t)pages * KM_PAGE_SIZE / 48 : 0;
+
+	return bytes < 16u << 20 ? 16u << 20 : bytes > 512u << 20 ? 512u << 20 : bytes;
+}
+
 void km_options_parse(struct km_options *parsed, int argc, char **argv)
 {
 	*parsed = (struct km_options){.output = "trace.kmt",
 				      .groups = KM_GROUPS_ALL,
-				      .ring_bytes = 64u << 20,
+				      .ring_bytes = km_default_ring_bytes(),
 				      .flight_bytes = 512u << 20,
 				      .sample = 1};
 	argp_err_exit_status = KM_EXIT_ERROR;

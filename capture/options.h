@@ -39,6 +39,8 @@ struct km_options {
 };
 
 /* Exits with a sentence and 2 on misuse, with help and 0 when asked. */
+/* Of this machine, for the rings of all CPUs together, when nobody says. */
+uint64_t km_default_ring_bytes(void);
 void km_options_parse(struct km_options *options, int argc, char **argv);
 /* Has any filter been given? */
 bool km_options_filter(const struct km_options *options);

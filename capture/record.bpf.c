@@ -5,15 +5,16 @@
  * with the one each was written for. (BTF-typed ones cannot take `const void *` before 6.14.)
  * Tracepoints and prototypes: include/trace/events/{kmem,vmalloc,percpu,rcu}.h, 6.1 - 7.2.
  *
- * Why pairs. The kernel skips a program that is already running on the CPU (bpf_prog->active), so
- * whatever an interrupt frees while the kfree program runs would be lost; a batch of RCU callbacks
- * makes that hundreds of events at a time. The second copy runs right after the first for the same
- * event. The first leaves its event's pointer as a token where only the same event's second copy
- * looks: in the slot of its context level (within one level of one CPU, events of one kind cannot
- * overlap), or, where tracepoints may be preempted and the task even moved to another CPU between
- * the two (since 7.0), in the task's own. The second takes the token, or, when there is none,
- * records the event itself. Only events that both missed are lost:
- * recursion_misses(first) - caught(second).
+ * Why more than one. The kernel skips a program that is already running on the CPU
+ * (bpf_prog->active), so whatever an interrupt frees while the kfree program runs would be lost; a
+ * batch of RCU callbacks makes that hundreds of events at a time. Where the machine allows,
+ * watchpoints run a program at each such event (watch.bpf.h). Elsewhere a second copy of the
+ * program runs right after the first for the same event. The first leaves its event's pointer as a
+ * token where only the same event's second copy looks: in the slot of its context level (within one
+ * level of one CPU, events of one kind cannot overlap), or, where tracepoints may be preempted and
+ * the task even moved to another CPU between the two (since 7.0), in the task's own. The second
+ * takes the token, or, when there is none, records the event itself. Only events that both missed
+ * are lost: recursion_misses(first) - caught(second, or watchpoint).
  *
  * Every event goes through here on the workload's time, and on kernels hardened against
  * speculation each call and return is dear: no helper where a load does, no lock in the ring.
@@ -33,17 +34,17 @@ char LICENSE[] SEC("license") = "GPL";
 const volatile __u32 own_tgid;
 const volatile __u32 slot_mask;
 const volatile __u32 page_struct_bytes = 64;
-const volatile bool knows_percpu, has_rdonly_cast;
+const volatile bool knows_percpu, has_rdonly_cast, calls_are_dear;
 const volatile bool may_sample, filters, takes_stacks;
 /* Offsets of per-CPU variables within the kernel's per-CPU area, from BTF. */
 const volatile __u64 offset_runqueues, offset_cpu_number, offset_preempt_count, offset_current;
 const volatile struct km_filter filter;
 
 bool switched_on;
-bool preemptible;    /* tracepoints may be preempted */
+bool preemptible;                    /* tracepoints may be preempted */
 bool has_second[KM_NR_RECORD_KINDS]; /* tokens are wanted */
-__u32 sample_n = 1;  /* keep one address of so many */
-__u64 vmemmap_start; /* struct page 0 */
+__u32 sample_n = 1;                  /* keep one address of so many */
+__u64 vmemmap_start;                 /* struct page 0 */
 struct km_probe probe;
 
 struct {
@@ -126,10 +127,10 @@ KM_INLINE unsigned int context_level(const struct km_cpu_state *state)
 	return level_of(count);
 }
 
-/* As bpf_get_current_task_btf(), without the call. */
+/* As bpf_get_current_task_btf(), without the call where that costs more than two checked loads. */
 KM_INLINE struct task_struct *current_task(const struct km_cpu_state *state)
 {
-	if (knows_percpu && has_rdonly_cast && offset_current && state->percpu_area)
+	if (calls_are_dear && has_rdonly_cast && offset_current && state->percpu_area)
 		return CAST(CAST(state->percpu_area + offset_current, list_head)->next,
 			    task_struct);
 	return bpf_get_current_task_btf();

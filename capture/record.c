@@ -67,10 +67,12 @@ static bool may_recover(const struct km_recorder *recorder, unsigned kind)
 static void select_watches(struct km_recorder *recorder)
 {
 	struct record_bpf *skel = recorder->skel;
-	struct bpf_program *programs[] = {skel->progs.kmalloc_missed, skel->progs.kfree_missed,
+	struct bpf_program *programs[] = {skel->progs.kmalloc_missed,
+					  skel->progs.kfree_missed,
 					  skel->progs.kmem_cache_alloc_missed,
 					  skel->progs.kmem_cache_free_missed,
-					  skel->progs.find_misses, skel->progs.find_percpu_offset};
+					  skel->progs.find_misses,
+					  skel->progs.find_percpu_offset};
 
 	recorder->may_watch = recorder->may_watch && recorder->choice.by_kind[KM_REC_KMALLOC];
 	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
@@ -156,6 +158,20 @@ static void place_rings(struct km_recorder *recorder)
 
 /* ---- loading ---- */
 
+/* On AMD processors each return may go through a thunk that takes some nanoseconds. */
+static bool returns_are_guarded(void)
+{
+	FILE *file = fopen("/sys/devices/system/cpu/vulnerabilities/spec_rstack_overflow", "re");
+	char line[128] = "";
+
+	if (file) {
+		if (!fgets(line, sizeof(line), file))
+			line[0] = '\0';
+		fclose(file);
+	}
+	return strstr(line, "Mitigation: ") && strstr(line, "afe RET");
+}
+
 static void set_constants(struct km_recorder *recorder, const struct km_recorder_options *options)
 {
 	struct record_bpf *skel = recorder->skel;
@@ -169,6 +185,7 @@ static void set_constants(struct km_recorder *recorder, const struct km_recorder
 	skel->rodata->knows_percpu = recorder->knows_percpu;
 	skel->rodata->has_rdonly_cast =
 		btf__find_by_name_kind(recorder->btf, "bpf_rdonly_cast", BTF_KIND_FUNC) > 0;
+	skel->rodata->calls_are_dear = recorder->knows_percpu && returns_are_guarded();
 	skel->rodata->offset_runqueues = recorder->percpu.runqueues;
 	skel->rodata->offset_cpu_number = recorder->percpu.cpu_number;
 	skel->rodata->offset_preempt_count = recorder->percpu.preempt_count;
@@ -471,6 +488,15 @@ uint32_t km_recorder_sampling(const struct km_recorder *recorder)
 void km_recorder_sample(struct km_recorder *recorder, uint32_t n)
 {
 	__atomic_store_n(&recorder->skel->data->sample_n, n, __ATOMIC_RELEASE);
+}
+
+unsigned km_recorder_watched(const struct km_recorder *recorder)
+{
+	unsigned kinds = 0;
+
+	for (unsigned kind = 0; kind < KM_NR_RECORD_KINDS; kind++)
+		kinds += is_watched(recorder, kind);
+	return kinds;
 }
 
 void km_recorder_close(struct km_recorder *recorder)

@@ -14,6 +14,7 @@
 
 #include "budget.h"
 #include "command.h"
+#include "consumer.h"
 #include "filter.h"
 #include "privilege.h"
 #include "results/term.h"
@@ -29,6 +30,7 @@ struct session {
 	struct km_target *target;
 	struct km_command command;
 	struct km_realtime realtime;
+	struct km_consumer consumer;
 	uint64_t checked_ns;
 	struct km_ending ending;
 	bool started; /* the command */
@@ -171,28 +173,36 @@ static bool ended(struct session *session, uint64_t now_ns)
 	       (double)(now_ns - session->recording.start_ns) >= options->seconds * 1e9;
 }
 
-/* *done: time to end; *more: the rings may hold others. */
-static int step(struct session *session, struct km_progress *progress, bool *more, bool *done,
-		struct km_err *err)
+/* What needs the drain and its target. */
+static int look_after(struct session *session, struct km_progress *progress, uint64_t now_ns,
+		      struct km_err *err)
 {
 	struct km_recording *recording = &session->recording;
 	struct km_target *target = session->target;
-	uint64_t now_ns = km_clock_ns();
-	size_t moved;
-	int ret = km_drain_some(recording->drain, &moved, more, err);
+	int ret;
 
-	if (ret)
-		return ret;
-	recording->events += moved;
-	*done = ended(session, now_ns);
-	if (*done)
-		return 0;
 	ret = check(session, now_ns, err);
 	if (!ret)
 		ret = target->ops->poll(target, now_ns, err);
 	if (!ret && km_progress_due(progress))
 		km_progress_flow(progress, recording->events, km_tally_lost(&recording->tally),
 				 target->ops->bytes(target));
+	return ret;
+}
+
+/* *done: time to end; *more: the rings may hold others. */
+static int step(struct session *session, struct km_progress *progress, bool *more, bool *done,
+		struct km_err *err)
+{
+	uint64_t now_ns = km_clock_ns();
+	bool held;
+	int ret = km_consumer_turn(&session->consumer, now_ns, &held, more, err);
+
+	*done = !ret && ended(session, now_ns);
+	if (!ret && !*done && held)
+		ret = look_after(session, progress, now_ns, err);
+	if (held)
+		km_consumer_yield(&session->consumer);
 	return ret;
 }
 
@@ -224,16 +234,21 @@ static int record(struct session *session, struct km_err *err)
 {
 	struct km_recording *recording = &session->recording;
 	struct km_progress progress;
-	int ret = 0;
+	struct km_err later; /* what failed after something had */
+	int ret = 0, failed;
 
 	km_progress_start(&progress, session->target->ops->doing,
 			  (uint64_t)(session->options->seconds * 1e9));
 	be_realtime(session);
 	km_recorder_start(recording->recorder, &recording->start_ns);
 	session->target->ops->begin(session->target);
+	km_consumer_begin(&session->consumer, recording->drain, &recording->events,
+			  session->realtime.begun);
 	ret = start_command(session, err);
 	if (!ret)
 		ret = poll_rings(session, &progress, err);
+	failed = km_consumer_end(&session->consumer, ret ? &later : err);
+	ret = ret ? ret : failed;
 	km_recorder_stop(recording->recorder, &session->ending.end_ns);
 	km_progress_end(&progress);
 	km_realtime_end(&session->realtime);
