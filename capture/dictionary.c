@@ -45,6 +45,7 @@ struct km_dictionary {
 	uint32_t site_room;
 	uint32_t *site_index; /* open addressing: ids; twice site_room */
 	struct site_slot recent[SITE_SLOTS];
+	uint64_t unnamed;
 	uint32_t task_room;
 	uint32_t *task_index;  /* as site_index */
 	uint32_t *stack_ids;   /* by number in the kernel's map */
@@ -341,9 +342,18 @@ int km_dictionary_task(struct km_dictionary *dictionary, const struct km_record_
 	*id = *place;
 	if (*place)
 		return 0;
+	if (dictionary->all.nr_tasks >= KM_TASKS) {
+		dictionary->unnamed++;
+		return 0;
+	}
 	*id = *place = task.id = dictionary->all.nr_tasks++;
 	dictionary->all.tasks[task.id] = task;
 	return define_task(dictionary->writer, &task, err);
+}
+
+uint64_t km_dictionary_unnamed(const struct km_dictionary *dictionary)
+{
+	return dictionary->unnamed;
 }
 
 /* ---- cgroups: their ids are the inode numbers of their directories ---- */

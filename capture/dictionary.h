@@ -34,8 +34,12 @@ int km_dictionary_cache(struct km_dictionary *dictionary, const struct km_cache_
 			const struct km_trace_cache **cache, struct km_err *err);
 /* The last cache defined at that address of the kernel; 0: none was. */
 uint32_t km_dictionary_find_cache(const struct km_dictionary *dictionary, uint64_t address);
+#define KM_TASKS (1u << 22) /* different ones; later ones are "unknown" */
 int km_dictionary_task(struct km_dictionary *dictionary, const struct km_record_task *record,
 		       uint32_t *id, struct km_err *err);
+
+/* Tasks that came when there were KM_TASKS already. */
+uint64_t km_dictionary_unnamed(const struct km_dictionary *dictionary);
 
 /* How many of each there are, "unknown" included. */
 struct km_chunk_limits km_dictionary_limits(const struct km_dictionary *dictionary);

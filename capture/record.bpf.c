@@ -31,7 +31,6 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-const volatile __u32 own_tgid;
 const volatile __u32 slot_mask;
 const volatile __u32 page_struct_bytes = 64;
 const volatile bool knows_percpu, has_rdonly_cast, calls_are_dear;
@@ -41,6 +40,7 @@ const volatile __u64 offset_runqueues, offset_cpu_number, offset_preempt_count, 
 const volatile struct km_filter filter;
 
 bool switched_on;
+__u32 own_tgid;                      /* of the recorder, as the kernel counts */
 bool preemptible;                    /* tracepoints may be preempted */
 bool has_second[KM_NR_RECORD_KINDS]; /* tokens are wanted */
 __u32 sample_n = 1;                  /* keep one address of so many */
@@ -538,6 +538,14 @@ int probe_cpu(void *context)
 	bpf_probe_read_kernel(&number, sizeof(number), (const void *)(area + offset_cpu_number));
 	if (state && number == cpu)
 		state->percpu_area = area;
+	return 0;
+}
+
+/* Run by the recorder itself: in a PID namespace it does not know its number. */
+SEC("raw_tp")
+int probe_self(void *context)
+{
+	own_tgid = bpf_get_current_pid_tgid() >> 32;
 	return 0;
 }
 

@@ -100,6 +100,7 @@ static void select_programs(struct km_recorder *recorder)
 			bpf_program__set_autoload(each, true);
 		}
 	}
+	bpf_program__set_autoload(skel->progs.probe_self, true);
 	bpf_program__set_autoload(skel->progs.probe_cpu, recorder->knows_percpu);
 	select_watches(recorder);
 	if (recorder->choice.by_kind[KM_REC_PAGE_ALLOC]) {
@@ -179,7 +180,6 @@ static void set_constants(struct km_recorder *recorder, const struct km_recorder
 
 	recorder->layout.page_struct_bytes =
 		id > 0 ? (uint32_t)btf__resolve_size(recorder->btf, (uint32_t)id) : 64;
-	skel->rodata->own_tgid = (uint32_t)getpid();
 	skel->rodata->slot_mask = recorder->ring_slots - 1;
 	skel->rodata->page_struct_bytes = recorder->layout.page_struct_bytes;
 	skel->rodata->knows_percpu = recorder->knows_percpu;
@@ -320,6 +320,23 @@ static int attach(struct km_recorder *recorder, struct km_err *err)
 	return ret ? fail_load(err, ret, "to attach a program") : 0;
 }
 
+/* The recorder's number; a filter's numbers are not the kernel's either where it has another. */
+static int measure_self(struct km_recorder *recorder, const struct km_filter *filter,
+			struct km_err *err)
+{
+	struct record_bpf *skel = recorder->skel;
+	int ret = bpf_prog_test_run_opts(bpf_program__fd(skel->progs.probe_self), NULL);
+
+	if (ret || !skel->bss->own_tgid)
+		return fail_load(err, ret ? ret : -ENOENT, "to run a program");
+	if (skel->bss->own_tgid == (uint32_t)getpid() || !filter ||
+	    (!filter->tgids && !filter->tids))
+		return 0;
+	return km_fail(err, -ENOTSUP,
+		       "--pid and --tid take the machine's numbers, and here is a PID namespace "
+		       "with its own; record outside of it, or choose by --comm or --cgroup");
+}
+
 /* Where the per-CPU areas are. A CPU that is switched off tells when it is back. */
 static void measure_cpus(struct km_recorder *recorder)
 {
@@ -424,6 +441,8 @@ int km_recorder_open(const struct km_recorder_options *options, struct km_record
 	ret = load(recorder, options, err);
 	if (!ret)
 		ret = map_memory(recorder, err);
+	if (!ret)
+		ret = measure_self(recorder, options->filter, err);
 	if (!ret)
 		ret = measure_contexts(recorder, err);
 	if (!ret)

@@ -311,8 +311,13 @@ static uint64_t filtered_text(const struct km_trace_counts *counts, char *text, 
 	return total;
 }
 
-static void tell_incomplete(const struct km_recorder_totals *totals)
+static void tell_incomplete(const struct km_recorder_totals *totals, uint64_t unnamed)
 {
+	if (unnamed)
+		km_warn("%llu tasks are \"unknown\": more than %u were seen; begin another "
+			"recording "
+			"now and then",
+			(unsigned long long)unnamed, KM_TASKS);
 	if (totals->no_stack)
 		km_warn("%llu events are without their stack: more than %d different ones, or two "
 			"fell on one place in the kernel's table",
@@ -346,7 +351,7 @@ static int summarize(const struct session *session)
 				"please report this with the kernel version",
 				(unsigned long long)fired,
 				(unsigned long long)(recorded + lost + filtered));
-	tell_incomplete(totals);
+	tell_incomplete(totals, km_dictionary_unnamed(session->recording.dictionary));
 	if (lost)
 		tell_losses(counts, lost, fired);
 	if (!stored)

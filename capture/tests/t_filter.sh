@@ -78,4 +78,17 @@ done
 [ ! -e "$dir/bad.kmt" ]
 ok $? "no file is left behind"
 
+# ---- in a PID namespace numbers are not the machine's ----
+if unshare -pf --mount-proc true 2>/dev/null; then
+	unshare -pf --mount-proc "$capture" -d 0.2 --pid 1 -o "$dir/namespace.kmt" >/dev/null 2>"$dir/err"
+	is $? 2 "in a PID namespace --pid exits 2"
+	like "$dir/err" "PID namespace .* choose by --comm or --cgroup" "and says what to do"
+	unshare -pf --mount-proc "$capture" -q -d 0.2 -o "$dir/namespace.kmt"
+	is $? 0 "without it recording works there"
+	[ "$(sql "$dir/namespace.kmt" "select count from filtered where reason = 'self'")" -gt 0 ]
+	ok $? "and the recorder knows what is its own"
+else
+	skip "PID namespaces" "unshare(1) cannot make one here"
+fi
+
 done_testing
