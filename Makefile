@@ -247,6 +247,19 @@ bench-stat: all
 bench-large: all
 	$(Q)KMLAB=$(BUILD)/kmlab analysis/bench/large.sh $(bench_trace) $(EVENTS)
 
+# Random operations on the page allocator under ASan and UBSan, validated now and then. OPS=n SEED=n
+stress-pages:
+	$(Q)$(MAKE) --no-print-directory SAN=address,undefined $(BUILD)/address-undefined/tests/engine/tests/t_stress_pages BUILD=$(BUILD)
+	$(Q)$(BUILD)/address-undefined/tests/engine/tests/t_stress_pages $(or $(OPS),100000000) $(or $(SEED),1)
+
+# Pages: the model beside user-space allocators, and by the machine's memory. ROUNDS=n PAGES=n
+$(BUILD)/bench/pages: $(BUILD)/obj/replay/bench_pages_main.o $(call archive,replay) $(nouns)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $^ $(PERF_LIBS) $(LDLIBS_BASE) $(LDLIBS) -ldl -o $@
+
+bench-pages: $(BUILD)/bench/pages
+	$(Q)$< $(or $(ROUNDS),15) $(or $(PAGES),262144)
+
 # Recording beside ftrace and perf, as root. ROUNDS=n RECORDER="build/kmlab-capture -e slab" LOAD="command" FORMAT=json
 bench_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard capture/bench/*.c))
 $(BUILD)/bench/capture: $(bench_objects) $(nouns)
@@ -257,7 +270,7 @@ RECORDER ?= $(BUILD)/kmlab-capture -e slab
 bench-capture: $(BUILD)/bench/capture all
 	$(Q)$< $(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(LOAD),--load='$(LOAD)') $(if $(FORMAT),--format=$(FORMAT)) -- $(RECORDER)
 
-bench: bench-store bench-large bench-capture
+bench: bench-store bench-large bench-pages bench-capture
 
 # Real kernels execute the recorded programs and new ones anew; the models must answer the same.
 ORACLE_SEED ?= 1
@@ -286,4 +299,4 @@ clean:
 	$(Q)rm -rf $(BUILD)
 
 -include $(shell find $(BUILD)/obj $(BUILD)/ext -name '*.d' 2>/dev/null)
-.PHONY: all tests fuzz fuzz-run bench bench-store bench-stat bench-large bench-capture prove prove-all deps lint build-all check oracle demo install clean libperf
+.PHONY: all tests fuzz fuzz-run bench bench-store bench-stat bench-large bench-pages stress-pages bench-capture prove prove-all deps lint build-all check oracle demo install clean libperf

@@ -6,33 +6,6 @@
  */
 #include "buddy.h"
 
-void km_buddy_add(struct km_buddy *buddy, struct km_zone *zone, uint64_t pfn, unsigned order,
-		  enum km_migratetype type, bool tail)
-{
-	struct km_page_list *list = &zone->list[order][type];
-
-	buddy->page[pfn] = (uint8_t)(KM_PAGE_BUDDY | type << KM_PAGE_TYPE_SHIFT | order);
-	if (tail)
-		km_page_list_append(buddy, list, (uint32_t)pfn);
-	else
-		km_page_list_push(buddy, list, (uint32_t)pfn);
-	zone->nonempty[type] |= 1u << order;
-	zone->nr_blocks[order]++;
-}
-
-void km_buddy_remove(struct km_buddy *buddy, struct km_zone *zone, uint64_t pfn)
-{
-	unsigned order = km_page_order(buddy->page[pfn]);
-	enum km_migratetype type = km_page_type(buddy->page[pfn]);
-	struct km_page_list *list = &zone->list[order][type];
-
-	km_page_list_remove(buddy, list, (uint32_t)pfn);
-	if (km_page_list_empty(list))
-		zone->nonempty[type] &= ~(1u << order);
-	zone->nr_blocks[order]--;
-	buddy->page[pfn] = 0;
-}
-
 void km_buddy_retype(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu, uint64_t pfn,
 		     enum km_migratetype type)
 {
@@ -57,23 +30,62 @@ void km_buddy_split(struct km_buddy *buddy, struct km_zone *zone, uint64_t pfn, 
 	}
 }
 
-uint32_t km_buddy_take_type(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu,
-			    unsigned order, enum km_migratetype type)
+/* As km_zone_account() of -(1 << order), `count` times. */
+static void count_run(struct km_zone *zone, unsigned cpu, unsigned order, int64_t count,
+		      enum km_migratetype type)
 {
-	uint32_t orders = zone->nonempty[type] >> order;
+	struct km_pcp *pcp = &zone->pcp[cpu];
+	int64_t diff = pcp->diff, until;
+
+	if (type == KM_HIGHATOMIC)
+		zone->free_highatomic -= count << order;
+	for (;; count -= until) {
+		until = ((diff + zone->threshold) >> order) + 1; /* takes to the next fold */
+		if (until > count)
+			break;
+		zone->nr_free += diff - (until << order);
+		diff = 0;
+	}
+	pcp->diff = (int32_t)(diff - (count << order));
+}
+
+uint32_t km_buddy_take_run(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu,
+			   unsigned order, enum km_migratetype type, uint32_t *count)
+{
+	uint32_t orders = zone->nonempty[type] >> order, taken, whole;
+	uint64_t pfn, rest, end;
 	unsigned found;
-	uint32_t pfn;
 
 	if (!orders)
 		return KM_PFN_NIL;
 	found = order + (unsigned)__builtin_ctz(orders);
 	pfn = zone->list[found][type].head;
-	km_buddy_remove(buddy, zone, pfn);
-	km_buddy_split(buddy, zone, pfn, order, found, type);
+	km_buddy_remove_known(buddy, zone, pfn, found, type);
+	whole = 1u << (found - order);
+	taken = *count < whole ? *count : whole;
+	end = pfn + (1ull << found);
+	/* The rest, in blocks as large as their place allows; all smaller lists were empty. */
+	for (rest = pfn + ((uint64_t)taken << order); rest < end;) {
+		unsigned size = (unsigned)__builtin_ctzll(rest);
+
+		km_buddy_add(buddy, zone, rest, size, type, false);
+		rest += 1ull << size;
+		buddy->env->count.buddy_split++;
+	}
+	buddy->env->count.buddy_split += taken - 1;
 	if (buddy->profile.freelist_hygiene)
-		km_zone_account(zone, cpu, -((int64_t)1 << order), type);
-	buddy->env->count.buddy_take++;
-	return pfn;
+		count_run(zone, cpu, order, taken, type);
+	buddy->env->count.buddy_take += taken;
+	*count = taken;
+	return (uint32_t)pfn;
+}
+
+uint32_t km_buddy_take_type(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu,
+			    unsigned order, enum km_migratetype type)
+{
+	uint32_t one = 1;
+
+	return km_buddy_take_run(buddy, zone, cpu, order, type, &one);
 }
 
 /* From a pageblock up, only ordinary types mix; returns false where merging must stop. */

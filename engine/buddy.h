@@ -200,16 +200,52 @@ static inline bool km_page_is_buddy(const struct km_buddy *buddy, const struct k
 
 /* ---- buddy.c: free lists, split, merge ---- */
 
-void km_buddy_add(struct km_buddy *buddy, struct km_zone *zone, uint64_t pfn, unsigned order,
-		  enum km_migratetype type, bool tail);
-void km_buddy_remove(struct km_buddy *buddy, struct km_zone *zone, uint64_t pfn);
+static inline void km_buddy_add(struct km_buddy *buddy, struct km_zone *zone, uint64_t pfn,
+				unsigned order, enum km_migratetype type, bool tail)
+{
+	struct km_page_list *list = &zone->list[order][type];
+
+	buddy->page[pfn] = (uint8_t)(KM_PAGE_BUDDY | type << KM_PAGE_TYPE_SHIFT | order);
+	if (tail)
+		km_page_list_append(buddy, list, (uint32_t)pfn);
+	else
+		km_page_list_push(buddy, list, (uint32_t)pfn);
+	zone->nonempty[type] |= 1u << order;
+	zone->nr_blocks[order]++;
+}
+
+static inline void km_buddy_remove_known(struct km_buddy *buddy, struct km_zone *zone, uint64_t pfn,
+					 unsigned order, enum km_migratetype type)
+{
+	struct km_page_list *list = &zone->list[order][type];
+
+	km_page_list_remove(buddy, list, (uint32_t)pfn);
+	if (km_page_list_empty(list))
+		zone->nonempty[type] &= ~(1u << order);
+	zone->nr_blocks[order]--;
+	buddy->page[pfn] = 0;
+}
+
+static inline void km_buddy_remove(struct km_buddy *buddy, struct km_zone *zone, uint64_t pfn)
+{
+	km_buddy_remove_known(buddy, zone, pfn, km_page_order(buddy->page[pfn]),
+			      km_page_type(buddy->page[pfn]));
+}
+
 /* To the tail of the list of `type`; the zone's counters move where the kernel moves them. */
 void km_buddy_retype(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu, uint64_t pfn,
 		     enum km_migratetype type);
 /* Upper halves of [pfn, 1 << high) back to the lists of `type` until 1 << low pages are left. */
 void km_buddy_split(struct km_buddy *buddy, struct km_zone *zone, uint64_t pfn, unsigned low,
 		    unsigned high, enum km_migratetype type);
-/* Smallest sufficient block of exactly this type; KM_PFN_NIL when there is none. */
+/*
+ * As many blocks of an order as *count says from the smallest sufficient one of exactly this type,
+ * but none from a second one: what as many takes one after another give, first to last. The first
+ * one's frame, *count what there were; KM_PFN_NIL when there is none.
+ */
+uint32_t km_buddy_take_run(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu,
+			   unsigned order, enum km_migratetype type, uint32_t *count);
+/* One of them. */
 uint32_t km_buddy_take_type(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu,
 			    unsigned order, enum km_migratetype type);
 void km_buddy_free_block(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu, uint64_t pfn,

@@ -290,9 +290,14 @@ static int buddy_free(void *self, unsigned cpu, km_pfn pfn, unsigned order)
 	if (order > KM_MAX_ORDER || pfn.value >= buddy->max_pfn ||
 	    pfn.value & ((1ull << order) - 1))
 		return -EFAULT;
+	__builtin_prefetch(&buddy->link[pfn.value], 1);
 	byte = buddy->page[pfn.value];
-	/* Not in use, or freed already: the lists stay whole. */
+	/* Not in use as a whole, or freed already: the lists stay whole. */
 	if (byte != KM_PAGE_USED && byte != KM_PAGE_USED_MOVABLE)
+		return -EFAULT;
+	if (order &&
+	    (pfn.value + (1ull << order) > buddy->max_pfn ||
+	     memcmp(buddy->page + pfn.value, buddy->page + pfn.value + 1, (1u << order) - 1)))
 		return -EFAULT;
 	if (order)
 		memset(buddy->page + pfn.value, 0, 1u << order);

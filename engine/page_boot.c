@@ -197,7 +197,8 @@ int km_buddy_create(struct km_machine *machine, void **self)
 	for (unsigned i = 0; pcp && i < KM_NR_ZONES; i++)
 		buddy->zone[i].pcp = pcp + i * buddy->cpus;
 	buddy->link = km_env_alloc(env, buddy->max_pfn * sizeof(*buddy->link));
-	buddy->page = km_env_alloc(env, buddy->max_pfn);
+	/* One more: hints look at a page's neighbour before they know whether it is there. */
+	buddy->page = km_env_alloc(env, buddy->max_pfn + 1);
 	buddy->block = km_env_alloc(env, buddy->nr_pageblocks * sizeof(*buddy->block));
 	if (!pcp || !buddy->link || !buddy->page || !buddy->block)
 		goto out;
@@ -218,7 +219,7 @@ void km_buddy_destroy(void *self)
 	struct km_env *env = buddy->env;
 
 	km_env_release(env, buddy->block, buddy->nr_pageblocks * sizeof(*buddy->block));
-	km_env_release(env, buddy->page, buddy->max_pfn);
+	km_env_release(env, buddy->page, buddy->max_pfn + 1);
 	km_env_release(env, buddy->link, buddy->max_pfn * sizeof(*buddy->link));
 	km_env_release(env, buddy->zone[0].pcp,
 		       KM_NR_ZONES * buddy->cpus * sizeof(*buddy->zone[0].pcp));

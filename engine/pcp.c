@@ -49,14 +49,40 @@ void km_pcp_size(const struct km_buddy *buddy, const struct km_zone *zone, struc
 
 /* ---- drain ---- */
 
+/*
+ * What draining the next blocks of a list will touch: the records of the one before the tail, and
+ * the neighbours of the tail's buddy, should it be free and leave its list. A hint, nothing more.
+ */
+static inline void prefetch_drain(const struct km_buddy *buddy, const struct km_page_list *list)
+{
+	uint32_t next = list->tail, after, other;
+
+	if (next == list->head)
+		return;
+	next = buddy->link[next].prev;
+	other = next ^ 1;
+	if (buddy->page[other] == (KM_PAGE_BUDDY | KM_MOVABLE << KM_PAGE_TYPE_SHIFT) ||
+	    buddy->page[other] == KM_PAGE_BUDDY) {
+		__builtin_prefetch(&buddy->link[buddy->link[other].prev], 1);
+		__builtin_prefetch(&buddy->link[buddy->link[other].next], 1);
+	}
+	if (next == list->head)
+		return;
+	after = buddy->link[next].prev;
+	__builtin_prefetch(&buddy->link[after], 1);
+	__builtin_prefetch(&buddy->page[after], 1);
+}
+
 static void drain_block(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu, unsigned index)
 {
 	struct km_pcp *pcp = &zone->pcp[cpu];
 	struct km_page_list *list = &pcp->list[index];
 	unsigned order = km_pcp_order_of(index);
 	uint32_t pfn = list->tail;
-	enum km_migratetype type = km_page_type(buddy->page[pfn]);
+	enum km_migratetype type;
 
+	prefetch_drain(buddy, list);
+	type = km_page_type(buddy->page[pfn]);
 	if (buddy->profile.freelist_hygiene)
 		type = (enum km_migratetype)km_pageblock_of(buddy, pfn)->type;
 	km_page_list_remove(buddy, list, pfn);
@@ -166,22 +192,52 @@ static int32_t refill_size(const struct km_buddy *buddy, const struct km_zone *z
 	return pcp->batch > 1 ? at_least(pcp->batch >> order, 2) : pcp->batch;
 }
 
+/* Blocks that follow one another in memory, to the tail of a list. */
+static void append_run(struct km_buddy *buddy, struct km_page_list *list, uint32_t pfn,
+		       unsigned order, uint32_t count, enum km_migratetype type)
+{
+	uint8_t byte = (uint8_t)(KM_PAGE_PCP | type << KM_PAGE_TYPE_SHIFT | order);
+	uint32_t step = 1u << order, last = pfn + ((count - 1) << order);
+
+	buddy->link[pfn].prev = list->tail;
+	if (km_page_list_empty(list))
+		list->head = pfn;
+	else
+		buddy->link[list->tail].next = pfn;
+	list->tail = last;
+	for (; pfn != last; pfn += step) {
+		buddy->page[pfn] = byte;
+		buddy->link[pfn].next = pfn + step;
+		buddy->link[pfn + step].prev = pfn;
+	}
+	buddy->page[last] = byte;
+}
+
+/*
+ * Block after block as km_buddy_take() gives them. While the type's own lists last, those are runs;
+ * once a block was stolen, the profiles that steal one by one go on so.
+ */
 static void refill(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu, unsigned order,
 		   enum km_migratetype type, uint32_t rights)
 {
 	struct km_pcp *pcp = &zone->pcp[cpu];
 	struct km_page_list *list = &pcp->list[km_pcp_list_of(buddy, order, type)];
-	uint8_t byte = (uint8_t)(KM_PAGE_PCP | type << KM_PAGE_TYPE_SHIFT | order);
-	int32_t wanted = refill_size(buddy, zone, pcp, order), blocks;
+	int32_t wanted = refill_size(buddy, zone, pcp, order), blocks = 0;
 	enum km_take_mode mode = KM_TAKE_NORMAL;
 
-	for (blocks = 0; blocks < wanted; blocks++) {
-		uint32_t pfn = km_buddy_take(buddy, zone, cpu, order, type, rights, &mode);
+	while (blocks < wanted) {
+		uint32_t count = (uint32_t)(wanted - blocks), pfn = KM_PFN_NIL;
 
+		if (mode == KM_TAKE_NORMAL)
+			pfn = km_buddy_take_run(buddy, zone, cpu, order, type, &count);
+		if (pfn == KM_PFN_NIL) {
+			pfn = km_buddy_take(buddy, zone, cpu, order, type, rights, &mode);
+			count = 1;
+		}
 		if (pfn == KM_PFN_NIL)
 			break;
-		buddy->page[pfn] = byte;
-		km_page_list_append(buddy, list, pfn);
+		append_run(buddy, list, pfn, order, count, type);
+		blocks += (int32_t)count;
 	}
 	pcp->count += blocks << order;
 	buddy->free_pcp += (uint64_t)blocks << order;
