@@ -9,31 +9,18 @@
 
 #include "analysis/analysis.h"
 #include "replay/commands.h"
+#include "results/program.h"
 #include "results/term.h"
 
-/*
- * kmlab-capture lies beside this program in a build tree, and in ../libexec/kmlab where `make
- * install` puts it, whatever the prefix.
- */
 static int run_capture(int argc, char **argv)
 {
-	static const char *const places[] = {"kmlab-capture", "../libexec/kmlab/kmlab-capture"};
-	char self[4096], path[4200];
-	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash;
+	char path[4200];
 
 	(void)argc;
-	self[length > 0 ? length : 0] = '\0';
-	slash = strrchr(self, '/');
-	for (size_t i = 0; slash && i < sizeof(places) / sizeof(places[0]); i++) {
-		snprintf(path, sizeof(path), "%.*s/%s", (int)(slash - self), self, places[i]);
-		execv(path, argv);
-		if (errno != ENOENT)
-			return km_error("%s cannot be run: %s", path, strerror(errno));
-	}
-	return km_error(
-		"capture is not built; install libbpf-dev, clang and bpftool (on Debian: 'make "
-		"deps'), then run 'make' again");
+	if (!km_find_capture(path, sizeof(path)))
+		return km_error(KM_CAPTURE_NOT_BUILT);
+	execv(path, argv);
+	return km_error("%s cannot be run: %s", path, strerror(errno));
 }
 
 /* It looks at the machine with the eyes of the program that would record it. */
@@ -69,6 +56,7 @@ static const struct command {
 	{"replay", km_cmd_replay, "run a trace through models and measure"},
 	{"fidelity", km_cmd_fidelity, "how closely the models reproduce the traced kernel"},
 	{"run", km_cmd_run, "execute a scenario"},
+	{"tlb", km_cmd_tlb, "measure this machine's address translation; what the model uses"},
 	{"plot", km_cmd_plot, "draw the figures of a result"},
 	{"report", km_cmd_report, "figures and numbers of a result as one HTML page"},
 	{"models", km_cmd_models, "what can be replayed, with which parameters"},

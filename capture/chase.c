@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * kmlab-capture --chase: what a dependent load costs in the kernel's direct map and in its vmalloc
- * memory, by the number of pages that the chain visits. One line per measurement, "PLACE PAGES NS",
- * for `kmlab tlb calibrate`, which makes curves and fits of them.
+ * memory, by the number of pages that the chain visits. "page I NUMBER" says where in the direct
+ * map (within 1 GiB) node I lies; then a line per measurement, "PLACE PAGES NS". For `kmlab tlb
+ * calibrate`, which makes curves and fits of them.
  */
 #include "chase.h"
 
@@ -21,6 +22,8 @@
 #include "results/term.h"
 
 #define LINE 64u
+#define PAGE 4096u
+#define PAGE_NUMBER_BITS 18 /* below 1 GiB: what KASLR leaves as it is */
 #define MOST_SIZES 64
 #define LEAST_HOPS 16384u
 
@@ -52,12 +55,18 @@ static int call(struct bpf_program *program)
 
 /* ---- the chain ---- */
 
-/* Lines of a page that nodes may use: all that lie wholly in a value of the direct map. */
-static uint64_t node_offset(enum km_chase_place place, uint32_t i)
+/*
+ * A node stays in the page where its value begins, and the lines of neighbours lie at different
+ * offsets, so that the sets of the caches are as full as those of lines side by side.
+ */
+static uint64_t node_offset(enum km_chase_place place, uint64_t address, uint32_t i)
 {
-	uint32_t lines = place == KM_CHASE_DENSE ? 1 : KM_CHASE_DIRECT_BYTES / LINE;
+	uint64_t room = PAGE - address % PAGE, lines;
 
-	return (uint64_t)(i * 0x9e3779b1u >> 8) % lines * LINE;
+	if (place == KM_CHASE_DENSE)
+		return 0;
+	lines = (room < KM_CHASE_DIRECT_BYTES ? room : KM_CHASE_DIRECT_BYTES) / LINE;
+	return lines ? i % lines * LINE : 0;
 }
 
 /* One cycle through nodes 0 .. n - 1 in random order (Sattolo). */
@@ -78,7 +87,7 @@ static int link_chain(struct chase *chase, enum km_chase_place place, uint32_t n
 		chase->order[other] = kept;
 	}
 	for (uint32_t i = 0; i < n; i++)
-		nodes[i].offset = node_offset(place, i);
+		nodes[i].offset = node_offset(place, nodes[i].address, i);
 	for (uint32_t i = 0; i < n; i++) {
 		const struct km_chase_node *to = &nodes[chase->order[i]];
 
@@ -105,9 +114,23 @@ static int follow_chain(struct chase *chase, uint32_t n, double *ns)
 	return code;
 }
 
+/* Sets of a TLB are chosen by these bits, and objects lie where the allocator put them. */
+static int print_pages(struct chase *chase)
+{
+	int code;
+
+	chase->skel->bss->place = KM_CHASE_DIRECT;
+	chase->skel->bss->count = chase->most;
+	code = call(chase->skel->progs.locate);
+	for (uint32_t i = 0; i < chase->most && !code; i++)
+		printf("page %u %llu\n", i,
+		       chase->nodes[i].address / PAGE & ((1u << PAGE_NUMBER_BITS) - 1));
+	return code;
+}
+
 static int measure(struct chase *chase)
 {
-	int code = 0;
+	int code = print_pages(chase);
 
 	for (uint32_t round = 0; round < chase->rounds && !code; round++)
 		for (uint32_t i = 0; i < chase->nr_sizes && !code; i++)
@@ -184,7 +207,8 @@ enum { OPT_ROUNDS = 256 };
 
 static const char doc[] =
 	"Time dependent loads in the kernel's direct map and vmalloc memory: PAGES is a list like "
-	"64,128,4096. Prints 'direct|vmalloc|dense PAGES NANOSECONDS', a line per measurement.";
+	"64,128,4096. Prints 'page I NUMBER' for each object of the direct map, then "
+	"'direct|vmalloc|dense PAGES NANOSECONDS', a line per measurement.";
 
 static const struct argp_option argp_options[] = {
 	{"rounds", OPT_ROUNDS, "N", 0, "Measure every size so many times (default 9)", 0},

@@ -27,7 +27,7 @@ static void set_routes(struct km_tlb *tlb)
 	for (unsigned size = 0; size < KM_TLB_SIZES; size++) {
 		unsigned effective = size;
 
-		if (tlb->spec.nested && tlb->spec.host_size < size)
+		if (tlb->spec.host_size < size)
 			effective = tlb->spec.host_size;
 		tlb->route[0][size] = route_of(tlb->l1, effective);
 		tlb->route[1][size] = route_of(tlb->l2, effective);
@@ -129,6 +129,8 @@ static inline __attribute__((always_inline)) int access_one(struct km_tlb *tlb, 
 	const struct km_tlb_route *first = &tlb->route[0][size];
 	uint64_t key = km_tlb_key(first->size, addr >> first->shift);
 
+	if (tlb->spec.data_lines)
+		km_tlb_data_line(tlb, addr);
 	/* Using the newest entry again changes nothing. */
 	if (key == tlb->last_key)
 		return 1;
@@ -139,6 +141,7 @@ static inline __attribute__((always_inline)) int access_one(struct km_tlb *tlb, 
 	if (level_has(tlb, &tlb->route[1][size], addr))
 		return 2;
 	tlb->counts.l2_misses++;
+	tlb->counts.walks[size]++;
 	km_tlb_walk(tlb, addr, size);
 	return 3;
 }
@@ -207,8 +210,10 @@ void km_tlb_reset_counts(struct km_tlb *tlb)
 
 uint64_t km_tlb_walk_cycles(const struct km_tlb_spec *spec, const struct km_tlb_counts *counts)
 {
-	uint64_t cycles = counts->l2_misses * spec->walk_cycles;
+	uint64_t cycles = 0;
 
+	for (unsigned size = 0; size < KM_TLB_SIZES; size++)
+		cycles += counts->walks[size] * spec->walk_cycles[size];
 	for (unsigned i = 0; i < KM_TLB_LINE_LEVELS; i++)
 		cycles += counts->lines[i] * spec->line_cycles[i];
 	return cycles;

@@ -178,5 +178,7 @@ struct km_tlb {
 
 /* tlb_walk.c: the page-table entries of one translation are read. */
 void km_tlb_walk(struct km_tlb *tlb, uint64_t addr, enum km_tlb_size size);
+/* The line at addr is in the caches that hold page-table lines. */
+void km_tlb_data_line(struct km_tlb *tlb, uint64_t addr);
 
 #endif

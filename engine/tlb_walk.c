@@ -13,6 +13,7 @@ enum space { GUEST, HOST };
 
 #define LEVEL_BITS 9u
 #define LINE_ENTRIES_SHIFT 3u
+#define DATA_SORT 12u /* above those of five levels in two spaces */
 
 /* Level 0 is the table of 4 KiB entries. */
 static unsigned level_shift(unsigned level)
@@ -39,6 +40,13 @@ static bool use(struct km_tlb *tlb, struct km_tlb_array *array, unsigned level, 
 
 	return km_tlb_array_use(array, number + sort * 0x9e3779b1ull, km_tlb_key(sort, number),
 				tlb->env);
+}
+
+void km_tlb_data_line(struct km_tlb *tlb, uint64_t addr)
+{
+	for (unsigned i = 0; i < KM_TLB_LINE_LEVELS - 1; i++)
+		if (tlb->lines[i].spec.entries)
+			use(tlb, &tlb->lines[i], DATA_SORT / 2, GUEST, index_part(tlb, addr) >> 6);
 }
 
 static void read_line(struct km_tlb *tlb, enum space space, unsigned level, uint64_t addr)

@@ -19,6 +19,8 @@ if ! "$capture" --chase --rounds=3 64,1000 >"$dir/out" 2>"$dir/err"; then
 	like "$dir/err" 'Linux 6\.2.*setcap|cannot be had' "refused with what is needed"
 	done_testing
 fi
+is "$(grep -cE '^page [0-9]+ [0-9]+$' "$dir/out")" 1000 "where each object of the direct map lies"
+sed -i '/^page/d' "$dir/out"
 is "$(wc -l <"$dir/out")" 18 "three places, two sizes, three rounds"
 is "$(cut -d' ' -f1,2 "$dir/out" | sort | uniq -c | awk '{print $1}' | sort -u)" 3 "each as often as asked"
 is "$(awk '!($1 ~ /^(direct|vmalloc|dense)$/ && $3 > 0.1 && $3 < 100000)' "$dir/out")" "" "every line is a place, pages, and a time"

@@ -22,6 +22,7 @@ static struct km_tlb_spec one_level(uint32_t entries, uint32_t ways, enum km_tlb
 	return (struct km_tlb_spec){
 		.l1 = {{entries, ways, KM_TLB_HOLDS_ALL, (uint8_t)policy}},
 		.levels = 4,
+		.host_size = KM_TLB_1G,
 	};
 }
 
@@ -299,6 +300,7 @@ static void test_sizes(void)
 		       {2, 0, KM_TLB_HOLDS(KM_TLB_1G), KM_TLB_LRU}},
 		.l2 = {{16, 0, KM_TLB_HOLDS(KM_TLB_4K) | KM_TLB_HOLDS(KM_TLB_2M), KM_TLB_LRU}},
 		.levels = 4,
+		.host_size = KM_TLB_1G,
 	};
 	struct km_tlb *tlb = make(&spec);
 
@@ -317,17 +319,16 @@ static void test_sizes(void)
 	TAP_EQ(km_tlb_access(tlb, 0x40200000, KM_TLB_1G), 3, "and not the next 2 MiB");
 	km_tlb_destroy(tlb);
 
-	spec.nested = true;
 	spec.host_size = KM_TLB_4K;
 	tlb = make(&spec);
-	TAP_EQ(km_tlb_access(tlb, 0x40000000, KM_TLB_1G), 3, "nested on 4 KiB: a walk");
+	TAP_EQ(km_tlb_access(tlb, 0x40000000, KM_TLB_1G), 3, "on a host's 4 KiB: a walk");
 	TAP_EQ(km_tlb_access(tlb, 0x40000fff, KM_TLB_1G), 1, "the entry covers 4 KiB");
 	TAP_EQ(km_tlb_access(tlb, 0x40001000, KM_TLB_1G), 3, "and no more");
 	km_tlb_destroy(tlb);
 	spec.host_size = KM_TLB_2M;
 	tlb = make(&spec);
 	km_tlb_access(tlb, 0x40000000, KM_TLB_1G);
-	TAP_EQ(km_tlb_access(tlb, 0x401fffff, KM_TLB_1G), 1, "nested on 2 MiB: it covers 2 MiB");
+	TAP_EQ(km_tlb_access(tlb, 0x401fffff, KM_TLB_1G), 1, "on a host's 2 MiB: it covers 2 MiB");
 	TAP_EQ(km_tlb_access(tlb, 0x1000, KM_TLB_4K), 3, "a smaller guest page stays small");
 	TAP_EQ(km_tlb_access(tlb, 0x2000, KM_TLB_4K), 3, "also beside another");
 	km_tlb_destroy(tlb);
@@ -355,7 +356,10 @@ static uint64_t all_lines(const struct km_tlb_counts *counts)
 static void test_walks(void)
 {
 	const uint64_t one[] = {0x40000000}, two[] = {0x40000000, 0x40001000};
-	struct km_tlb_spec spec = {.levels = 4, .line_cycles = {10, 50, 300}, .walk_cycles = 5};
+	struct km_tlb_spec spec = {.levels = 4,
+				   .host_size = KM_TLB_1G,
+				   .line_cycles = {10, 50, 300},
+				   .walk_cycles = {5}};
 	struct km_tlb_counts counts;
 
 	for (unsigned size = 0; size < KM_TLB_SIZES; size++) {
@@ -370,6 +374,7 @@ static void test_walks(void)
 	counts = walk_counts(&spec, KM_TLB_4K, one, 1);
 	TAP_EQ(all_lines(&counts), 5, "five levels: five");
 	spec.nested = true;
+	spec.host_size = KM_TLB_4K;
 	spec.levels = 4;
 	counts = walk_counts(&spec, KM_TLB_4K, one, 1);
 	TAP_EQ(all_lines(&counts), 24, "nested and cold: (4+1)(4+1)-1 lines");

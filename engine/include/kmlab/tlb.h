@@ -44,21 +44,22 @@ struct km_tlb_spec {
 	/* Page-table lines (64 bytes, 8 entries) that the L2 and the L3 cache keep; none: memory.
 	 */
 	struct km_tlb_array_spec lines[KM_TLB_LINE_LEVELS - 1];
-	uint8_t levels; /* 4 or 5; of the guest's and the host's tables */
-	/*
-	 * Nested paging: an entry covers the smaller of the guest's and the host's page, and each
-	 * step of the guest's walk first needs the host's translation.
-	 */
+	bool data_lines; /* every reference takes a line there, too: `lines` are whole caches */
+	uint8_t levels;  /* 4 or 5; of the guest's and the host's tables */
+	/* An entry covers at most the page by which a host backs the guest; KM_TLB_1G: no limit. */
+	uint8_t host_size; /* enum km_tlb_size */
+	/* Each step of the guest's walk first needs the host's translation. */
 	bool nested;
-	uint8_t host_size;                 /* enum km_tlb_size */
 	struct km_tlb_array_spec host_tlb; /* guest-physical translations kept; none: walk each */
 	uint32_t l2_hit_cycles;            /* what an L1 miss adds when the L2 TLB has the page */
-	uint32_t walk_cycles;              /* what every walk adds, beside its lines */
+	/* What a walk to a page of that size adds beside its lines. */
+	uint32_t walk_cycles[KM_TLB_SIZES];
 	uint32_t line_cycles[KM_TLB_LINE_LEVELS]; /* one page-table line, by where it lies */
 };
 
 struct km_tlb_counts {
 	uint64_t refs, l1_misses, l2_misses; /* an l2 miss is a walk */
+	uint64_t walks[KM_TLB_SIZES];        /* by the size that the guest's tables map */
 	uint64_t lines[KM_TLB_LINE_LEVELS];  /* page-table lines that walks read */
 	uint64_t host_walks;                 /* nested: host translations that had to be walked */
 };

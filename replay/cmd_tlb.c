@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* kmlab tlb calibrate | show: what this machine's address translation costs, and the model of it.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include "replay/commands.h"
+#include "replay/pmu.h"
+#include "replay/tlb_calibration.h"
+#include "results/options.h"
+#include "results/term.h"
+
+static const char doc[] =
+	"Measure what address translation costs on this machine and fit the TLB model to it, or "
+	"show what was fitted.\v"
+	"calibrate times chains of dependent loads in user space and, through kmlab-capture, in "
+	"the kernel's direct map and vmalloc memory (root, Linux 6.2 or newer; without that only "
+	"user space). It takes about a minute and wants the machine to itself. show prints "
+	"points, fit and held-out error. Exit 1: the model is not calibrated.\n"
+	"\nEXAMPLES\n"
+	"  sudo kmlab tlb calibrate\n"
+	"  kmlab tlb show -f csv > points.csv";
+
+enum { OPT_ROUNDS = 256 };
+
+static const struct argp_option argp_options[] = {
+	{"output", 'o', "FILE", 0,
+	 "The calibration's file (default $XDG_DATA_HOME or ~/.local/share, kmlab/tlb)", 0},
+	{"rounds", OPT_ROUNDS, "N", 0, "Measure every point so many times (default 101)", 0},
+	{0},
+};
+
+struct arguments {
+	const char *action, *file;
+	uint32_t rounds;
+	struct km_common_options common;
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &arguments->common;
+		return 0;
+	case 'o':
+		arguments->file = arg;
+		return 0;
+	case OPT_ROUNDS:
+		arguments->rounds = (uint32_t)km_parse_number(state, "--rounds", arg, 3, 10000);
+		return 0;
+	case ARGP_KEY_ARG:
+		if (arguments->action)
+			argp_error(state, "one action at a time; '%s' is a second", arg);
+		if (strcmp(arg, "calibrate") && strcmp(arg, "show"))
+			argp_error(state, "there is no action '%s'; it is calibrate or show", arg);
+		arguments->action = arg;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "no action given; it is calibrate or show");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* ---- show ---- */
+
+static const char *array_text(const struct km_tlb_array_spec *array, char text[48])
+{
+	if (!array->entries)
+		snprintf(text, 48, "not known");
+	else if (!array->ways)
+		snprintf(text, 48, "%u entries, fully associative", array->entries);
+	else
+		snprintf(text, 48, "%u entries, %u ways", array->entries, array->ways);
+	return text;
+}
+
+static void emit_array(struct km_json *json, const char *key, const struct km_tlb_array_spec *array,
+		       bool chosen)
+{
+	if (!array->entries) {
+		km_json_null(json, key);
+		return;
+	}
+	km_json_object(json, key);
+	km_json_u64(json, "entries", array->entries);
+	km_json_u64(json, "ways", array->ways ? array->ways : array->entries);
+	if (chosen)
+		km_json_str(json, "replacement", km_tlb_policy_names[array->policy]);
+	km_json_close(json);
+}
+
+static void emit_fits(struct km_json *json, const struct km_tlb_calibration *c)
+{
+	km_json_array(json, "fits");
+	for (unsigned place = 0; place < KM_TLB_PLACES; place++) {
+		const struct km_tlb_place_fit *fit = &c->fits[place];
+
+		if (!fit->fitted)
+			continue;
+		km_json_object(json, NULL);
+		km_json_str(json, "place", km_tlb_place_names[place]);
+		km_json_f64(json, "l2_hit_ns", fit->l2_hit_ns);
+		km_json_f64(json, "walk_ns", fit->walk_ns);
+		km_json_f64(json, "far_line_ns", fit->far_ns);
+		km_json_u64(json, "near_lines", fit->near_lines);
+		km_json_f64(json, "walk_cycles", fit->walk_ns / c->cycle_ns);
+		km_json_f64(json, "fit_error", fit->fit_error);
+		km_json_f64(json, "held_out_error", fit->held_out_error);
+		km_json_f64(json, "held_out_worst", fit->worst);
+		km_json_u64(json, "fitted_points", fit->nr_fitted);
+		km_json_u64(json, "held_out_points", fit->nr_held_out);
+		km_json_close(json);
+	}
+	km_json_close(json);
+}
+
+static void emit_candidates(struct km_json *json, const struct km_tlb_calibration *c)
+{
+	km_json_array(json, "candidates");
+	for (unsigned i = 0; i < 2 * KM_TLB_CANDIDATES; i++) {
+		const struct km_tlb_candidate *candidate =
+			&c->candidates[i / KM_TLB_CANDIDATES][i % KM_TLB_CANDIDATES];
+
+		km_json_object(json, NULL);
+		km_json_str(json, "level", i < KM_TLB_CANDIDATES ? "l1" : "l2");
+		emit_array(json, "array", &candidate->array, true);
+		km_json_f64(json, "error", candidate->error);
+		km_json_close(json);
+	}
+	km_json_close(json);
+}
+
+static void emit_points(struct km_json *json, const struct km_tlb_calibration *c)
+{
+	km_json_array(json, "points");
+	for (unsigned i = 0; i < c->nr_points; i++) {
+		const struct km_tlb_point *point = &c->points[i];
+
+		km_json_object(json, NULL);
+		km_json_str(json, "place", km_tlb_place_names[point->place]);
+		km_json_u64(json, "pages", point->pages);
+		km_json_u64(json, "rounds", point->rounds);
+		km_json_f64(json, "ns", point->ns);
+		km_json_f64(json, "low", point->low);
+		km_json_f64(json, "high", point->high);
+		km_json_f64(json, "fitted", point->fitted);
+		km_json_bool(json, "held_out", point->held_out);
+		km_json_close(json);
+	}
+	km_json_close(json);
+}
+
+static void show_json(const struct km_tlb_calibration *c)
+{
+	struct km_json json;
+
+	km_json_begin(&json, stdout);
+	km_json_u64(&json, "schema", 1);
+	km_json_str(&json, "cpu", c->cpu.brand);
+	km_json_str(&json, "hypervisor", c->cpu.hypervisor[0] ? c->cpu.hypervisor : NULL);
+	km_json_str(&json, "kernel", c->kernel);
+	km_json_str(&json, "date", c->date);
+	km_json_bool(&json, "calibrated", c->calibrated);
+	km_json_str(&json, "verdict", c->verdict);
+	km_json_f64(&json, "cycle_ns", c->cycle_ns);
+	km_json_object(&json, "cpuid");
+	emit_array(&json, "l1", &c->cpu.l1, false);
+	emit_array(&json, "l2", &c->cpu.l2, false);
+	km_json_str(&json, "source", c->cpu.source);
+	km_json_close(&json);
+	emit_array(&json, "l1", &c->l1, true);
+	emit_array(&json, "l2", &c->l2, true);
+	km_json_u64(&json, "huge_pages", c->huge_pages);
+	km_json_u64(&json, "huge_pages_with_one_entry", c->huge_real);
+	km_json_str(&json, "kernel_not_measured", c->kernel_why[0] ? c->kernel_why : NULL);
+	km_json_str(&json, "pmu", c->pmu);
+	emit_candidates(&json, c);
+	emit_fits(&json, c);
+	emit_points(&json, c);
+	km_json_close(&json);
+	km_json_end(&json);
+}
+
+static void show_points(const struct km_tlb_calibration *c, enum km_format format)
+{
+	static const char *const titles[] = {"place", "pages>",  "ns>",     "low>",
+					     "high>", "fitted>", "held out"};
+	struct km_table *table = km_table_new(7, titles);
+
+	for (unsigned i = 0; table && i < c->nr_points; i++) {
+		const struct km_tlb_point *point = &c->points[i];
+
+		km_table_cell(table, km_tlb_place_names[point->place]);
+		km_table_cellf(table, "%u", point->pages);
+		km_table_cellf(table, "%.2f", point->ns);
+		km_table_cellf(table, "%.2f", point->low);
+		km_table_cellf(table, "%.2f", point->high);
+		if (isnan(point->fitted))
+			km_table_cell(table, "");
+		else
+			km_table_cellf(table, "%.2f", point->fitted);
+		km_table_cell(table, isnan(point->fitted) ? "" : point->held_out ? "yes" : "no");
+	}
+	km_table_print(table, stdout, format);
+	km_table_free(table);
+}
+
+static void show_machine(const struct km_tlb_calibration *c)
+{
+	char l1[48], l2[48];
+
+	printf("%s, kernel %s, %s%s%s\n", c->cpu.brand[0] ? c->cpu.brand : "unnamed CPU", c->kernel,
+	       c->date, c->cpu.hypervisor[0] ? ", guest of " : "", c->cpu.hypervisor);
+	printf("%s\n\n", c->verdict);
+	printf("L1 data TLB  %s, %s", array_text(&c->l1, l1), km_tlb_policy_names[c->l1.policy]);
+	printf(" (CPUID: %s)\n", array_text(&c->cpu.l1, l2));
+	printf("L2 TLB       %s, %s", array_text(&c->l2, l1), km_tlb_policy_names[c->l2.policy]);
+	printf(" (CPUID: %s)\n", array_text(&c->cpu.l2, l2));
+	printf("CPUID        %s\n", c->cpu.source);
+	printf("huge pages   %u of %u have one TLB entry%s\n", c->huge_real, c->huge_pages,
+	       c->huge_real * 2 > c->huge_pages ? "" : ": a host backs them with 4 KiB pages");
+	printf("counters     %s\n", c->pmu);
+	if (c->kernel_why[0])
+		printf("kernel       not measured: %s\n", c->kernel_why);
+	printf("one cycle    %.3f ns\n\n", c->cycle_ns);
+}
+
+/* How much better the chosen geometry explains the points than the next ones do. */
+static void show_candidates(const struct km_tlb_calibration *c)
+{
+	static const char *const titles[] = {"L1", "error %>", "L2", "error %>"};
+	struct km_table *table = km_table_new(4, titles);
+	char text[48];
+
+	for (unsigned i = 0; table && i < 2 * KM_TLB_CANDIDATES; i++) {
+		const struct km_tlb_candidate *candidate = &c->candidates[i % 2][i / 2];
+
+		km_table_cellf(table, "%s, %s", array_text(&candidate->array, text),
+			       km_tlb_policy_names[candidate->array.policy]);
+		km_table_cellf(table, "%.1f", candidate->error * 100);
+	}
+	km_table_print(table, stdout, KM_FORMAT_TABLE);
+	km_table_free(table);
+	printf("\n");
+}
+
+static void show_fits(const struct km_tlb_calibration *c)
+{
+	static const char *const titles[] = {
+		"place",        "L2 hit ns>",   "walk ns>",          "walk cycles>",
+		"far line ns>", "fit error %>", "held-out error %>", "worst %>"};
+	struct km_table *table = km_table_new(8, titles);
+
+	for (unsigned place = 0; table && place < KM_TLB_PLACES; place++) {
+		const struct km_tlb_place_fit *fit = &c->fits[place];
+
+		if (!fit->fitted)
+			continue;
+		km_table_cell(table, km_tlb_place_what[place]);
+		km_table_cellf(table, "%.2f", fit->l2_hit_ns);
+		km_table_cellf(table, "%.1f", fit->walk_ns);
+		km_table_cellf(table, "%.0f", fit->walk_ns / c->cycle_ns);
+		km_table_cellf(table, "%.1f", fit->far_ns);
+		km_table_cellf(table, "%.1f", fit->fit_error * 100);
+		km_table_cellf(table, "%.1f", fit->held_out_error * 100);
+		km_table_cellf(table, "%.1f", fit->worst * 100);
+	}
+	km_table_print(table, stdout, KM_FORMAT_TABLE);
+	km_table_free(table);
+	printf("\n");
+}
+
+static int show(const struct km_tlb_calibration *c, enum km_format format)
+{
+	if (format == KM_FORMAT_JSON) {
+		show_json(c);
+	} else {
+		if (format == KM_FORMAT_TABLE) {
+			show_machine(c);
+			show_candidates(c);
+			show_fits(c);
+		}
+		show_points(c, format);
+		if (format == KM_FORMAT_TABLE)
+			printf("\nns per dependent load: lower decile of the rounds and its 95 %% "
+			       "interval; fitted on every other point\n");
+	}
+	return c->calibrated ? KM_EXIT_OK : KM_EXIT_NO;
+}
+
+/* ---- calibrate ---- */
+
+static void describe_machine(struct km_tlb_calibration *c)
+{
+	time_t now = time(NULL);
+	struct km_pmu_reading reading;
+	struct km_pmu *pmu;
+	struct utsname names;
+
+	km_tlb_cpu_read(&c->cpu);
+	if (!uname(&names))
+		snprintf(c->kernel, sizeof(c->kernel), "%s", names.release);
+	strftime(c->date, sizeof(c->date), "%Y-%m-%d", gmtime(&now));
+	c->cycle_ns = km_tlb_cycle_ns();
+	km_pmu_open(&pmu, &reading);
+	snprintf(c->pmu, sizeof(c->pmu), "%s",
+		 pmu ? "available; 'kmlab replay --source pmu' counts with them" : "");
+	if (!pmu)
+		snprintf(c->pmu, sizeof(c->pmu), "unavailable: %s", reading.why);
+	km_pmu_close(pmu);
+}
+
+static int calibrate(struct km_tlb_calibration *c, const struct arguments *arguments,
+		     const char *path, struct km_err *err)
+{
+	int code;
+
+	describe_machine(c);
+	code = km_tlb_measure_user(c, arguments->rounds, err);
+	if (!code)
+		code = km_tlb_measure_kernel(c, arguments->rounds, err);
+	if (!code && c->kernel_why[0])
+		km_note("only user space was measured: %s", c->kernel_why);
+	if (!code)
+		code = km_tlb_fit(c, NULL, err);
+	if (!code)
+		code = km_tlb_write(c, path, err);
+	if (!code)
+		km_note("the calibration is stored in %s", path);
+	return code;
+}
+
+int km_cmd_tlb(int argc, char **argv)
+{
+	static const struct argp argp = {
+		argp_options, parse_option, "calibrate|show", doc, km_common_children, NULL, NULL};
+	static struct km_tlb_calibration calibration;
+	struct arguments arguments = {.rounds = 101};
+	struct km_err err = {""};
+	char *path;
+	int code;
+
+	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+		return KM_EXIT_ERROR;
+	path = arguments.file ? strdup(arguments.file) : km_tlb_default_path();
+	if (!path)
+		return km_error("no memory to read the arguments");
+	km_catch_interrupts();
+	if (!strcmp(arguments.action, "show"))
+		code = km_tlb_read_file(&calibration, path, &err);
+	else
+		code = calibrate(&calibration, &arguments, path, &err);
+	free(path);
+	if (code == -EINTR || km_interrupted())
+		return KM_EXIT_INTERRUPTED;
+	if (code)
+		return km_error("%s", err.text);
+	return show(&calibration, arguments.common.format);
+}

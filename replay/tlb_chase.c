@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Chains of dependent loads in user space: one line in each of n pages in random order, and the
+ * same number of lines side by side. The difference is what translation costs ("matched lines").
+ * The lines of neighbouring pages lie at different offsets, so that the sets of the caches are as
+ * full as those of lines side by side.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "replay/host.h"
+#include "replay/tlb_calibration.h"
+#include "results/term.h"
+
+#define LINE 64u
+#define LEAST_LOADS 16384u
+#define HUGE_BYTES (2ull << 20)
+#define SPLINTER_LINES 256u /* of one huge page, 8 KiB apart: more than any L1 TLB has entries */
+
+const char *const km_tlb_place_names[KM_TLB_PLACES] = {
+#define X(constant, name, what, dense) name,
+	KM_TLB_PLACE_LIST(X)
+#undef X
+};
+
+const char *const km_tlb_place_what[KM_TLB_PLACES] = {
+#define X(constant, name, what, dense) what,
+	KM_TLB_PLACE_LIST(X)
+#undef X
+};
+
+const uint8_t km_tlb_place_dense[KM_TLB_PLACES] = {
+#define X(constant, name, what, dense) dense,
+	KM_TLB_PLACE_LIST(X)
+#undef X
+};
+
+/*
+ * Close around the knees that L1 (32 to 128) and L2 TLBs (512 to 4096) are known to have; none
+ * where as many lines just fill an L1 cache of 32 or 48 KiB.
+ */
+const uint32_t km_tlb_pages[KM_TLB_SIZES_MEASURED] = {
+	16,   32,   48,   64,   72,   80,   96,    104,   112,   128,   160,   192,
+	256,  384,  448,  640,  1024, 1152, 1280,  1536,  1792,  2048,  2304,  2560,
+	3072, 3584, 4096, 5120, 6144, 8192, 12288, 16384, 20480, 24576, 28672, 32768,
+};
+
+struct chain {
+	char *base;
+	uint64_t stride; /* of nodes: a page, or a line */
+	uint32_t *order;
+	uint64_t random;
+};
+
+static uint64_t next_random(struct chain *chain)
+{
+	chain->random ^= chain->random << 13;
+	chain->random ^= chain->random >> 7;
+	return chain->random ^= chain->random << 17;
+}
+
+static void **node(const struct chain *chain, uint32_t i)
+{
+	uint64_t line = i % (chain->stride / LINE);
+
+	return (void **)(chain->base + i * chain->stride + line * LINE);
+}
+
+/* One cycle through n nodes in random order (Sattolo). */
+static void link_chain(struct chain *chain, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		chain->order[i] = i;
+	for (uint32_t i = n - 1; i > 0; i--) {
+		uint32_t other = (uint32_t)(next_random(chain) % i), kept = chain->order[i];
+
+		chain->order[i] = chain->order[other];
+		chain->order[other] = kept;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		*node(chain, i) = (void *)node(chain, chain->order[i]);
+}
+
+static void *volatile chain_end;
+
+static double follow_chain(const struct chain *chain, uint32_t n, const struct km_timer *timer)
+{
+	uint64_t loads = n < LEAST_LOADS ? (LEAST_LOADS + n - 1) / n * n : n, begin, ticks;
+	void **at = node(chain, 0);
+
+	for (uint32_t i = 0; i < n; i++) /* warm up */
+		at = *at;
+	begin = km_tick_begin();
+	for (uint64_t i = 0; i < loads; i++)
+		at = *at;
+	ticks = km_tick_end() - begin;
+	chain_end = (void *)at;
+	return (double)ticks * timer->ns_per_tick / (double)loads;
+}
+
+/* ---- points ---- */
+
+static int compare_doubles(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static uint32_t clamp_rank(double rank, uint32_t rounds)
+{
+	return rank < 0 ? 0 : rank > rounds - 1 ? rounds - 1 : (uint32_t)rank;
+}
+
+struct km_tlb_point km_tlb_point_of(enum km_tlb_place place, uint32_t pages, double *ns,
+				    uint32_t rounds)
+{
+	const double quantile = 0.1;
+	double middle = quantile * rounds, half = 1.96 * __builtin_sqrt(middle * (1 - quantile));
+
+	qsort(ns, rounds, sizeof(*ns), compare_doubles);
+	return (struct km_tlb_point){
+		.place = (uint8_t)place,
+		.pages = pages,
+		.rounds = rounds,
+		.ns = ns[clamp_rank(middle, rounds)],
+		.low = ns[clamp_rank(middle - half, rounds)],
+		.high = ns[clamp_rank(middle + half, rounds)],
+		.fitted = __builtin_nan(""),
+	};
+}
+
+/* ---- user space ---- */
+
+static char *map_pages(uint64_t bytes, int advice)
+{
+	char *at = mmap(NULL, bytes + HUGE_BYTES, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		return NULL;
+	at += -(uintptr_t)at & (HUGE_BYTES - 1);
+	madvise(at, bytes, advice); /* without huge pages the result says so */
+	memset(at, 1, bytes);
+	return at;
+}
+
+#define USER_PLACES 3
+
+/* All sizes and places in turn, so that a disturbance hits all alike. */
+static int measure_rounds(struct chain *chains, double *samples, uint32_t rounds,
+			  const struct km_timer *timer)
+{
+	for (uint32_t round = 0; round < rounds; round++)
+		for (unsigned i = 0; i < KM_TLB_SIZES_MEASURED; i++)
+			for (unsigned place = 0; place < USER_PLACES; place++) {
+				link_chain(&chains[place], km_tlb_pages[i]);
+				samples[(place * KM_TLB_SIZES_MEASURED + i) * rounds + round] =
+					follow_chain(&chains[place], km_tlb_pages[i], timer);
+				if (km_interrupted())
+					return -EINTR;
+			}
+	return 0;
+}
+
+/*
+ * A huge page has one TLB entry if 256 of its lines, 8 KiB apart, cost no more than side by side;
+ * else a hypervisor backs it with small pages. Half way to the cost of an L1 miss decides.
+ */
+static void count_splinters(struct km_tlb_calibration *calibration, const struct chain *huge,
+			    const struct chain *dense, const struct km_timer *timer)
+{
+	struct chain one = *huge, side = *dense;
+
+	one.stride = HUGE_BYTES / SPLINTER_LINES;
+	for (unsigned page = 0; page < KM_TLB_MOST_PAGES * KM_PAGE_SIZE / HUGE_BYTES; page++) {
+		double apart = 0, together = 0;
+
+		one.base = huge->base + page * HUGE_BYTES;
+		for (unsigned i = 0; i < 7; i++) {
+			double ns;
+
+			link_chain(&one, SPLINTER_LINES);
+			ns = follow_chain(&one, SPLINTER_LINES, timer);
+			apart = !i || ns < apart ? ns : apart;
+			link_chain(&side, SPLINTER_LINES);
+			ns = follow_chain(&side, SPLINTER_LINES, timer);
+			together = !i || ns < together ? ns : together;
+		}
+		calibration->huge_pages++;
+		calibration->huge_real += apart < together + 3 * calibration->cycle_ns;
+	}
+}
+
+int km_tlb_measure_user(struct km_tlb_calibration *calibration, uint32_t rounds, struct km_err *err)
+{
+	const uint64_t bytes = KM_TLB_MOST_PAGES * KM_PAGE_SIZE,
+		       dense_bytes = KM_TLB_MOST_PAGES * LINE;
+	struct chain chains[USER_PLACES] = {
+		[KM_TLB_USER] = {map_pages(bytes, MADV_NOHUGEPAGE), KM_PAGE_SIZE, NULL, 11},
+		[KM_TLB_USER_2M] = {map_pages(bytes, MADV_HUGEPAGE), KM_PAGE_SIZE, NULL, 12},
+		[KM_TLB_USER_DENSE] = {map_pages(dense_bytes, MADV_NOHUGEPAGE), LINE, NULL, 13},
+	};
+	size_t per_place = (size_t)KM_TLB_SIZES_MEASURED * rounds;
+	double *samples = calloc(USER_PLACES * per_place, sizeof(*samples));
+	uint32_t *order = calloc(KM_TLB_MOST_PAGES, sizeof(*order));
+	struct km_timer timer;
+	int code = samples && order ? 0 : -ENOMEM;
+
+	for (unsigned i = 0; i < USER_PLACES; i++) {
+		chains[i].order = order;
+		code = chains[i].base ? code : -ENOMEM;
+	}
+	if (code)
+		km_fail(err, code, "no memory for 256 MiB of pages to measure");
+	km_timer_calibrate(&timer);
+	if (!code)
+		code = measure_rounds(chains, samples, rounds, &timer);
+	for (unsigned i = 0; !code && i < USER_PLACES * KM_TLB_SIZES_MEASURED; i++)
+		calibration->points[calibration->nr_points++] = km_tlb_point_of(
+			i / KM_TLB_SIZES_MEASURED, km_tlb_pages[i % KM_TLB_SIZES_MEASURED],
+			samples + (size_t)i * rounds, rounds);
+	if (!code)
+		count_splinters(calibration, &chains[KM_TLB_USER_2M], &chains[KM_TLB_USER_DENSE],
+				&timer);
+	for (unsigned i = 0; i < USER_PLACES; i++)
+		if (chains[i].base)
+			munmap(chains[i].base, i == KM_TLB_USER_DENSE ? dense_bytes : bytes);
+	free(order);
+	free(samples);
+	return code;
+}
