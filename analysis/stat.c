@@ -4,19 +4,27 @@
 
 #include "results/term.h"
 #include "stat_sample.h"
+#include "traces/repair.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define AHEAD 16     /* events until memory that is asked for is there */
-#define FAR_AHEAD 48 /* the same for events, which another CPU may have decoded */
+#define REFS 1024 /* that are asked for at once */
+#define AHEAD 16  /* calls until memory that is asked for is there */
 
 struct pass {
 	struct km_stat *stat;
 	struct km_living live;
 	struct km_sample_sums sums;
+	bool by_task;
+	/* By CPU: the groups of the shapes of the chunk that is read. */
+	struct lane {
+		uint32_t *groups;
+		uint32_t room;
+		uint32_t chunk; /* UINT32_MAX: none yet */
+	} * lanes;
 };
 
 static int no_memory(const struct km_trace *trace, struct km_err *err)
@@ -34,28 +42,30 @@ static inline void live_more(struct km_stat_row *row, uint64_t bytes)
 		row->peak_bytes = row->live_bytes;
 }
 
-static int count_sampled(struct pass *pass, const struct km_event *event, uint32_t group)
+static int count_sampled(struct pass *pass, uint64_t ptr, const struct km_event *shape,
+			 uint32_t group)
 {
 	struct km_stat *stat = pass->stat;
 
-	if (km_sample_add(&pass->sums, &stat->rows[group], event->ptr, group, event->bytes_req,
-			  event->bytes_alloc))
+	if (km_sample_add(&pass->sums, &stat->rows[group], ptr, group, shape->bytes_req,
+			  shape->bytes_alloc))
 		return -ENOMEM;
-	return km_sample_add(&pass->sums, &stat->total, event->ptr, UINT32_MAX, event->bytes_req,
-			     event->bytes_alloc);
+	return km_sample_add(&pass->sums, &stat->total, ptr, UINT32_MAX, shape->bytes_req,
+			     shape->bytes_alloc);
 }
 
-static inline int count_begin(struct pass *pass, const struct km_event *event, uint32_t group)
+static inline int count_begin(struct pass *pass, uint64_t ptr, const struct km_event *shape,
+			      uint32_t group)
 {
 	struct km_stat_row *row = &pass->stat->rows[group];
 
 	row->hits++;
-	row->bytes_req += event->bytes_req;
-	row->bytes_alloc += event->bytes_alloc;
-	live_more(row, event->bytes_alloc);
-	live_more(&pass->stat->total, event->bytes_alloc);
-	pass->stat->cross_node += event->node > 0;
-	return pass->stat->sample == 1 ? 0 : count_sampled(pass, event, group);
+	row->bytes_req += shape->bytes_req;
+	row->bytes_alloc += shape->bytes_alloc;
+	live_more(row, shape->bytes_alloc);
+	live_more(&pass->stat->total, shape->bytes_alloc);
+	pass->stat->cross_node += shape->node > 0;
+	return pass->stat->sample == 1 ? 0 : count_sampled(pass, ptr, shape, group);
 }
 
 static inline struct km_stat_row *count_end(struct pass *pass,
@@ -85,14 +95,15 @@ static void count_regroup(struct pass *pass, const struct km_living_object *obje
 	live_more(to, object->bytes_alloc);
 }
 
-/* ---- calls: 0 or -ENOMEM ---- */
-
-/* Rows for all groups there are, and some more. */
-static int reserve_rows(struct km_stat *stat)
+/* Rows for n groups, at least. */
+static int reserve_rows(struct km_stat *stat, uint32_t n)
 {
-	uint32_t n = stat->groups.count < 64 ? 64 : 2 * stat->groups.count;
-	struct km_stat_row *rows = realloc(stat->rows, n * sizeof(*rows));
+	struct km_stat_row *rows;
 
+	if (n <= stat->nr_rows)
+		return 0;
+	n = n < 64 ? 64 : 2 * n;
+	rows = realloc(stat->rows, n * sizeof(*rows));
 	if (!rows)
 		return -ENOMEM;
 	memset(rows + stat->nr_rows, 0, (n - stat->nr_rows) * sizeof(*rows));
@@ -101,107 +112,155 @@ static int reserve_rows(struct km_stat *stat)
 	return 0;
 }
 
-static inline int take_alloc(struct pass *pass, const struct km_event *event)
+/* ---- calls: 0 or -ENOMEM ---- */
+
+static inline int take_alloc(struct pass *pass, const struct km_living_call *call,
+			     const struct km_event *shape, uint32_t group)
 {
 	bool twice;
-	struct km_living_object *object = km_living_alloc(&pass->live, event, &twice);
-	uint32_t group;
+	struct km_living_object *object = km_living_alloc(&pass->live, call, shape, &twice);
 
 	if (!object)
 		return 0;
-	group = km_groups_of(&pass->stat->groups, event);
-	if (__builtin_expect(group >= pass->stat->nr_rows, 0) &&
-	    (group == UINT32_MAX || reserve_rows(pass->stat)))
-		return -ENOMEM;
 	if (__builtin_expect(twice, 0)) {
 		count_regroup(pass, object, group);
 		object->group = group;
 		return 0;
 	}
 	if (object->live)
-		count_end(pass, object, event->time_ns)->implied++;
-	if (count_begin(pass, event, group))
+		count_end(pass, object, call->time_ns)->implied++;
+	if (count_begin(pass, call->ptr, shape, group))
 		return -ENOMEM;
-	return km_living_put(&pass->live, object, event, group);
+	return km_living_put(&pass->live, object, call, shape, group);
 }
 
-static inline int take_free(struct pass *pass, const struct km_event *event)
+static struct km_hist *new_lifetimes(struct km_stat_row *row)
 {
-	struct km_living_object *object = km_living_freed(&pass->live, event->ptr);
+	row->lifetimes = calloc(1, sizeof(*row->lifetimes));
+	return row->lifetimes;
+}
+
+static inline int take_free(struct pass *pass, const struct km_living_call *call, uint16_t cpu)
+{
+	struct km_living_object *object = km_living_freed(&pass->live, call->ptr);
 	struct km_stat_row *row;
 
 	if (!object)
 		return 0;
-	row = count_end(pass, object, event->time_ns);
-	if (!row->lifetimes) {
-		row->lifetimes = calloc(1, sizeof(*row->lifetimes));
-		if (!row->lifetimes)
-			return -ENOMEM;
-	}
+	row = count_end(pass, object, call->time_ns);
+	if (__builtin_expect(!row->lifetimes, 0) && !new_lifetimes(row))
+		return -ENOMEM;
 	row->frees++;
-	row->cross_frees += object->cpu != event->cpu;
-	km_hist_add(row->lifetimes, event->time_ns - object->time_ns);
+	row->cross_frees += object->cpu != cpu;
+	km_hist_add(row->lifetimes, call->time_ns - object->time_ns);
 	km_living_remove(&pass->live, object);
 	return 0;
 }
 
-static void take_pages(struct pass *pass, const struct km_event *event)
+static void take_pages(struct pass *pass, const struct km_living_call *call,
+		       const struct km_event *shape)
 {
 	struct km_living_object gone;
 	uint64_t offset = 0;
 
-	while (km_living_next_gone(&pass->live, event, &offset, &gone))
-		count_end(pass, &gone, event->time_ns)->implied++;
+	while (km_living_next_gone(&pass->live, call, shape, &offset, &gone))
+		count_end(pass, &gone, call->time_ns)->implied++;
 }
 
-static inline int take(struct pass *pass, const struct km_event *event)
+/* group: of allocations of slab objects. */
+static inline int take(struct pass *pass, const struct km_living_call *call,
+		       const struct km_event *shape, uint32_t group)
 {
-	switch (event->kind) {
+	switch (shape->kind) {
 	case KM_EV_KMALLOC:
 	case KM_EV_CACHE_ALLOC:
 	case KM_EV_BULK_ALLOC:
-		return take_alloc(pass, event);
+		return take_alloc(pass, call, shape, pass->by_task ? call->actor->task : group);
 	case KM_EV_KFREE:
 	case KM_EV_CACHE_FREE:
 	case KM_EV_BULK_FREE:
-		km_living_note(&pass->live, event);
-		return take_free(pass, event);
+		km_living_note(&pass->live, call, shape);
+		return take_free(pass, call, shape->cpu);
 	default:
-		km_living_note(&pass->live, event);
-		take_pages(pass, event);
+		km_living_note(&pass->live, call, shape);
+		take_pages(pass, call, shape);
 		return 0;
 	}
+}
+
+/* The groups of a chunk's shapes, and rows for them. */
+static int begin_chunk(struct pass *pass, struct lane *lane, const struct km_columns *columns)
+{
+	if (lane->room < columns->nr_shapes) {
+		free(lane->groups);
+		lane->room = 0;
+		lane->groups = malloc(columns->nr_shapes * sizeof(*lane->groups));
+		if (!lane->groups)
+			return -ENOMEM;
+		lane->room = columns->nr_shapes;
+	}
+	lane->chunk = columns->chunk;
+	for (uint32_t i = 0; i < columns->nr_shapes; i++) {
+		const struct km_event *shape = &columns->shapes[i];
+
+		lane->groups[i] = 0;
+		if (km_event_is_alloc(shape->kind) && km_event_space(shape->kind) == KM_SPACE_SLAB)
+			lane->groups[i] = km_groups_of(&pass->stat->groups, shape);
+		if (lane->groups[i] == UINT32_MAX)
+			return -ENOMEM;
+	}
+	return reserve_rows(pass->stat, pass->stat->groups.count);
+}
+
+static inline uint64_t ptr_of(const struct km_event_ref *ref)
+{
+	return ref->columns->ptr[ref->at];
+}
+
+static int take_refs(struct pass *pass, const struct km_event_ref *refs, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct km_columns *columns = refs[i].columns;
+		struct lane *lane = &pass->lanes[columns->cpu];
+		uint32_t at = refs[i].at;
+		unsigned shape = columns->shape_of[at];
+		const struct km_living_call call = {
+			.ptr = columns->ptr[at],
+			.time_ns = columns->time_ns[at],
+			.actor = &columns->actors[columns->actor_of[at]]};
+
+		if (__builtin_expect(lane->chunk != columns->chunk, 0) &&
+		    begin_chunk(pass, lane, columns))
+			return -ENOMEM;
+		if (i + AHEAD < n)
+			km_living_prefetch(&pass->live, ptr_of(&refs[i + AHEAD]));
+		if (take(pass, &call, &columns->shapes[shape], lane->groups[shape]))
+			return -ENOMEM;
+	}
+	pass->stat->events += n;
+	return 0;
 }
 
 static int take_all(struct pass *pass, struct km_trace *trace,
 		    const struct km_stat_options *options, struct km_err *err)
 {
 	const struct km_trace_filter filter = {
-		.from_ns = options->from_ns, .to_ns = options->to_ns, .cpu = -1, .ahead = true};
-	struct km_progress progress;
+		.from_ns = options->from_ns, .to_ns = options->to_ns, .cpu = -1, .columns = true};
+	struct km_event_ref refs[REFS];
 	struct km_trace_cursor *cursor;
-	const struct km_event *events;
-	size_t got = 1, ahead;
+	struct km_progress progress;
+	size_t got;
 	int code = km_trace_cursor_open(trace, &filter, &cursor, err);
 
 	if (code)
 		return code;
 	km_progress_start(&progress, "counting", km_trace_events(trace));
-	while (!code && got) {
-		code = km_trace_next_run(cursor, &events, &got, err);
-		ahead = got + km_trace_run_ahead(cursor);
-		for (size_t i = 0; !code && i < got; i++) {
-			if (i + FAR_AHEAD < ahead)
-				__builtin_prefetch(&events[i + FAR_AHEAD]);
-			if (i + AHEAD < ahead)
-				km_living_prefetch(&pass->live, events[i + AHEAD].ptr);
-			if (take(pass, &events[i]))
-				code = no_memory(trace, err);
-		}
-		pass->stat->events += code ? 0 : got;
-		if (!(pass->stat->events & 0xfff))
-			km_progress_update(&progress, pass->stat->events);
-	}
+	do {
+		code = km_trace_next_refs(cursor, refs, REFS, &got, err);
+		if (!code && take_refs(pass, refs, got))
+			code = no_memory(trace, err);
+		km_progress_update(&progress, pass->stat->events);
+	} while (!code && got);
 	km_progress_end(&progress);
 	km_trace_cursor_close(cursor);
 	return code;
@@ -275,7 +334,8 @@ int km_stat_run(struct km_trace *trace, const struct km_stat_options *options, s
 		struct km_err *err)
 {
 	const char *sample = km_trace_meta(trace, "sample");
-	struct pass pass = {.stat = stat};
+	struct pass pass = {.stat = stat, .by_task = options->by == KM_BY_TASK};
+	unsigned cpus = km_trace_cpus(trace);
 	int code;
 
 	*stat = (struct km_stat){.from_ns = options->from_ns,
@@ -286,8 +346,12 @@ int km_stat_run(struct km_trace *trace, const struct km_stat_options *options, s
 		stat->to_ns = options->to_ns;
 	if (!stat->sample)
 		stat->sample = 1;
-	if (km_groups_init(&stat->groups, trace, options->by) || reserve_rows(stat) ||
-	    km_living_init(&pass.live, km_trace_direct_map(trace), km_trace_cpus(trace)))
+	pass.lanes = malloc(cpus * sizeof(*pass.lanes));
+	for (unsigned i = 0; pass.lanes && i < cpus; i++)
+		pass.lanes[i] = (struct lane){.chunk = UINT32_MAX};
+	if (!pass.lanes || km_groups_init(&stat->groups, trace, options->by) ||
+	    reserve_rows(stat, stat->groups.count) ||
+	    km_living_init(&pass.live, km_trace_kinds(trace), km_trace_direct_map(trace), cpus))
 		code = no_memory(trace, err);
 	else
 		code = take_all(&pass, trace, options, err);
@@ -299,6 +363,9 @@ int km_stat_run(struct km_trace *trace, const struct km_stat_options *options, s
 	}
 	km_living_free(&pass.live);
 	km_sample_free(&pass.sums);
+	for (unsigned i = 0; pass.lanes && i < cpus; i++)
+		free(pass.lanes[i].groups);
+	free(pass.lanes);
 	if (code)
 		km_stat_free(stat);
 	return code;

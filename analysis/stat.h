@@ -23,13 +23,14 @@ enum km_stat_sum { KM_SUM_HITS, KM_SUM_REQ, KM_SUM_ALLOC, KM_NR_SUMS };
 
 struct km_stat_row {
 	uint64_t hits, bytes_req, bytes_alloc;
-	uint64_t live, live_bytes, peak_bytes; /* at the end, at the worst moment */
-	uint64_t frees, cross_frees;           /* traced; on another CPU than the allocation */
-	uint64_t implied;                      /* ended unseen: no lifetime is known */
-	uint64_t leaks;                        /* live at the end and older than half of the time */
-	double byte_ns;                        /* live bytes over time */
-	struct km_hist *lifetimes;             /* in ns, of `frees`; NULL: none */
-	double squares[KM_NR_SUMS];            /* of the sums of each sampled address */
+	uint64_t live_bytes, peak_bytes; /* at the end, at the worst moment */
+	uint64_t frees, cross_frees;     /* traced; on another CPU than the allocation */
+	double byte_ns;                  /* live bytes over time */
+	uint64_t live;
+	uint64_t implied;           /* ended unseen: no lifetime is known */
+	uint64_t leaks;             /* live at the end and older than half of the time */
+	struct km_hist *lifetimes;  /* in ns, of `frees`; NULL: none */
+	double squares[KM_NR_SUMS]; /* of the sums of each sampled address */
 };
 
 struct km_stat {

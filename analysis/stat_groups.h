@@ -41,7 +41,10 @@ void km_groups_free(struct km_groups *groups);
 /* The id of a key that is in no dictionary; UINT32_MAX: no memory. */
 uint32_t km_groups_of_key(struct km_groups *groups, uint64_t key);
 
-/* The group of an allocation; UINT32_MAX: no memory. */
+/*
+ * The group of allocations of a shape; UINT32_MAX: no memory. Those by task have none: it is the
+ * actor's task.
+ */
 static inline uint32_t km_groups_of(struct km_groups *groups, const struct km_event *event)
 {
 	switch (groups->by) {
@@ -52,7 +55,7 @@ static inline uint32_t km_groups_of(struct km_groups *groups, const struct km_ev
 	case KM_BY_CPU:
 		return event->cpu;
 	case KM_BY_TASK:
-		return event->task;
+		return 0;
 	case KM_BY_CACHE:
 		return event->cache ? event->cache : km_groups_of_key(groups, event->bytes_alloc);
 	case KM_BY_SIZE:

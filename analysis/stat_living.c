@@ -33,9 +33,12 @@ static void free_table(struct km_living *live)
 		munmap(live->objects, table_bytes(live->bits));
 }
 
-int km_living_init(struct km_living *live, uint64_t direct_map, unsigned cpus)
+int km_living_init(struct km_living *live, uint32_t kinds, uint64_t direct_map, unsigned cpus)
 {
-	*live = (struct km_living){.bits = 12, .direct_map = direct_map};
+	*live = (struct km_living){.bits = 12,
+				   .with_pages =
+					   kinds & (1u << KM_EV_PAGE_ALLOC | 1u << KM_EV_PAGE_FREE),
+				   .direct_map = direct_map};
 	live->objects = new_table(live->bits);
 	live->large = calloc(cpus, sizeof(*live->large));
 	if (live->objects && live->large)
@@ -97,15 +100,16 @@ int km_living_new_leaf(struct km_living *live, uint64_t ptr)
 	return live->leaves[leaf] ? 0 : -ENOMEM;
 }
 
-bool km_living_next_gone(struct km_living *live, const struct km_event *event, uint64_t *offset,
+bool km_living_next_gone(struct km_living *live, const struct km_living_call *call,
+			 const struct km_event *shape, uint64_t *offset,
 			 struct km_living_object *gone)
 {
-	uint64_t base = live->direct_map + (event->ptr << KM_PAGE_SHIFT);
-	uint64_t end = (uint64_t)KM_PAGE_SIZE << event->order;
+	uint64_t base = live->direct_map + (call->ptr << KM_PAGE_SHIFT), end;
 
-	if ((event->kind != KM_EV_PAGE_ALLOC && event->kind != KM_EV_PAGE_FREE) ||
-	    event->order > MAX_ORDER || event->ptr >> KM_LIVING_LEAF_SHIFT >= NR_LEAVES)
+	if ((shape->kind != KM_EV_PAGE_ALLOC && shape->kind != KM_EV_PAGE_FREE) ||
+	    shape->order > MAX_ORDER || call->ptr >> KM_LIVING_LEAF_SHIFT >= NR_LEAVES)
 		return false;
+	end = (uint64_t)KM_PAGE_SIZE << shape->order;
 	while (*offset < end) {
 		const uint16_t *page = km_living_page(live, base + *offset);
 		uint64_t page_end = (*offset | (KM_PAGE_SIZE - 1)) + 1;

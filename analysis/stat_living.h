@@ -6,7 +6,13 @@
 #ifndef KMLAB_STAT_LIVING_H
 #define KMLAB_STAT_LIVING_H
 
-#include <kmlab/event.h>
+#include "traces/columns.h"
+
+/* A traced call, but for what many have in common: its shape. */
+struct km_living_call {
+	uint64_t ptr, time_ns;
+	const struct km_actor *actor;
+};
 
 struct km_living_object {
 	uint64_t ptr; /* 0: none was ever there */
@@ -28,9 +34,12 @@ struct km_living {
 	 * likely to be handed out again; those that do not come back go when the table is full.
 	 */
 	struct km_living_object *objects;
-	unsigned bits;     /* log2 of their number */
-	size_t used;       /* places taken */
-	uint16_t **leaves; /* by pfn: objects that begin in the page, see km_living_page() */
+	unsigned bits; /* log2 of their number */
+	size_t used;   /* places taken */
+	/* Where events can be about pages: by pfn, objects that begin there, see km_living_page().
+	 */
+	bool with_pages;
+	uint16_t **leaves;
 	size_t nr_leaves;
 	uint64_t direct_map;
 	/* The last large kmalloc of each CPU, as long as its task has done nothing else there. */
@@ -47,8 +56,8 @@ struct km_living {
 #define KM_LIVING_LARGE_BYTES 8192
 #define KM_LIVING_LEAF_SHIFT 15 /* pages per leaf: 128 MiB of memory in 4 KiB pages */
 
-/* Empty but for what the first call needs: -ENOMEM. */
-int km_living_init(struct km_living *live, uint64_t direct_map, unsigned cpus);
+/* Of calls of those kinds, a bit for each. Empty but for what the first call needs: -ENOMEM. */
+int km_living_init(struct km_living *live, uint32_t kinds, uint64_t direct_map, unsigned cpus);
 void km_living_free(struct km_living *live);
 
 /* ---- private to what follows ---- */
@@ -98,30 +107,46 @@ static inline uint32_t km_living_size(uint64_t bytes)
 }
 
 static inline bool km_living_same_actor(const struct km_living_large *large,
-					const struct km_event *event)
+					const struct km_living_call *call)
 {
-	return large->task == event->task && large->context == event->context;
+	return large->task == call->actor->task && large->context == call->actor->context;
+}
+
+/* An object begins in the page of ptr. -ENOMEM. */
+static inline int km_living_begins(struct km_living *live, uint64_t ptr)
+{
+	uint16_t *page = km_living_page(live, ptr);
+
+	if (__builtin_expect(!page, 0)) {
+		if (km_living_new_leaf(live, ptr))
+			return -1;
+		page = km_living_page(live, ptr);
+	}
+	if (page)
+		++*page;
+	return 0;
 }
 
 /* The very object, traced by an inner and now by an outer function. */
 static inline bool km_living_is_double(const struct km_living_large *large,
 				       const struct km_living_object *object,
-				       const struct km_event *event)
+				       const struct km_event *shape)
 {
-	return event->kind == KM_EV_KMALLOC && object->live && large->ptr == object->ptr &&
+	return shape->kind == KM_EV_KMALLOC && object->live && large->ptr == object->ptr &&
 	       large->time_ns == object->time_ns &&
-	       object->bytes_req == km_living_size(event->bytes_req) &&
-	       object->bytes_alloc == km_living_size(event->bytes_alloc);
+	       object->bytes_req == km_living_size(shape->bytes_req) &&
+	       object->bytes_alloc == km_living_size(shape->bytes_alloc);
 }
 
 /* ---- calls ---- */
 
-/* Any event but an allocation of slab objects. */
-static inline void km_living_note(struct km_living *live, const struct km_event *event)
+/* Any call but an allocation of slab objects. */
+static inline void km_living_note(struct km_living *live, const struct km_living_call *call,
+				  const struct km_event *shape)
 {
-	struct km_living_large *large = &live->large[event->cpu];
+	struct km_living_large *large = &live->large[shape->cpu];
 
-	if (__builtin_expect(large->valid, 0) && km_living_same_actor(large, event))
+	if (__builtin_expect(large->valid, 0) && km_living_same_actor(large, call))
 		large->valid = false;
 }
 
@@ -131,20 +156,21 @@ static inline void km_living_note(struct km_living *live, const struct km_event 
  * that is there is live, it ended unseen.
  */
 static inline struct km_living_object *km_living_alloc(struct km_living *live,
-						       const struct km_event *event, bool *twice)
+						       const struct km_living_call *call,
+						       const struct km_event *shape, bool *twice)
 {
-	struct km_living_large *large = &live->large[event->cpu];
+	struct km_living_large *large = &live->large[shape->cpu];
 	struct km_living_object *object;
 
 	*twice = false;
-	if (!event->ptr) {
+	if (!call->ptr) {
 		live->counts.failed_allocs++;
-		km_living_note(live, event);
+		km_living_note(live, call, shape);
 		return NULL;
 	}
-	object = km_living_find(live, event->ptr);
-	if (__builtin_expect(large->valid, 0) && km_living_same_actor(large, event)) {
-		*twice = km_living_is_double(large, object, event);
+	object = km_living_find(live, call->ptr);
+	if (__builtin_expect(large->valid, 0) && km_living_same_actor(large, call)) {
+		*twice = km_living_is_double(large, object, shape);
 		live->counts.double_large += *twice;
 		large->valid = false;
 	}
@@ -153,31 +179,24 @@ static inline struct km_living_object *km_living_alloc(struct km_living *live,
 
 /* An object begins at its place. -ENOMEM: there is no room for another. */
 static inline int km_living_put(struct km_living *live, struct km_living_object *object,
-				const struct km_event *event, uint32_t group)
+				const struct km_living_call *call, const struct km_event *shape,
+				uint32_t group)
 {
-	uint16_t *page;
-
 	if (!object->live) {
 		live->used += !object->ptr;
-		page = km_living_page(live, event->ptr);
-		if (__builtin_expect(!page, 0)) {
-			if (km_living_new_leaf(live, event->ptr))
-				return -1;
-			page = km_living_page(live, event->ptr);
-		}
-		if (page)
-			++*page;
+		if (live->with_pages && km_living_begins(live, call->ptr))
+			return -1;
 	}
-	*object = (struct km_living_object){.ptr = event->ptr,
-					    .time_ns = event->time_ns,
+	*object = (struct km_living_object){.ptr = call->ptr,
+					    .time_ns = call->time_ns,
 					    .group = group,
-					    .bytes_req = km_living_size(event->bytes_req),
-					    .bytes_alloc = km_living_size(event->bytes_alloc),
-					    .cpu = event->cpu,
+					    .bytes_req = km_living_size(shape->bytes_req),
+					    .bytes_alloc = km_living_size(shape->bytes_alloc),
+					    .cpu = shape->cpu,
 					    .live = true};
-	if (event->kind == KM_EV_KMALLOC && event->bytes_alloc > KM_LIVING_LARGE_BYTES)
-		live->large[event->cpu] = (struct km_living_large){
-			event->ptr, event->time_ns, event->task, event->context, true};
+	if (shape->kind == KM_EV_KMALLOC && shape->bytes_alloc > KM_LIVING_LARGE_BYTES)
+		live->large[shape->cpu] = (struct km_living_large){
+			call->ptr, call->time_ns, call->actor->task, call->actor->context, true};
 	return live->used > (size_t)1 << live->bits >> 1 ? km_living_renew(live) : 0;
 }
 
@@ -199,14 +218,14 @@ static inline struct km_living_object *km_living_freed(struct km_living *live, u
 
 static inline void km_living_remove(struct km_living *live, struct km_living_object *object)
 {
-	uint16_t *page = km_living_page(live, object->ptr);
+	uint16_t *page = live->with_pages ? km_living_page(live, object->ptr) : NULL;
 
 	if (page)
 		--*page;
 	object->live = false;
 }
 
-/* An event with this pointer is near. */
+/* A call with this pointer is near. */
 static inline void km_living_prefetch(const struct km_living *live, uint64_t ptr)
 {
 	__builtin_prefetch(&live->objects[km_living_home(live, ptr)]);
@@ -216,7 +235,8 @@ static inline void km_living_prefetch(const struct km_living *live, uint64_t ptr
  * Pages were handed out or given back: an object that seemed live in them, one per call, removed;
  * false when there are no more. *offset: where to look on; at first 0.
  */
-bool km_living_next_gone(struct km_living *live, const struct km_event *event, uint64_t *offset,
+bool km_living_next_gone(struct km_living *live, const struct km_living_call *call,
+			 const struct km_event *shape, uint64_t *offset,
 			 struct km_living_object *gone);
 
 #endif

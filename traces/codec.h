@@ -7,6 +7,7 @@
 #ifndef KMLAB_TRACES_CODEC_H
 #define KMLAB_TRACES_CODEC_H
 
+#include "columns.h"
 #include "trace.h"
 
 #define KM_CHUNK_EVENTS 65536u
@@ -59,6 +60,10 @@ void km_decoder_delete(struct km_decoder *decoder);
 int km_chunk_decode(struct km_decoder *decoder, const void *bytes, size_t size,
 		    const struct km_chunk_limits *limits, const struct km_chunk *chunk,
 		    struct km_event *events);
+/* The same into columns, which make the room they need. */
+int km_chunk_columns(struct km_decoder *decoder, const void *bytes, size_t size,
+		     const struct km_chunk_limits *limits, const struct km_chunk *chunk,
+		     struct km_columns *columns);
 /*
  * Only the selected events, their number in *n; what they are `without` is not decoded and 0. As
  * strict as km_chunk_decode() with what it looks at. events[chunk->events].

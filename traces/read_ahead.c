@@ -60,7 +60,7 @@ static void release(struct km_read_ahead *ahead)
 {
 	for (size_t i = 0; i < ahead->nr_places; i++) {
 		free(ahead->places[i].slot.bytes);
-		free(ahead->places[i].slot.events);
+		km_decoded_free(&ahead->places[i].slot.decoded);
 	}
 	pthread_cond_destroy(&ahead->done);
 	pthread_cond_destroy(&ahead->started);
@@ -111,25 +111,24 @@ struct km_ahead_slot *km_read_ahead_wait(struct km_read_ahead *ahead, size_t slo
 	return &place->slot;
 }
 
-int km_ahead_reserve(struct km_ahead_slot *slot, size_t bytes, uint32_t events)
+int km_ahead_reserve(struct km_ahead_slot *slot, size_t bytes)
 {
-	if (bytes > slot->bytes_capacity) {
-		free(slot->bytes);
-		slot->bytes_capacity = 0;
-		slot->bytes = malloc(bytes);
-		if (!slot->bytes)
-			return -ENOMEM;
-		slot->bytes_capacity = bytes;
-	}
-	if (events > slot->capacity) {
-		free(slot->events);
-		slot->capacity = 0;
-		slot->events = malloc(events * sizeof(*slot->events));
-		if (!slot->events)
-			return -ENOMEM;
-		slot->capacity = events;
-	}
+	if (bytes <= slot->bytes_capacity)
+		return 0;
+	free(slot->bytes);
+	slot->bytes_capacity = 0;
+	slot->bytes = malloc(bytes);
+	if (!slot->bytes)
+		return -ENOMEM;
+	slot->bytes_capacity = bytes;
 	return 0;
+}
+
+void km_decoded_free(struct km_decoded *decoded)
+{
+	free(decoded->events);
+	km_columns_free(&decoded->columns);
+	*decoded = (struct km_decoded){0};
 }
 
 void km_read_ahead_start(struct km_read_ahead *ahead, size_t slot)

@@ -341,6 +341,15 @@ uint64_t km_trace_events(const struct km_trace *trace)
 	return trace->events;
 }
 
+uint32_t km_trace_kinds(const struct km_trace *trace)
+{
+	uint32_t kinds = 0;
+
+	for (size_t i = 0; i < trace->nr_chunks; i++)
+		kinds |= trace->chunks[i].chunk.kinds;
+	return kinds;
+}
+
 const struct km_trace_cache *km_trace_caches(const struct km_trace *trace, uint32_t *count)
 {
 	*count = trace->limits.caches;

@@ -56,8 +56,7 @@ int km_load_chunks(struct km_trace *trace, struct km_err *err);
 int km_take_chunk_row(sqlite3_stmt *row, struct km_chunk_row *here);
 /* Put it last into the index; -ENOMEM. */
 int km_add_chunk(struct km_trace *trace, const struct km_chunk_row *here);
-/* Begin again from the first event, with another filter; its memory is used again. Not where a
- * thread decodes ahead. */
+/* Begin again from the first event, with another filter; its memory is used again. */
 void km_cursor_restart(struct km_trace_cursor *cursor, const struct km_trace_filter *filter);
 /* "<path> is damaged: <what>", -EPROTO. */
 int km_damaged(const struct km_trace *trace, struct km_err *err, const char *what);

@@ -188,6 +188,7 @@ bool km_trace_complete(const struct km_trace *trace); /* km_trace_finish() was r
 /* False: it was imported from a recorder that did not count its losses (meta "loss" = unknown). */
 bool km_trace_loss_known(const struct km_trace *trace);
 uint64_t km_trace_events(const struct km_trace *trace); /* recorded, by the chunk index */
+uint32_t km_trace_kinds(const struct km_trace *trace); /* bit per kind that it may hold, likewise */
 
 /* Whole dictionaries, index = id (entry 0 is "unknown"). */
 const struct km_trace_cache *km_trace_caches(const struct km_trace *trace, uint32_t *count);
@@ -221,7 +222,8 @@ struct km_trace_filter {
 	const uint8_t *caches;   /* by id: nonzero = wanted, as long as the cursor; NULL = all */
 	bool by_cpu;             /* not merged: one CPU after the other */
 	unsigned without;        /* KM_WITHOUT_*, to read faster */
-	bool ahead;              /* chunks are decoded in a thread of their own, to read faster */
+	bool columns;            /* for km_trace_next_refs(), alone; of the others above, only
+				    time and cpu are looked at */
 };
 
 struct km_trace_cursor;
@@ -236,8 +238,17 @@ int km_trace_next(struct km_trace_cursor *cursor, struct km_event *events, size_
  */
 int km_trace_next_run(struct km_trace_cursor *cursor, const struct km_event **events, size_t *got,
 		      struct km_err *err);
-/* How many events of the same CPU already lie behind that run: to prepare for them. */
-size_t km_trace_run_ahead(const struct km_trace_cursor *cursor);
+/*
+ * Where an event lies in the columns of its CPU's chunk (traces/columns.h). For cursors of columns:
+ * the next ones, up to n, *got 0 at the end; they hold until the next call.
+ */
+struct km_columns;
+struct km_event_ref {
+	const struct km_columns *columns;
+	uint32_t at;
+};
+int km_trace_next_refs(struct km_trace_cursor *cursor, struct km_event_ref *refs, size_t n,
+		       size_t *got, struct km_err *err);
 void km_trace_cursor_close(struct km_trace_cursor *cursor);
 
 /* Register the virtual table `event` on the trace's connection (traces/vtab.c). */

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The streams of a chunk -> columns (layout: codec_format.h). Every byte is doubted: sizes are
+ * checked before anything is allocated or read by them, sums of widths before the loop that relies
+ * on them, so that the loops themselves need no bounds checks.
+ */
+#include "decoder.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <zstd.h>
+
+/* ---- the header ---- */
+
+/* Of at most `room` events. */
+static int check_header(const struct km_chunk_header *header, uint32_t room, size_t size)
+{
+	uint64_t n = header->events, total = sizeof(*header);
+
+	if (!n || n > room || header->cpu > UINT16_MAX)
+		return -EPROTO;
+	if (!header->shapes || header->shapes > n || !header->actors || header->actors > n)
+		return -EPROTO;
+	for (int s = 0; s < KM_NR_STREAMS; s++) {
+		if (header->stream[s].raw > km_stream_bound(s, n) ||
+		    header->stream[s].stored > header->stream[s].raw)
+			return -EPROTO;
+		total += header->stream[s].stored;
+	}
+	if (total != size || header->stream[KM_STREAM_TIME_WIDTH].raw != (n + 3) / 4 ||
+	    header->stream[KM_STREAM_TIME_LOW].raw != n ||
+	    header->stream[KM_STREAM_PTR_CODE].raw != (n + 1) / 2 ||
+	    header->stream[KM_STREAM_SHAPE].raw != n * (header->shapes > 256 ? 2 : 1) ||
+	    header->stream[KM_STREAM_ACTOR].raw != n * (header->actors > 256 ? 2 : 1))
+		return -EPROTO;
+	return 0;
+}
+
+/* Tables by shape; their number is checked. */
+static int reserve_shapes(struct km_decoder *decoder, uint32_t n)
+{
+	if (n <= decoder->max_shapes)
+		return 0;
+	decoder->max_shapes = 0;
+	free(decoder->near);
+	free(decoder->wanted);
+	decoder->near = malloc(n * sizeof(*decoder->near));
+	decoder->wanted = malloc(n * sizeof(*decoder->wanted));
+	if (!decoder->near || !decoder->wanted)
+		return -ENOMEM;
+	decoder->max_shapes = n;
+	return 0;
+}
+
+int km_decoder_begin(struct km_decoder *decoder, const void *bytes, size_t size, uint32_t room,
+		     struct km_chunk *found, struct km_columns *columns)
+{
+	struct km_chunk_header *header = &decoder->header;
+	const uint8_t *at = bytes;
+	int code;
+
+	if (size < sizeof(*header))
+		return -EPROTO;
+	memcpy(header, bytes, sizeof(*header));
+	if ((code = check_header(header, room, size)) ||
+	    (code = reserve_shapes(decoder, header->shapes)) ||
+	    (code = km_columns_reserve(columns, header->events, header->shapes, header->actors)))
+		return code;
+	at += sizeof(*header);
+	for (int s = 0; s < KM_NR_STREAMS; s++) {
+		decoder->stored[s] = at;
+		at += header->stream[s].stored;
+	}
+	columns->n = found->events = header->events;
+	columns->nr_shapes = header->shapes;
+	columns->nr_actors = header->actors;
+	columns->cpu = found->cpu = (uint16_t)header->cpu;
+	found->first_seq = header->first_seq;
+	return 0;
+}
+
+/* ---- streams ---- */
+
+/* Decompress a stream, with slack behind it. */
+static int read_stream(struct km_decoder *decoder, enum km_stream s)
+{
+	size_t raw = decoder->header.stream[s].raw, stored = decoder->header.stream[s].stored;
+
+	if (decoder->capacity[s] < raw + KM_STREAM_SLACK) {
+		free(decoder->raw[s]);
+		decoder->capacity[s] = 0;
+		decoder->raw[s] = malloc(raw + KM_STREAM_SLACK);
+		if (!decoder->raw[s])
+			return -ENOMEM;
+		decoder->capacity[s] = raw + KM_STREAM_SLACK;
+	}
+	if (stored == raw)
+		memcpy(decoder->raw[s], decoder->stored[s], raw);
+	else if (ZSTD_decompressDCtx(decoder->zstd, decoder->raw[s], raw, decoder->stored[s],
+				     stored) != raw)
+		return -EPROTO;
+	memset(decoder->raw[s] + raw, 0, KM_STREAM_SLACK);
+	return 0;
+}
+
+static int get_varint(const uint8_t **from, const uint8_t *end, uint64_t maximum, uint64_t *value)
+{
+	uint64_t sum = 0;
+
+	for (unsigned shift = 0; shift < 64 && *from < end; shift += 7) {
+		uint64_t byte = *(*from)++;
+
+		if (shift == 63 && byte > 1)
+			return -EPROTO;
+		sum |= (byte & 0x7f) << shift;
+		if (byte < 0x80) {
+			*value = sum;
+			return sum <= maximum ? 0 : -EPROTO;
+		}
+	}
+	return -EPROTO;
+}
+
+/* ---- shapes and actors ---- */
+
+int km_decoder_shapes(struct km_decoder *decoder, const struct km_chunk_limits *limits,
+		      struct km_chunk *found, struct km_columns *columns)
+{
+	int code = read_stream(decoder, KM_STREAM_SHAPES);
+	const uint8_t *from = decoder->raw[KM_STREAM_SHAPES];
+	const uint8_t *end = from + decoder->header.stream[KM_STREAM_SHAPES].raw;
+	uint32_t n = columns->nr_shapes;
+	uint64_t value = 0;
+
+	if (code)
+		return code;
+	found->kinds = 0;
+	memset(columns->shapes, 0, n * sizeof(*columns->shapes));
+#define X(field, maximum)                                                                          \
+	for (uint32_t i = 0; i < n; i++) {                                                         \
+		if (get_varint(&from, end, maximum, &value))                                       \
+			return -EPROTO;                                                            \
+		columns->shapes[i].field = (__typeof__(columns->shapes[i].field))value;            \
+	}
+	KM_SHAPE_FIELDS(X)
+#undef X
+	for (uint32_t i = 0; i < n; i++) {
+		struct km_event *shape = &columns->shapes[i];
+
+		if (get_varint(&from, end, UINT16_MAX, &value) || shape->site >= limits->sites ||
+		    shape->cache >= limits->caches || shape->stack >= limits->stacks)
+			return -EPROTO;
+		shape->node = (int16_t)(uint16_t)(value - 1);
+		shape->cpu = columns->cpu;
+		found->kinds |= 1u << shape->kind;
+	}
+	return from == end ? 0 : -EPROTO;
+}
+
+static int read_actors(const struct km_decoder *decoder, const struct km_chunk_limits *limits,
+		       struct km_columns *columns)
+{
+	const uint8_t *from = decoder->raw[KM_STREAM_ACTORS];
+	const uint8_t *end = from + decoder->header.stream[KM_STREAM_ACTORS].raw;
+	uint64_t value = 0;
+
+	for (uint32_t i = 0; i < columns->nr_actors; i++) {
+		if (get_varint(&from, end, UINT32_MAX, &value) || value >= limits->tasks)
+			return -EPROTO;
+		columns->actors[i].task = (uint32_t)value;
+	}
+	for (uint32_t i = 0; i < columns->nr_actors; i++) {
+		if (get_varint(&from, end, KM_CTX_UNKNOWN, &value))
+			return -EPROTO;
+		columns->actors[i].context = (uint8_t)value;
+	}
+	return from == end ? 0 : -EPROTO;
+}
+
+/* Loops that compilers turn into vectors: in steps of 16, then what is left. */
+#define IDS_STEP 16
+
+static void widen_ids(const uint8_t *restrict raw, uint16_t *restrict ids, uint32_t n)
+{
+	uint32_t i = 0;
+
+	for (; i + IDS_STEP <= n; i += IDS_STEP)
+		for (unsigned k = 0; k < IDS_STEP; k++)
+			ids[i + k] = raw[i + k];
+	for (; i < n; i++)
+		ids[i] = raw[i];
+}
+
+/* Not 0: some id is greater than `last`. */
+static uint16_t ids_beyond(const uint16_t *ids, uint32_t n, uint16_t last)
+{
+	uint16_t beyond[IDS_STEP] = {0};
+	uint32_t i = 0;
+
+	for (; i + IDS_STEP <= n; i += IDS_STEP)
+		for (unsigned k = 0; k < IDS_STEP; k++)
+			beyond[k] |= ids[i + k] > last ? ids[i + k] - last : 0;
+	for (; i < n; i++)
+		beyond[0] |= ids[i] > last ? ids[i] - last : 0;
+	for (unsigned k = 1; k < IDS_STEP; k++)
+		beyond[0] |= beyond[k];
+	return beyond[0];
+}
+
+static int read_ids(const uint8_t *raw, uint16_t *ids, uint32_t n, uint32_t distinct)
+{
+	if (distinct > 256)
+		memcpy(ids, raw, (size_t)n * 2);
+	else
+		widen_ids(raw, ids, n);
+	return ids_beyond(ids, n, (uint16_t)(distinct - 1)) ? -EPROTO : 0;
+}
+
+int km_decoder_shape_ids(struct km_decoder *decoder, struct km_columns *columns)
+{
+	int code = read_stream(decoder, KM_STREAM_SHAPE);
+
+	return code ? code
+		    : read_ids(decoder->raw[KM_STREAM_SHAPE], columns->shape_of, columns->n,
+			       columns->nr_shapes);
+}
+
+int km_decoder_actors(struct km_decoder *decoder, const struct km_chunk_limits *limits,
+		      struct km_columns *columns)
+{
+	int code;
+
+	if ((code = read_stream(decoder, KM_STREAM_ACTORS)) ||
+	    (code = read_actors(decoder, limits, columns)) ||
+	    (code = read_stream(decoder, KM_STREAM_ACTOR)))
+		return code;
+	return read_ids(decoder->raw[KM_STREAM_ACTOR], columns->actor_of, columns->n,
+			columns->nr_actors);
+}
+
+/* ---- times ---- */
+
+/* The high bytes are as many as the widths say; unused bits of the last width byte are 0. */
+static int check_widths(const struct km_decoder *decoder, uint32_t n)
+{
+	const uint8_t *width = decoder->raw[KM_STREAM_TIME_WIDTH];
+	size_t total = 0;
+
+	for (uint32_t i = 0; i < (n + 3) / 4; i++)
+		total += decoder->tables.high[width[i]]; /* steps that are not there have none */
+	if ((n & 3) && width[n >> 2] >> (n & 3) * 2)
+		return -EPROTO;
+	return total == decoder->header.stream[KM_STREAM_TIME_HIGH].raw ? 0 : -EPROTO;
+}
+
+/* Where reading time steps has come to. */
+struct time_reader {
+	const uint8_t *low, *high;
+	uint64_t time, *time_ns;
+};
+
+static inline void read_time(struct time_reader *reader, uint32_t i, unsigned w)
+{
+	static const uint64_t masks[4] = {0, 0xff, 0xffff, 0xffffffffffffff};
+
+	reader->time += km_unzigzag(reader->low[i] | (km_load64(reader->high) & masks[w]) << 8);
+	reader->high += km_time_high[w];
+	reader->time_ns[i] = reader->time;
+}
+
+/* Checked: check_widths(). */
+static void read_times(const struct km_decoder *decoder, uint64_t *time_ns, uint32_t n)
+{
+	const uint8_t *width = decoder->raw[KM_STREAM_TIME_WIDTH];
+	struct time_reader reader = {.low = decoder->raw[KM_STREAM_TIME_LOW],
+				     .high = decoder->raw[KM_STREAM_TIME_HIGH],
+				     .time_ns = time_ns};
+	uint32_t i = 0;
+
+	for (; i + 4 <= n; i += 4, width++) {
+		read_time(&reader, i, *width & 3);
+		read_time(&reader, i + 1, *width >> 2 & 3);
+		read_time(&reader, i + 2, *width >> 4 & 3);
+		read_time(&reader, i + 3, *width >> 6);
+	}
+	for (unsigned shift = 0; i < n; i++, shift += 2)
+		read_time(&reader, i, *width >> shift & 3);
+}
+
+int km_decoder_times(struct km_decoder *decoder, struct km_chunk *found, struct km_columns *columns)
+{
+	uint64_t *time_ns = columns->time_ns;
+	uint32_t n = columns->n, back = 0;
+	int code;
+
+	if ((code = read_stream(decoder, KM_STREAM_TIME_WIDTH)) ||
+	    (code = read_stream(decoder, KM_STREAM_TIME_LOW)) ||
+	    (code = read_stream(decoder, KM_STREAM_TIME_HIGH)) || (code = check_widths(decoder, n)))
+		return code;
+	read_times(decoder, time_ns, n);
+	for (uint32_t i = 1; i < n; i++)
+		back += time_ns[i] < time_ns[i - 1];
+	found->sorted = !back;
+	found->t_min = time_ns[0];
+	found->t_max = time_ns[n - 1];
+	for (uint32_t i = 0; back && i < n; i++) {
+		found->t_min = time_ns[i] < found->t_min ? time_ns[i] : found->t_min;
+		found->t_max = time_ns[i] > found->t_max ? time_ns[i] : found->t_max;
+	}
+	return 0;
+}
+
+/* ---- pointers ---- */
+
+static int check_ptrs(const struct km_decoder *decoder, uint32_t n)
+{
+	const uint8_t *code = decoder->raw[KM_STREAM_PTR_CODE];
+	size_t total = 0;
+	uint8_t bad = 0;
+
+	for (uint32_t i = 0; i < n / 2; i++) {
+		bad |= decoder->tables.pair[code[i]];
+		total += decoder->tables.pair[code[i]] & ~KM_BAD_PAIR;
+	}
+	if (n & 1) {
+		bad |= code[n >> 1] >> 4 ? KM_BAD_PAIR : decoder->tables.pair[code[n >> 1]];
+		total += km_ptr_width[code[n >> 1] & 15];
+	}
+	if (bad & KM_BAD_PAIR)
+		return -EPROTO;
+	return total == decoder->header.stream[KM_STREAM_PTR].raw ? 0 : -EPROTO;
+}
+
+/* Where reading pointers has come to. */
+struct ptr_reader {
+	const uint8_t *from;
+	const struct km_columns *columns;
+	const uint16_t *shape_of;
+	uint64_t *ptr, *near; /* near: the last of the shape */
+	uint64_t bad;         /* not 0: something was not there */
+};
+
+/*
+ * The last pointer of the shape's group before event i; 0: there is none. Asked once per shape,
+ * and where it has looked it need not look again for the group, so the looks are few.
+ */
+static uint64_t group_ptr(const struct ptr_reader *reader, uint32_t i)
+{
+	const struct km_event *shapes = reader->columns->shapes;
+	enum km_event_group group = km_event_group_of(shapes[reader->shape_of[i]].kind);
+
+	while (i-- > 0)
+		if (km_event_group_of(shapes[reader->shape_of[i]].kind) == group)
+			return reader->ptr[i];
+	return 0;
+}
+
+/*
+ * Both ways to tell a pointer are gone, and one result is taken: which it is cannot be predicted,
+ * so there is no branch, and tables keep compilers from making one.
+ */
+static inline void read_ptr(struct ptr_reader *reader, uint32_t i, unsigned c)
+{
+	static const struct {
+		uint64_t mask, seen; /* of the value; all ones for KM_PTR_SEEN */
+		uint8_t width, shift;
+	} codes[16] = {{0xff, -1ull, 1, 0},   {0xffff, -1ull, 2, 0}, {0xff, 0, 1, 3},
+		       {0xffff, 0, 2, 3},     {0xffffff, 0, 3, 3},   {0xffffffff, 0, 4, 3},
+		       {UINT64_MAX, 0, 8, 3}, {0xff, 0, 1, 0},       {0xffff, 0, 2, 0},
+		       {0xffffff, 0, 3, 0},   {0xffffffff, 0, 4, 0}, {UINT64_MAX, 0, 8, 0}};
+	uint64_t *near = &reader->near[reader->shape_of[i]];
+	uint64_t value = km_load64(reader->from) & codes[c].mask, base = *near, there;
+
+	if (__builtin_expect(!base, 0))
+		base = group_ptr(reader, i);
+	there = codes[c].seen & -(uint64_t)(value < i);
+	reader->bad |= codes[c].seen ^ there;
+	reader->from += codes[c].width;
+	base += km_unzigzag(value) << codes[c].shift;
+	base = (base & ~codes[c].seen) | (reader->ptr[(i - 1 - value) & there] & codes[c].seen);
+	reader->ptr[i] = *near = base;
+}
+
+/* Checked: check_ptrs(). Only "seen" distances are left to check. */
+static int read_ptrs(struct km_decoder *decoder, struct km_columns *columns)
+{
+	const uint8_t *code = decoder->raw[KM_STREAM_PTR_CODE];
+	struct ptr_reader reader = {.from = decoder->raw[KM_STREAM_PTR],
+				    .columns = columns,
+				    .near = decoder->near,
+				    .shape_of = columns->shape_of,
+				    .ptr = columns->ptr};
+	uint32_t i = 0;
+
+	columns->ptr[0] = 0; /* what an event without any before it finds */
+	for (; i + 2 <= columns->n; i += 2, code++) {
+		read_ptr(&reader, i, *code & 15);
+		read_ptr(&reader, i + 1, *code >> 4);
+	}
+	if (i < columns->n)
+		read_ptr(&reader, i, *code & 15);
+	return reader.bad ? -EPROTO : 0;
+}
+
+int km_decoder_ptrs(struct km_decoder *decoder, struct km_columns *columns)
+{
+	int code;
+
+	if ((code = read_stream(decoder, KM_STREAM_PTR_CODE)) ||
+	    (code = read_stream(decoder, KM_STREAM_PTR)) ||
+	    (code = check_ptrs(decoder, columns->n)))
+		return code;
+	memset(decoder->near, 0, columns->nr_shapes * sizeof(*decoder->near));
+	return read_ptrs(decoder, columns);
+}
+
+/* ---- tables ---- */
+
+void km_decoder_tables(struct km_decoder_tables *tables)
+{
+	for (unsigned i = 0; i < 256; i++) {
+		bool bad = (i & 15) >= KM_NR_PTR_CODES || i >> 4 >= KM_NR_PTR_CODES;
+
+		tables->pair[i] = (uint8_t)(km_ptr_width[i & 15] + km_ptr_width[i >> 4]);
+		tables->pair[i] |= bad ? KM_BAD_PAIR : 0;
+		tables->high[i] = (uint8_t)(km_time_high[i & 3] + km_time_high[i >> 2 & 3] +
+					    km_time_high[i >> 4 & 3] + km_time_high[i >> 6]);
+	}
+}
