@@ -79,21 +79,29 @@ static uint32_t decay_of(const struct vm_layer *vm, uint32_t count, bool everyth
 	return count / 4;
 }
 
+/* Newest first out of each list; what leaves is merged among itself, then given back ascending. */
 static void pool_decay(struct vm_layer *vm, unsigned cpu, struct vm_node *node, bool everything)
 {
+	struct vm_space leaving = {0};
+	struct vm_area *area, *next, *unused;
+
 	for (unsigned i = 0; node->pool && i < VM_POOL_LISTS; i++) {
 		struct vm_pool_list *list = &node->pool[i];
-		uint32_t leaving = decay_of(vm, list->count, everything);
+		uint32_t count = decay_of(vm, list->count, everything);
 
-		list->count -= leaving;
-		while (leaving--) {
-			struct vm_area *area = list->head;
-
+		list->count -= count;
+		while (count--) {
+			area = list->head;
 			list->head = area->next;
-			give_back(vm, cpu, area);
+			km_vm_space_merge(&leaving, area, &unused);
+			km_vm_record_put(vm, cpu, unused);
 		}
 		if (!list->head)
 			list->tail = NULL;
+	}
+	for (area = km_vm_space_drain(&leaving); area; area = next) {
+		next = area->next;
+		give_back(vm, cpu, area);
 	}
 }
 
@@ -101,13 +109,22 @@ static void pool_decay(struct vm_layer *vm, unsigned cpu, struct vm_node *node, 
 
 static void purge_node(struct vm_layer *vm, unsigned cpu, struct vm_node *node, bool everything)
 {
-	struct vm_area *area = km_vm_space_drain(&node->parked), *next;
+	bool nodes = vm->machine->spec.profile.vmap_nodes;
+	struct vm_area *area = km_vm_space_drain(&node->parked), *next, *back = NULL;
 
 	for (; area; area = next) {
 		next = area->next;
 		vm->machine->env->count.vm_purge++;
-		if (everything || !area->tag || !km_vm_pool_put(node, area))
+		if (!nodes) {
 			give_back(vm, cpu, area);
+		} else if (everything || !area->tag || !km_vm_pool_put(node, area)) {
+			area->next = back; /* since 6.9 from the highest to the lowest */
+			back = area;
+		}
+	}
+	for (; back; back = next) {
+		next = back->next;
+		give_back(vm, cpu, back);
 	}
 }
 

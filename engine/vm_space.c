@@ -1,173 +1,71 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Disjoint address ranges in an AVL tree augmented with the largest range of each subtree, so that
- * the lowest fitting address is found in O(log n). Linux keeps the same augmentation on a
- * red-black tree (mm/vmalloc.c: free_vmap_area_root); which tree balances does not show in the
- * addresses, except where an alignment above a page makes a search pass over small areas.
+ * Disjoint address ranges in a tree that knows the largest range below each node (vm_tree.c), so
+ * that the lowest fitting address is found in O(log n) (mm/vmalloc.c: free_vmap_area_root,
+ * find_vmap_lowest_match; kernel-facts: D.2).
  */
 #include <errno.h>
 
 #include "vmalloc.h"
 
-static unsigned height_of(const struct vm_area *area)
-{
-	return area ? area->height : 0;
-}
+enum { LEFT, RIGHT };
 
 static uint64_t max_of(const struct vm_area *area)
 {
 	return area ? area->max : 0;
 }
 
-static void pull(struct vm_area *area)
-{
-	unsigned left = height_of(area->left), right = height_of(area->right);
-	uint64_t max = area->end - area->start;
-
-	if (max_of(area->left) > max)
-		max = area->left->max;
-	if (max_of(area->right) > max)
-		max = area->right->max;
-	area->max = max;
-	area->height = (uint8_t)((left > right ? left : right) + 1);
-}
-
-static struct vm_area *rotate_right(struct vm_area *area)
-{
-	struct vm_area *top = area->left;
-
-	area->left = top->right;
-	top->right = area;
-	pull(area);
-	pull(top);
-	return top;
-}
-
-static struct vm_area *rotate_left(struct vm_area *area)
-{
-	struct vm_area *top = area->right;
-
-	area->right = top->left;
-	top->left = area;
-	pull(area);
-	pull(top);
-	return top;
-}
-
-static struct vm_area *balance(struct vm_area *area)
-{
-	int lean;
-
-	pull(area);
-	lean = (int)height_of(area->left) - (int)height_of(area->right);
-	if (lean > 1) {
-		if (height_of(area->left->left) < height_of(area->left->right))
-			area->left = rotate_left(area->left);
-		return rotate_right(area);
-	}
-	if (lean < -1) {
-		if (height_of(area->right->right) < height_of(area->right->left))
-			area->right = rotate_right(area->right);
-		return rotate_left(area);
-	}
-	return area;
-}
-
-static struct vm_area *insert_below(struct vm_area *node, struct vm_area *area)
-{
-	if (!node)
-		return area;
-	if (area->start < node->start)
-		node->left = insert_below(node->left, area);
-	else
-		node->right = insert_below(node->right, area);
-	return balance(node);
-}
-
-static struct vm_area *take_first(struct vm_area *node, struct vm_area **first)
-{
-	if (!node->left) {
-		*first = node;
-		return node->right;
-	}
-	node->left = take_first(node->left, first);
-	return balance(node);
-}
-
-static struct vm_area *remove_below(struct vm_area *node, const struct vm_area *area)
-{
-	struct vm_area *successor;
-
-	if (area->start < node->start) {
-		node->left = remove_below(node->left, area);
-	} else if (area->start > node->start) {
-		node->right = remove_below(node->right, area);
-	} else {
-		if (!node->left)
-			return node->right;
-		if (!node->right)
-			return node->left;
-		node->right = take_first(node->right, &successor);
-		successor->left = node->left;
-		successor->right = node->right;
-		node = successor;
-	}
-	return balance(node);
-}
-
-/* Maxima on the way down to `area`, whose size has changed but not its place in the order. */
-static void pull_path(struct vm_area *node, const struct vm_area *area)
-{
-	if (node != area)
-		pull_path(area->start < node->start ? node->left : node->right, area);
-	pull(node);
-}
-
 /* ---- search ---- */
 
 static bool fits(const struct vm_area *area, uint64_t bytes, uint64_t align, uint64_t from,
-		 uint64_t limit, uint64_t *addr)
+		 uint64_t *addr)
 {
 	uint64_t start = area->start > from ? area->start : from;
-	uint64_t end = area->end < limit ? area->end : limit;
 
 	start = (start + align - 1) & ~(align - 1);
-	if (start < from || start >= end || end - start < bytes)
+	if (start < from || start >= area->end || area->end - start < bytes)
 		return false;
 	*addr = start;
 	return true;
 }
 
-struct query {
-	uint64_t bytes, length, align, from, limit;
-};
-
-static struct vm_area *lowest(struct vm_area *node, const struct query *query, uint64_t *addr)
-{
-	struct vm_area *found;
-
-	for (;;) {
-		if (max_of(node->left) >= query->length && query->from < node->start) {
-			found = lowest(node->left, query, addr);
-			if (found)
-				return found;
-		}
-		if (fits(node, query->bytes, query->align, query->from, query->limit, addr))
-			return node;
-		if (max_of(node->right) < query->length)
-			return NULL;
-		node = node->right;
-	}
-}
-
+/*
+ * Downwards the search follows subtrees that surely hold a fitting range: `length` bytes, whatever
+ * their alignment. Every range on the way, down or up, is tried for what it is. So a small one
+ * that happens to be aligned is taken where the tree puts it on the way, as in Linux.
+ */
 struct vm_area *km_vm_space_search(const struct vm_space *space, uint64_t bytes, uint64_t align,
 				   uint64_t from, uint64_t limit, uint64_t *addr)
 {
-	struct query query = {bytes, bytes, align ? align : 1, from, limit};
+	struct vm_area *node = space->root;
+	uint64_t length = bytes, low = from;
 
 	if (align > KM_PAGE_SIZE && limit - from != bytes)
-		query.length = bytes + align - 1;
-	return space->root ? lowest(space->root, &query, addr) : NULL;
+		length = bytes + align - 1;
+	align = align ? align : 1;
+	while (node) {
+		if (max_of(node->child[LEFT]) >= length && low < node->start) {
+			node = node->child[LEFT];
+			continue;
+		}
+		if (fits(node, bytes, align, low, addr))
+			break;
+		if (max_of(node->child[RIGHT]) >= length) {
+			node = node->child[RIGHT];
+			continue;
+		}
+		while ((node = node->parent)) {
+			if (fits(node, bytes, align, low, addr))
+				goto found;
+			if (max_of(node->child[RIGHT]) >= length && low <= node->start) {
+				low = node->start + 1; /* never down to the left of it again */
+				node = node->child[RIGHT];
+				break;
+			}
+		}
+	}
+found:
+	return node && *addr + bytes <= limit && *addr + bytes >= bytes ? node : NULL;
 }
 
 struct vm_area *km_vm_space_find(const struct vm_space *space, uint64_t start)
@@ -175,7 +73,7 @@ struct vm_area *km_vm_space_find(const struct vm_space *space, uint64_t start)
 	struct vm_area *node = space->root;
 
 	while (node && node->start != start)
-		node = start < node->start ? node->left : node->right;
+		node = node->child[start > node->start];
 	return node;
 }
 
@@ -189,28 +87,19 @@ static void neighbours(const struct vm_space *space, uint64_t start, struct vm_a
 	while (node) {
 		if (node->start < start) {
 			*below = node;
-			node = node->right;
+			node = node->child[RIGHT];
 		} else {
 			*above = node;
-			node = node->left;
+			node = node->child[LEFT];
 		}
 	}
 }
 
 /* ---- changes ---- */
 
-static void put(struct vm_space *space, struct vm_area *area)
-{
-	area->left = area->right = NULL;
-	pull(area);
-	space->root = insert_below(space->root, area);
-	space->count++;
-}
-
 void km_vm_space_remove(struct vm_space *space, struct vm_area *area)
 {
-	space->root = remove_below(space->root, area);
-	space->count--;
+	km_vm_tree_remove(space, area);
 }
 
 struct vm_area *km_vm_space_cut(struct vm_space *space, struct vm_area *area, uint64_t addr,
@@ -229,27 +118,21 @@ struct vm_area *km_vm_space_cut(struct vm_space *space, struct vm_area *area, ui
 		lower->start = area->start;
 		lower->end = addr;
 		area->start = end;
-		pull_path(space->root, area);
-		put(space, lower);
+		km_vm_tree_pull_up(area);
+		km_vm_tree_insert(space, lower);
 		return NULL;
 	}
 	if (addr == area->start)
 		area->start = end;
 	else
 		area->end = addr;
-	pull_path(space->root, area);
+	km_vm_tree_pull_up(area);
 	return NULL;
 }
 
 bool km_vm_space_insert(struct vm_space *space, struct vm_area *area)
 {
-	struct vm_area *below, *above;
-
-	neighbours(space, area->start, &below, &above);
-	if ((below && below->end > area->start) || (above && above->start < area->end))
-		return false;
-	put(space, area);
-	return true;
+	return km_vm_tree_insert(space, area);
 }
 
 bool km_vm_space_merge(struct vm_space *space, struct vm_area *area, struct vm_area **unused)
@@ -264,7 +147,7 @@ bool km_vm_space_merge(struct vm_space *space, struct vm_area *area, struct vm_a
 	if (above && above->start == area->end) {
 		/* The upper neighbour grows downwards: its place in the order stays. */
 		above->start = area->start;
-		pull_path(space->root, above);
+		km_vm_tree_pull_up(above);
 		*unused = area;
 		if (!below || below->end != above->start)
 			return true;
@@ -275,75 +158,128 @@ bool km_vm_space_merge(struct vm_space *space, struct vm_area *area, struct vm_a
 	}
 	if (below && below->end == area->start) {
 		below->end = area->end;
-		pull_path(space->root, below);
+		km_vm_tree_pull_up(below);
 		if (!*unused)
 			*unused = area;
 		return true;
 	}
-	put(space, area);
-	return true;
+	return km_vm_tree_insert(space, area);
 }
 
 /* ---- walks ---- */
 
-static struct vm_area *chain(struct vm_area *node, struct vm_area *rest)
+static struct vm_area *first_below(struct vm_area *node)
 {
-	while (node) {
-		struct vm_area *left = node->left;
+	while (node && node->child[LEFT])
+		node = node->child[LEFT];
+	return node;
+}
 
-		node->next = chain(node->right, rest);
-		rest = node;
-		node = left;
-	}
-	return rest;
+struct vm_area *km_vm_space_next(const struct vm_area *area)
+{
+	if (area->child[RIGHT])
+		return first_below(area->child[RIGHT]);
+	while (area->parent && area->parent->child[RIGHT] == area)
+		area = area->parent;
+	return area->parent;
+}
+
+struct vm_area *km_vm_space_first(const struct vm_space *space)
+{
+	return first_below(space->root);
 }
 
 struct vm_area *km_vm_space_drain(struct vm_space *space)
 {
-	struct vm_area *list = chain(space->root, NULL);
+	struct vm_area *list = km_vm_space_first(space);
 
+	for (struct vm_area *area = list; area; area = area->next)
+		area->next = km_vm_space_next(area);
 	*space = (struct vm_space){0};
 	return list;
-}
-
-static void each(struct vm_area *node, void (*visit)(void *, struct vm_area *), void *context)
-{
-	for (; node; node = node->right) {
-		each(node->left, visit, context);
-		visit(context, node);
-	}
 }
 
 void km_vm_space_each(const struct vm_space *space, void (*visit)(void *, struct vm_area *),
 		      void *context)
 {
-	each(space->root, visit, context);
+	for (struct vm_area *area = km_vm_space_first(space), *next; area; area = next) {
+		next = km_vm_space_next(area);
+		visit(context, area);
+	}
 }
 
-struct audit {
-	uint64_t last_end;
-	size_t count;
-	bool broken;
-};
-
-static void audit_area(void *context, struct vm_area *area)
+unsigned km_vm_space_depth(const struct vm_area *area)
 {
-	struct audit *audit = context;
-	struct vm_area copy = *area;
-	int lean = (int)height_of(area->left) - (int)height_of(area->right);
+	unsigned depth = 0;
 
-	pull(&copy);
-	if (area->start < audit->last_end || area->start >= area->end || copy.max != area->max ||
-	    copy.height != area->height || lean > 1 || lean < -1)
-		audit->broken = true;
-	audit->last_end = area->end;
-	audit->count++;
+	while ((area = area->parent))
+		depth++;
+	return depth;
+}
+
+/* ---- a given shape ---- */
+
+static struct vm_area *build(struct vm_area **areas, size_t count, unsigned depth)
+{
+	struct vm_area *top;
+	size_t at = 0;
+
+	while (at < count && areas[at]->depth != depth)
+		at++;
+	if (at == count)
+		return NULL;
+	top = areas[at];
+	top->child[LEFT] = build(areas, at, depth + 1);
+	top->child[RIGHT] = build(areas + at + 1, count - at - 1, depth + 1);
+	for (unsigned side = LEFT; side <= RIGHT; side++)
+		if (top->child[side])
+			top->child[side]->parent = top;
+	km_vm_tree_pull(top);
+	return top;
+}
+
+bool km_vm_space_build(struct vm_space *space, struct vm_area **areas, size_t count)
+{
+	space->root = build(areas, count, 0);
+	space->count = count;
+	return km_vm_space_validate(space) == 0;
+}
+
+/* ---- validate ---- */
+
+/* Black nodes on each way down, which must be as many on all of them; 0 when they are not. */
+static unsigned black_height(const struct vm_area *area)
+{
+	unsigned left, right;
+
+	if (!area)
+		return 1;
+	for (unsigned side = LEFT; side <= RIGHT; side++)
+		if (area->child[side] &&
+		    (area->child[side]->parent != area || (area->red && area->child[side]->red)))
+			return 0;
+	left = black_height(area->child[LEFT]);
+	right = black_height(area->child[RIGHT]);
+	return left && left == right ? left + !area->red : 0;
 }
 
 int km_vm_space_validate(const struct vm_space *space)
 {
-	struct audit audit = {0};
+	uint64_t last_end = 0;
+	size_t count = 0;
 
-	km_vm_space_each(space, audit_area, &audit);
-	return audit.broken || audit.count != space->count ? -EINVAL : 0;
+	if (space->root && (space->root->parent || space->root->red))
+		return -EINVAL;
+	if (!black_height(space->root))
+		return -EINVAL;
+	for (struct vm_area *area = km_vm_space_first(space); area; area = km_vm_space_next(area)) {
+		struct vm_area copy = *area;
+
+		km_vm_tree_pull(&copy);
+		if (area->start < last_end || area->start >= area->end || copy.max != area->max)
+			return -EINVAL;
+		last_end = area->end;
+		count++;
+	}
+	return count == space->count ? 0 : -EINVAL;
 }

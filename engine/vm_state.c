@@ -14,6 +14,8 @@ static struct vm_area *record_of(struct vm_layer *vm, const struct km_vm_range *
 	if (area) {
 		area->start = range->start;
 		area->end = range->end;
+		area->depth = range->depth;
+		area->red = range->red;
 	}
 	return area;
 }
@@ -61,10 +63,40 @@ static void empty(struct vm_layer *vm)
 	vm->lazy_pages = 0;
 }
 
+/* The free ranges in the shape Linux has them in. `free` is empty on failure. */
+static int build_free(struct vm_layer *vm, const struct km_vm_state *state, struct vm_space *free)
+{
+	struct km_env *env = vm->machine->env;
+	size_t bytes = (state->nr_free + 1) * sizeof(struct vm_area *);
+	struct vm_area **areas = km_env_alloc(env, bytes);
+	struct vm_area *chain = NULL;
+	size_t made = 0;
+	int code = areas ? 0 : -ENOMEM;
+
+	for (; !code && made < state->nr_free; made++) {
+		areas[made] = record_of(vm, &state->free[made]);
+		if (!areas[made])
+			code = -ENOMEM;
+	}
+	if (!code && !km_vm_space_build(free, areas, state->nr_free))
+		code = -EINVAL;
+	while (code && made-- > 0) {
+		if (!areas[made])
+			continue;
+		areas[made]->next = chain;
+		chain = areas[made];
+	}
+	if (code)
+		*free = (struct vm_space){0};
+	km_vm_record_put(vm, 0, chain);
+	km_env_release(env, areas, bytes);
+	return code;
+}
+
 /* Records were made by check_ranges() and given back: taking them again cannot fail. */
 static void fill(struct vm_layer *vm, const struct km_vm_state *state)
 {
-	for (size_t i = 0; i < state->nr_free; i++)
+	for (size_t i = 0; !state->has_shape && i < state->nr_free; i++)
 		km_vm_space_insert(&vm->free, record_of(vm, &state->free[i]));
 	for (size_t i = 0; i < state->nr_parked; i++) {
 		const struct km_vm_range *range = &state->parked[i];
@@ -89,14 +121,18 @@ static void fill(struct vm_layer *vm, const struct km_vm_state *state)
 int km_vmalloc_load_state(void *self, const struct km_vm_state *state)
 {
 	struct vm_layer *vm = self;
+	struct vm_space free = {0};
 	int code;
 
 	if (vm->usage.areas)
 		return -EBUSY;
 	code = check_ranges(vm, state);
+	if (!code && state->has_shape)
+		code = build_free(vm, state, &free);
 	if (code)
 		return code;
 	empty(vm);
+	vm->free = free;
 	fill(vm, state);
 	return 0;
 }
@@ -112,7 +148,15 @@ static void save_area(void *context, struct vm_area *area)
 {
 	struct saver *saver = context;
 
-	*saver->at++ = (struct km_vm_range){area->start, area->end, saver->node};
+	*saver->at++ = (struct km_vm_range){area->start, area->end, saver->node, 0, false};
+}
+
+static void save_free(void *context, struct vm_area *area)
+{
+	struct saver *saver = context;
+	uint8_t depth = (uint8_t)km_vm_space_depth(area);
+
+	*saver->at++ = (struct km_vm_range){area->start, area->end, 0, depth, area->red};
 }
 
 static size_t count_pooled(const struct vm_node *node)
@@ -135,7 +179,8 @@ int km_vmalloc_save_state(void *self, struct km_vm_state *out)
 {
 	struct vm_layer *vm = self;
 	struct km_env *env = vm->machine->env;
-	struct km_vm_state state = {.nr_free = vm->free.count, .lazy_pages = vm->lazy_pages};
+	struct km_vm_state state = {
+		.nr_free = vm->free.count, .has_shape = true, .lazy_pages = vm->lazy_pages};
 	struct saver free = {0}, parked = {0}, pooled = {0};
 
 	for (unsigned i = 0; i < vm->nr_nodes; i++) {
@@ -150,7 +195,7 @@ int km_vmalloc_save_state(void *self, struct km_vm_state *out)
 		km_vmalloc_release_state(self, &state);
 		return -ENOMEM;
 	}
-	km_vm_space_each(&vm->free, save_area, &free);
+	km_vm_space_each(&vm->free, save_free, &free);
 	for (unsigned i = 0; i < vm->nr_nodes; i++) {
 		parked.node = pooled.node = i;
 		km_vm_space_each(&vm->nodes[i].parked, save_area, &parked);

@@ -9,12 +9,12 @@
 #include <kmlab/machine.h>
 #include <kmlab/vm_state.h>
 
-/* ---- areas and trees (vm_space.c) ---- */
+/* ---- areas and trees (vm_space.c, vm_tree.c) ---- */
 
 /* One range of addresses: free, handed out, or parked. Only in one tree or list at a time. */
 struct vm_area {
 	uint64_t start, end; /* end is one past, guard included */
-	struct vm_area *left, *right;
+	struct vm_area *parent, *child[2];
 	struct vm_area *next;       /* in lists */
 	uint64_t max;               /* largest range of this subtree, bytes */
 	uint64_t object;            /* the vmap_area on the machine; 0: older than the machine */
@@ -22,7 +22,8 @@ struct vm_area {
 	uint64_t pages;             /* data pages; 0 for address space only */
 	uint64_t bytes;             /* handed out, guard not included */
 	uint16_t tag;               /* pool node + 1, 0 = none */
-	uint8_t height;             /* of this subtree */
+	uint8_t depth;              /* wanted in a tree of given shape (km_vm_space_build) */
+	bool red;
 	bool mapped;
 };
 
@@ -31,6 +32,13 @@ struct vm_space {
 	struct vm_area *root;
 	size_t count;
 };
+
+/* vm_tree.c: links, balance, maxima; no other than these functions know of them. */
+bool km_vm_tree_insert(struct vm_space *space, struct vm_area *area); /* false: it overlaps */
+void km_vm_tree_remove(struct vm_space *space, struct vm_area *area);
+/* The maximum of a node from its children; of it and those above, after its size has changed. */
+void km_vm_tree_pull(struct vm_area *area);
+void km_vm_tree_pull_up(struct vm_area *area);
 
 /*
  * The lowest address >= from that is aligned and starts `bytes` free bytes, ending at or before
@@ -60,11 +68,21 @@ bool km_vm_space_merge(struct vm_space *space, struct vm_area *area, struct vm_a
 void km_vm_space_remove(struct vm_space *space, struct vm_area *area);
 /* The area that starts at `start`, or NULL. */
 struct vm_area *km_vm_space_find(const struct vm_space *space, uint64_t start);
+/* Ascending; NULL at the end. */
+struct vm_area *km_vm_space_first(const struct vm_space *space);
+struct vm_area *km_vm_space_next(const struct vm_area *area);
+/* Steps from the root; 0 is the root. */
+unsigned km_vm_space_depth(const struct vm_area *area);
+/*
+ * A tree of the shape that the ascending areas' `depth` and `red` say. False when they describe
+ * none that is balanced; the areas are linked then, but not owned by the space.
+ */
+bool km_vm_space_build(struct vm_space *space, struct vm_area **areas, size_t count);
 /* All areas ascending as a list by `next`; the space is empty afterwards. */
 struct vm_area *km_vm_space_drain(struct vm_space *space);
 void km_vm_space_each(const struct vm_space *space, void (*visit)(void *, struct vm_area *),
 		      void *context);
-/* 0, or -EINVAL when order, balance or a maximum is wrong. */
+/* 0, or -EINVAL when order, colours or a maximum are wrong. */
 int km_vm_space_validate(const struct vm_space *space);
 
 /* ---- page tables (page_table.c) ---- */

@@ -99,6 +99,12 @@ void km_state_print_vm(FILE *out, const struct km_vm_state *state)
 {
 	fputs("vfree", out);
 	print_ranges(out, state->free, 0, state->nr_free);
+	if (state->has_shape) {
+		fputs("vtree", out);
+		for (size_t i = 0; i < state->nr_free; i++)
+			fprintf(out, " %u%c", state->free[i].depth, state->free[i].red ? 'r' : 'b');
+		fputc('\n', out);
+	}
 	fprintf(out, "vlazy %" PRIu64 "\n", state->lazy_pages);
 	print_by_node(out, "vparked", state->parked, state->nr_parked);
 	print_by_node(out, "vpool", state->pooled, state->nr_pooled);

@@ -279,8 +279,9 @@ static int read_page_line(struct reader *reader)
 	while (kind < 6 && !starts(text, words[kind]))
 		kind++;
 	if (kind == 6)
-		return starts(text, "vfree") || starts(text, "vlazy") || starts(text, "vparked") ||
-				       starts(text, "vpool") || starts(text, "cache")
+		return starts(text, "vfree") || starts(text, "vtree") || starts(text, "vlazy") ||
+				       starts(text, "vparked") || starts(text, "vpool") ||
+				       starts(text, "cache")
 			       ? 0
 			       : bad(reader,
 				     "a state line such as zone, free, pcp, blocks or vfree");
@@ -355,9 +356,31 @@ static int read_ranges(struct reader *reader, uint32_t node, struct km_vm_range 
 		if (!more)
 			return -ENOMEM;
 		*ranges = more;
-		more[(*count)++] = (struct km_vm_range){(uint64_t)start, (uint64_t)end, node};
+		more[(*count)++] = (struct km_vm_range){
+			.start = (uint64_t)start, .end = (uint64_t)end, .node = node};
 	}
 	return at_end(reader) ? 0 : bad(reader, "start-end ranges in hexadecimal");
+}
+
+/* "DEPTHb" or "DEPTHr" for each range of the vfree line before. */
+static int read_shape(struct reader *reader, struct km_vm_state *state)
+{
+	int64_t depth;
+	size_t i = 0;
+
+	while (next_number(reader, 10, &depth)) {
+		char colour = *reader->at++;
+
+		if (i == state->nr_free || depth < 0 || depth > UINT8_MAX ||
+		    (colour != 'b' && colour != 'r'))
+			return bad(reader, "a depth and a colour for each free range");
+		state->free[i].depth = (uint8_t)depth;
+		state->free[i++].red = colour == 'r';
+	}
+	state->has_shape = i > 0;
+	return at_end(reader) && i == state->nr_free
+		       ? 0
+		       : bad(reader, "a depth and a colour for each free range");
 }
 
 static int read_vm_line(struct reader *reader, struct km_vm_state *state)
@@ -368,6 +391,8 @@ static int read_vm_line(struct reader *reader, struct km_vm_state *state)
 	reader->at = text + strcspn(text, " ");
 	if (starts(text, "vfree"))
 		return read_ranges(reader, 0, &state->free, &state->nr_free);
+	if (starts(text, "vtree"))
+		return read_shape(reader, state);
 	if (starts(text, "vlazy"))
 		return next_number(reader, 10, (int64_t *)&state->lazy_pages)
 			       ? 0

@@ -421,11 +421,13 @@ static void test_state(void)
 {
 	struct km_machine *machine = make("6.12", 2, 256ull << 20);
 	struct km_vm_range free_ranges[] = {
-		{1, KM_VMALLOC_START, 0},
-		{KM_VMALLOC_START + 0x5000, KM_VMALLOC_START + 0x8000, 0},
-		{KM_VMALLOC_START + 0x10000, UINT64_MAX, 0}};
-	struct km_vm_range parked = {KM_VMALLOC_START + 0x8000, KM_VMALLOC_START + 0xa000, 1};
-	struct km_vm_range pooled = {KM_VMALLOC_START + 0xa000, KM_VMALLOC_START + 0xd000, 1};
+		{1, KM_VMALLOC_START, 0, 1, true}, /* three make a black root with red children */
+		{KM_VMALLOC_START + 0x5000, KM_VMALLOC_START + 0x8000, 0, 0, false},
+		{KM_VMALLOC_START + 0x10000, UINT64_MAX, 0, 1, true}};
+	struct km_vm_range parked = {
+		.start = KM_VMALLOC_START + 0x8000, .end = KM_VMALLOC_START + 0xa000, .node = 1};
+	struct km_vm_range pooled = {
+		.start = KM_VMALLOC_START + 0xa000, .end = KM_VMALLOC_START + 0xd000, .node = 1};
 	struct km_vm_state state = {.nr_free = 3,
 				    .free = free_ranges,
 				    .nr_parked = 1,
@@ -441,7 +443,14 @@ static void test_state(void)
 		       saved.nr_parked == 1 && saved.parked[0].start == parked.start &&
 		       saved.nr_pooled == 1 && saved.pooled[0].end == pooled.end &&
 		       saved.lazy_pages == 2,
-	       "the same");
+	       "the same, tree and all");
+	TAP_EQ(km_vmalloc_load_state(machine->vm, &saved), 0, "what was saved loads");
+	saved.free[1].red = true;
+	TAP_EQ(km_vmalloc_load_state(machine->vm, &saved), -EINVAL, "but no red root");
+	saved.free[1].red = false;
+	saved.free[2].depth = 2;
+	TAP_EQ(km_vmalloc_load_state(machine->vm, &saved), -EINVAL, "nor a gap between levels");
+	TAP_EQ(km_machine_validate(machine), 0, "and what was there before stays");
 	km_vmalloc_release_state(machine->vm, &saved);
 	TAP_EQ(km_vmalloc(machine, 1, 2 * KM_PAGE_SIZE, 0, KM_GFP_KERNEL, 0), pooled.start,
 	       "CPU 1 takes the pooled range");

@@ -13,10 +13,15 @@
 struct km_vm_range {
 	uint64_t start, end; /* end is one past */
 	uint32_t node;       /* of the per-node layer; 0 where there is none */
+	/* Of free ranges: where Linux's red-black tree has it, which decides some aligned searches.
+	 */
+	uint8_t depth; /* 0: the root */
+	bool red;
 };
 
 struct km_vm_state {
 	size_t nr_free, nr_parked, nr_pooled;
+	bool has_shape;             /* depth and red of `free` are known */
 	struct km_vm_range *free;   /* in the global tree, ascending */
 	struct km_vm_range *parked; /* freed, waiting for a purge */
 	struct km_vm_range *pooled; /* in per-node pools, by list, next to be reused first */
@@ -26,8 +31,8 @@ struct km_vm_state {
 
 /*
  * Replace the layer's address space. What is in none of the three is in use and never freed. Areas
- * allocated before must have been freed. 0, -EINVAL (ranges that overlap, are empty or unordered),
- * -EBUSY (live areas) or -ENOMEM; the layer is unchanged on failure.
+ * allocated before must have been freed. 0, -EINVAL (ranges that overlap, are empty or unordered,
+ * no tree), -EBUSY (live areas) or -ENOMEM; the layer is unchanged on failure.
  */
 int km_vmalloc_load_state(void *self, const struct km_vm_state *state);
 
