@@ -230,3 +230,45 @@ int km_vfree(struct km_machine *machine, unsigned cpu, uint64_t addr)
 {
 	return machine->model->vm->free(machine->vm, cpu, addr);
 }
+
+uint64_t km_vmap(struct km_machine *machine, unsigned cpu, const km_pfn *pfns, uint64_t count)
+{
+	const struct km_vm_ops *vm = machine->model->vm;
+
+	return vm->map ? vm->map(machine->vm, cpu, pfns, count) : 0;
+}
+
+uint64_t km_vm_map_ram(struct km_machine *machine, unsigned cpu, const km_pfn *pfns, uint64_t count)
+{
+	const struct km_vm_ops *vm = machine->model->vm;
+
+	return vm->map_ram ? vm->map_ram(machine->vm, cpu, pfns, count) : 0;
+}
+
+int km_vm_unmap_ram(struct km_machine *machine, unsigned cpu, uint64_t addr, uint64_t count)
+{
+	const struct km_vm_ops *vm = machine->model->vm;
+
+	return vm->unmap_ram ? vm->unmap_ram(machine->vm, cpu, addr, count) : -EFAULT;
+}
+
+void km_vm_unmap_aliases(struct km_machine *machine, unsigned cpu)
+{
+	if (machine->model->vm->unmap_aliases)
+		machine->model->vm->unmap_aliases(machine->vm, cpu);
+}
+
+uint64_t km_ioremap(struct km_machine *machine, unsigned cpu, uint64_t phys, uint64_t bytes)
+{
+	const struct km_vm_ops *vm = machine->model->vm;
+
+	return vm->map_io ? vm->map_io(machine->vm, cpu, phys, bytes) : 0;
+}
+
+int km_vrealloc(struct km_machine *machine, unsigned cpu, uint64_t *addr, uint64_t bytes,
+		uint32_t gfp)
+{
+	const struct km_vm_ops *vm = machine->model->vm;
+
+	return vm->resize ? vm->resize(machine->vm, cpu, addr, bytes, gfp) : -ENOSYS;
+}

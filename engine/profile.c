@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* clang-format off */
-#define COMMON .random_freelist = true, .merge = true, .kmalloc_cg = true
+#define COMMON .random_freelist = true, .merge = true, .kmalloc_cg = true, .vmap_block_order = 8
 
 #define UP_TO_6_6                                                                                  \
 	COMMON, .slab_front = KM_FRONT_CPU_SLAB, .order_old = true,    \
@@ -24,7 +24,8 @@
 	.fallback = KM_FALLBACK_CLAIM, .pcp_generation = 2,            \
 	.freelist_hygiene = true, .highatomic_rounded = true, .vmap_nodes = true,                  \
 	.partial_count_sampled = true, .highatomic_free_only = true,                               \
-	.watermark_movable_small = true, .kvrealloc_by_size = true, .roundup_limited = true
+	.watermark_movable_small = true, .kvrealloc_by_size = true, .roundup_limited = true,       \
+	.vmap_block_sparing = true
 
 #define SINCE_6_18 .sheaves_opt_in = true, .pcp_high_order_slack = true, .vm_requested_size = true, \
 	.krealloc_exact = true, .kvmalloc_no_reclaim = true
@@ -35,12 +36,12 @@ static const struct km_profile profiles[] = {
 	  .gfp_atomic_bit = true, .reserve_harder = true, .nofragment_any_order = true },
 	{ .name = "6.1", UP_TO_6_6, SINCE_6_1, .pcp_generation = 1, .gfp_atomic_bit = true },
 	{ .name = "6.6", UP_TO_6_6, SINCE_6_1, .pcp_generation = 1, .highatomic_nonblock = true,
-	  .watermark_movable_small = true, .roundup_limited = true },
+	  .watermark_movable_small = true, .roundup_limited = true, .vmap_block_sparing = true },
 	{ .name = "6.12", SINCE_6_12, .slab_front = KM_FRONT_CPU_SLAB },
 	{ .name = "6.18", SINCE_6_12, SINCE_6_18, .slab_front = KM_FRONT_CPU_SLAB },
 	{ .name = "7.2", SINCE_6_12, SINCE_6_18, .slab_front = KM_FRONT_SHEAVES,
 	  .pcp_drain_chunks = true, .highatomic_from_buddy = true, .vmalloc_high_orders = true,
-	  .slowpath_single = true, .kvmalloc_atomic = true },
+	  .slowpath_single = true, .kvmalloc_atomic = true, .vrealloc_frees = true },
 };
 /* clang-format on */
 

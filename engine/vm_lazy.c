@@ -9,6 +9,9 @@
  */
 #include "vmalloc.h"
 
+/* arch/x86/mm/tlb.c: a longer range is not flushed page by page (tlb_single_page_flush_ceiling). */
+#define FLUSH_PAGES_MAX 33ull
+
 /* ---- pools ---- */
 
 static unsigned pool_index(uint64_t bytes)
@@ -128,20 +131,39 @@ static void purge_node(struct vm_layer *vm, unsigned cpu, struct vm_node *node, 
 	}
 }
 
+void km_vm_flush(struct vm_layer *vm, uint64_t start, uint64_t end)
+{
+	struct km_counters *count = &vm->machine->env->count;
+
+	count->tlb_flush++;
+	count->tlb_flush_cpu += vm->machine->spec.cpus;
+	if (end - start > FLUSH_PAGES_MAX << KM_PAGE_SHIFT)
+		count->tlb_flush_full++;
+}
+
 bool km_vm_purge(struct vm_layer *vm, unsigned cpu, bool everything)
 {
-	bool any = false;
+	uint64_t start = UINT64_MAX, end = 0;
 
+	if (everything)
+		km_vm_blocks_purge(vm, cpu, true);
 	for (unsigned i = 0; i < vm->nr_nodes; i++) {
+		struct vm_space *parked = &vm->nodes[i].parked;
+		const struct vm_area *first = km_vm_space_first(parked), *last = parked->root;
+
 		pool_decay(vm, cpu, &vm->nodes[i], everything);
-		any |= vm->nodes[i].parked.count != 0;
+		while (last && last->child[1])
+			last = last->child[1];
+		if (!first)
+			continue;
+		start = first->start < start ? first->start : start;
+		end = last->end > end ? last->end : end;
 	}
 	/* Pages of a start state may wait without known ranges; they are gone after a purge too. */
-	any |= vm->lazy_pages != 0;
-	vm->lazy_pages = 0;
-	if (!any)
+	if (start == UINT64_MAX && !vm->lazy_pages)
 		return false;
-	vm->machine->env->count.tlb_flush++;
+	vm->lazy_pages = 0;
+	km_vm_flush(vm, start == UINT64_MAX ? 0 : start, start == UINT64_MAX ? UINT64_MAX : end);
 	for (unsigned i = 0; i < vm->nr_nodes; i++)
 		purge_node(vm, cpu, &vm->nodes[i], everything);
 	return true;

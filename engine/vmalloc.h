@@ -11,6 +11,17 @@
 
 /* ---- areas and trees (vm_space.c, vm_tree.c) ---- */
 
+struct vm_block;
+
+/* What an area is there for. */
+enum vm_kind {
+	VM_KIND_PAGES, /* vmalloc: the pages are its own */
+	VM_KIND_SPACE, /* address space without anything behind it */
+	VM_KIND_MAP,   /* vmap, ioremap: the caller's */
+	VM_KIND_RAM,   /* vm_map_ram of more than a block gives: no descriptor, no guard */
+	VM_KIND_BLOCK, /* of which vm_map_ram gives parts */
+};
+
 /* One range of addresses: free, handed out, or parked. Only in one tree or list at a time. */
 struct vm_area {
 	uint64_t start, end; /* end is one past, guard included */
@@ -19,12 +30,15 @@ struct vm_area {
 	uint64_t max;               /* largest range of this subtree, bytes */
 	uint64_t object;            /* the vmap_area on the machine; 0: older than the machine */
 	uint64_t descriptor, array; /* vm_struct and page-pointer array on the machine, or 0 */
-	uint64_t pages;             /* data pages; 0 for address space only */
+	uint64_t pages;             /* mapped; 0 for address space only and for blocks */
+	uint64_t array_pages;       /* pages the array has room for */
 	uint64_t bytes;             /* handed out, guard not included */
 	uint16_t tag;               /* pool node + 1, 0 = none */
 	uint8_t depth;              /* wanted in a tree of given shape (km_vm_space_build) */
 	bool red;
-	bool mapped;
+	uint8_t kind; /* enum vm_kind, while handed out */
+	bool mapped, huge;
+	struct vm_block *block;
 };
 
 /* A balanced tree of disjoint ranges by address; each node knows the largest range below it. */
@@ -141,12 +155,19 @@ struct vm_layer {
 	struct page_table *table;
 	km_pfn *pfns; /* one call's pages */
 	uint64_t pfns_room;
+	struct vm_block *blocks;       /* of vm_map_ram, all */
+	struct vm_block_queue *queues; /* per CPU: those with space left */
 	struct km_vm_usage usage;
 };
 
+static inline unsigned vm_node_index(const struct vm_layer *vm, uint64_t addr)
+{
+	return (unsigned)((addr >> 16) % vm->nr_nodes);
+}
+
 static inline struct vm_node *vm_node_of(struct vm_layer *vm, uint64_t addr)
 {
-	return &vm->nodes[(addr >> 16) % vm->nr_nodes];
+	return &vm->nodes[vm_node_index(vm, addr)];
 }
 
 /* vm_record.c: host records, with the vmap_area that stands for each on the machine. */
@@ -165,7 +186,59 @@ struct vm_area *km_vm_range_get(struct vm_layer *vm, unsigned cpu, uint64_t byte
 void km_vm_range_park(struct vm_layer *vm, unsigned cpu, struct vm_area *area);
 /* Newest first on its size's list. False when the node has no pool or the area is too large. */
 bool km_vm_pool_put(struct vm_node *node, struct vm_area *area);
+/* The processor forgets [start, end) on every CPU. */
+void km_vm_flush(struct vm_layer *vm, uint64_t start, uint64_t end);
 /* everything: pools are emptied too. False when nothing was waiting. */
 bool km_vm_purge(struct vm_layer *vm, unsigned cpu, bool everything);
+
+/* vm_area.c: an area with its descriptor. */
+/* NULL without memory or address space. */
+struct vm_area *km_vm_area_get(struct vm_layer *vm, unsigned cpu, uint64_t bytes, uint64_t align,
+			       uint32_t gfp, enum vm_kind kind, bool guard);
+/* Without descriptor and guard. */
+struct vm_area *km_vm_area_bare(struct vm_layer *vm, unsigned cpu, uint64_t bytes, uint64_t align,
+				enum vm_kind kind);
+/* The page-pointer array of area->pages; more than a page of pointers is itself vmalloced. */
+bool km_vm_array_get(struct vm_layer *vm, unsigned cpu, struct vm_area *area, uint32_t gfp);
+/* Everything an area holds goes back; `loose` pages in vm->pfns that were not mapped yet, too. */
+void km_vm_area_release(struct vm_layer *vm, unsigned cpu, struct vm_area *area, uint64_t loose);
+/* The one handed out that starts there, or NULL. */
+struct vm_area *km_vm_area_find(const struct vm_layer *vm, uint64_t addr);
+
+/* vm_pages.c: data pages, into vm->pfns, which must have room. */
+bool km_vm_pages_room(struct vm_layer *vm, uint64_t pages);
+/* How many of `wanted` (a multiple of 1 << order) are there now. */
+uint64_t km_vm_pages_take(struct vm_layer *vm, unsigned cpu, uint32_t gfp, unsigned order,
+			  uint64_t wanted, bool on_node);
+void km_vm_pages_give(struct vm_layer *vm, unsigned cpu, const km_pfn *pfns, uint64_t count);
+
+/* vm_map.c: mappings of pages that are there already, and areas that change their size. */
+uint64_t km_vmalloc_map(void *self, unsigned cpu, const km_pfn *pfns, uint64_t count);
+uint64_t km_vmalloc_map_io(void *self, unsigned cpu, uint64_t phys, uint64_t bytes);
+/* Frames into an area that is there; on failure it is released. Its start, or 0. */
+uint64_t km_vm_map_pages(struct vm_layer *vm, unsigned cpu, struct vm_area *area,
+			 const km_pfn *pfns, uint64_t count);
+int km_vmalloc_resize(void *self, unsigned cpu, uint64_t *addr, uint64_t bytes, uint32_t gfp);
+
+/* vm_block.c: vm_map_ram and what it keeps. */
+uint64_t km_vmalloc_map_ram(void *self, unsigned cpu, const km_pfn *pfns, uint64_t count);
+int km_vmalloc_unmap_ram(void *self, unsigned cpu, uint64_t addr, uint64_t count);
+void km_vmalloc_unmap_aliases(void *self, unsigned cpu);
+/* Blocks of which nothing is in use and not all was used go; without `force` nearly used up ones.
+ */
+void km_vm_blocks_purge(struct vm_layer *vm, unsigned cpu, bool force);
+/* Pages mapped in a block now. */
+uint64_t km_vm_block_mapped(const struct vm_block *block);
+void km_vm_blocks_destroy(struct vm_layer *vm);
+int km_vm_blocks_validate(const struct vm_layer *vm);
+struct vm_block_queue {
+	struct vm_block *head, *tail;
+};
+
+/* vmalloc.c: of all zones. */
+uint64_t km_vm_managed_pages(const struct vm_layer *vm);
+
+/* vm_check.c */
+int km_vm_validate(void *self);
 
 #endif

@@ -259,10 +259,15 @@ static void note_failure(struct km_memory *memory, int code, const struct km_err
 
 static void on_mapped(void *self, uint64_t addr, const km_pfn *pfns, uint64_t count, bool huge)
 {
+	struct km_memory *memory = self;
 	struct km_err err;
-	int code = huge ? km_memory_map_huge(self, addr, pfns[0], &err)
-			: km_memory_map(self, addr, pfns, count, &err);
+	int code;
 
+	/* A device's frames (ioremap): there is nothing to touch. */
+	if (pfns[0].value >= memory->direct_bytes >> KM_PAGE_SHIFT)
+		return;
+	code = huge ? km_memory_map_huge(self, addr, pfns[0], &err)
+		    : km_memory_map(self, addr, pfns, count, &err);
 	note_failure(self, code, &err);
 }
 

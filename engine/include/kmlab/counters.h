@@ -48,7 +48,10 @@
 	X(vm_pool, "address taken from a per-node pool")                                           \
 	X(vm_purge, "lazy areas purged")                                                           \
 	X(vm_fail, "no address space or pages for vmalloc")                                        \
+	X(vm_block, "parts of a block given by vm_map_ram")                                        \
 	X(tlb_flush, "kernel TLB flushes, each on every CPU")                                      \
+	X(tlb_flush_full, "of these, of more than 33 pages: whole TLBs")                           \
+	X(tlb_flush_cpu, "kernel TLB flushes counted on each CPU")                                 \
 	X(pte_set, "page-table entries written")                                                   \
 	X(pte_clear, "page-table entries cleared")                                                 \
 	X(bump_alloc, "object from the bump pointer")

@@ -161,6 +161,23 @@ uint64_t km_vmalloc(struct km_machine *machine, unsigned cpu, uint64_t bytes, ui
 		    uint32_t gfp, uint32_t flags);
 int km_vfree(struct km_machine *machine, unsigned cpu, uint64_t addr);
 
+/*
+ * mm/vmalloc.c, mm/ioremap.c by their names; addresses as Linux would return them, 0 on failure and
+ * in models without this layer. vunmap() and iounmap() are km_vfree(): 0 or -EFAULT.
+ */
+uint64_t km_vmap(struct km_machine *machine, unsigned cpu, const km_pfn *pfns, uint64_t count);
+uint64_t km_vm_map_ram(struct km_machine *machine, unsigned cpu, const km_pfn *pfns,
+		       uint64_t count);
+int km_vm_unmap_ram(struct km_machine *machine, unsigned cpu, uint64_t addr, uint64_t count);
+void km_vm_unmap_aliases(struct km_machine *machine, unsigned cpu);
+uint64_t km_ioremap(struct km_machine *machine, unsigned cpu, uint64_t phys, uint64_t bytes);
+/*
+ * *addr 0: like vmalloc; bytes 0: like vfree, *addr becomes 0. Else *addr is where it lies now. 0,
+ * -EFAULT (not an area), -ENOMEM (unchanged), -ENOSYS.
+ */
+int km_vrealloc(struct km_machine *machine, unsigned cpu, uint64_t *addr, uint64_t bytes,
+		uint32_t gfp);
+
 /* ---- geometry of a slab cache from its inputs (mm/slub.c: calculate_sizes), pure ---- */
 struct km_cache_geometry {
 	uint32_t size, align, inuse, offset, order, objects, min_order, min_objects;

@@ -137,7 +137,8 @@ struct km_slab_ops {
 
 #define KM_VM_ALLOW_HUGE 0x1u /* VM_ALLOW_HUGE_VMAP: kvmalloc's fallback, vmalloc_huge() */
 #define KM_VM_NO_GUARD 0x2u
-#define KM_VM_NO_PAGES 0x4u /* address space only: vmap() and ioremap() areas */
+#define KM_VM_NO_PAGES 0x4u /* address space only */
+#define KM_VM_ON_NODE 0x8u  /* a NUMA node was asked for: 5.15 takes pages in bulk then */
 
 struct km_vm_usage {
 	uint64_t areas;
@@ -158,6 +159,17 @@ struct km_vm_ops {
 	int (*free)(void *self, unsigned cpu, uint64_t addr); /* 0, or -EFAULT */
 	/* Mapped bytes without the guard, 0 for an unknown address. */
 	uint64_t (*size)(void *self, uint64_t addr);
+	/*
+	 * What only Linux's own layer does; NULL in others. The frames pfns[0 .. count) stay the
+	 * caller's. An address, or 0 on failure; 0, or -EFAULT for what is not mapped so.
+	 */
+	uint64_t (*map)(void *self, unsigned cpu, const km_pfn *pfns, uint64_t count);
+	uint64_t (*map_io)(void *self, unsigned cpu, uint64_t phys, uint64_t bytes);
+	uint64_t (*map_ram)(void *self, unsigned cpu, const km_pfn *pfns, uint64_t count);
+	int (*unmap_ram)(void *self, unsigned cpu, uint64_t addr, uint64_t count);
+	void (*unmap_aliases)(void *self, unsigned cpu);
+	/* vrealloc(): *addr moves where the area cannot change in place. Also -ENOMEM. */
+	int (*resize)(void *self, unsigned cpu, uint64_t *addr, uint64_t bytes, uint32_t gfp);
 	void (*usage)(void *self, struct km_vm_usage *usage);
 	int (*validate)(void *self);
 };

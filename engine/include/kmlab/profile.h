@@ -88,6 +88,11 @@ enum km_fallback { KM_FALLBACK_STEAL, KM_FALLBACK_CLAIM }; /* mm/page_alloc.c up
 	X(bool, vmalloc_bulk, "vmalloc_bulk", "6.1+: data pages from the bulk allocator")          \
 	X(bool, vmalloc_high_orders, "vmalloc_high_orders", "7.x: data pages in blocks, split")    \
 	X(bool, vmalloc_huge, "vmalloc_huge", "6.1+ on x86_64: 2 MiB mappings where allowed")      \
+	X(bool, vmap_block_sparing, "vmap_block_sparing",                                          \
+	  "6.5+: vm_unmap_aliases leaves blocks with a quarter free")                              \
+	X(uint8_t, vmap_block_order, "vmap_block_order",                                           \
+	  "log2 of a vm_map_ram block's pages, from NR_CPUS: 10 up to 512, 8 (Debian) from 2048")  \
+	X(bool, vrealloc_frees, "vrealloc_frees", "7.x: shrinking in place gives pages back")      \
 	X(bool, vm_requested_size, "vm_requested_size", "6.18+: vm_struct keeps the size asked for")
 
 struct km_profile {
