@@ -1,45 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * One call of a scenario on the machine: vmalloc, and the table of all calls. Each function
- * stands for kernel functions of one family; a call that breaks a rule of that family is not
- * executed but gets a note.
+ * One call of a scenario on the machine: the table of all calls. Each function stands for kernel
+ * functions of one family; a call that breaks a rule of that family is not executed but gets a
+ * note.
  */
 #include <errno.h>
 #include <inttypes.h>
 
 #include "replay/run_state.h"
-
-/* ---- vmalloc ---- */
-
-static void vmalloc_object(struct executor *run, unsigned cpu, uint64_t bytes, uint32_t gfp,
-			   uint32_t flags, struct live *object)
-{
-	*object = (struct live){.kind = LIVE_AREA};
-	object->addr = km_vmalloc(run->machine, cpu, bytes, 0, gfp, flags);
-	if (object->addr)
-		object->bytes = run->machine->model->vm->size(run->machine->vm, object->addr);
-}
-
-static int call_vmalloc(struct executor *run, const struct km_scenario_call *call,
-			struct km_run_row *row)
-{
-	bool huge = call->call == KM_CALL_VMALLOC_HUGE;
-	uint32_t gfp = huge ? (uint32_t)km_run_argument(run, call, 1) : KM_GFP_KERNEL;
-	struct live object;
-
-	if (call->call == KM_CALL_VZALLOC)
-		gfp |= KM_GFP_ZERO;
-	if (run->context >= KM_IN_SOFTIRQ)
-		km_run_note(row, KM_RULE_IN_INTERRUPT,
-			    "not allowed in an interrupt: %s changes page tables",
-			    km_call_name(call->call));
-	km_run_check_flags(run, call, row, gfp);
-	vmalloc_object(run, call->cpu, km_run_argument(run, call, 0), gfp,
-		       huge ? KM_VM_ALLOW_HUGE : 0, &object);
-	return km_run_finish_alloc(run, call, row, &object);
-}
-
-/* ---- dispatch ---- */
 
 static int call_context(struct executor *run, const struct km_scenario_call *call,
 			struct km_run_row *row)
@@ -103,10 +71,25 @@ static km_run_function *const functions[KM_NR_CALLS] = {
 	[KM_CALL_KVREALLOC] = km_run_kvrealloc,
 	[KM_CALL_KVFREE] = km_run_free,
 	[KM_CALL_KVFREE_SENSITIVE] = km_run_free,
-	[KM_CALL_VMALLOC] = call_vmalloc,
-	[KM_CALL_VZALLOC] = call_vmalloc,
-	[KM_CALL_VMALLOC_HUGE] = call_vmalloc,
+	[KM_CALL_VMALLOC] = km_run_vmalloc,
+	[KM_CALL_VZALLOC] = km_run_vmalloc,
+	[KM_CALL_VMALLOC_HUGE] = km_run_vmalloc,
+	[KM_CALL_VMALLOC_NODE] = km_run_vmalloc,
+	[KM_CALL_VZALLOC_NODE] = km_run_vmalloc,
+	[KM_CALL_VMALLOC_USER] = km_run_vmalloc,
+	[KM_CALL_VMALLOC_32] = km_run_vmalloc,
+	[KM_CALL_VMALLOC_32_USER] = km_run_vmalloc,
+	[KM_CALL_VMALLOC_GFP] = km_run_vmalloc,
+	[KM_CALL_VMALLOC_ALIGN] = km_run_vmalloc,
+	[KM_CALL_VREALLOC] = km_run_vrealloc,
 	[KM_CALL_VFREE] = km_run_free,
+	[KM_CALL_VMAP] = km_run_vmap,
+	[KM_CALL_VUNMAP] = km_run_vunmap,
+	[KM_CALL_VM_MAP_RAM] = km_run_vmap,
+	[KM_CALL_VM_UNMAP_RAM] = km_run_vm_unmap_ram,
+	[KM_CALL_VM_UNMAP_ALIASES] = km_run_vm_unmap_aliases,
+	[KM_CALL_IOREMAP] = km_run_ioremap,
+	[KM_CALL_IOUNMAP] = km_run_vunmap,
 	[KM_CALL_CONTEXT] = call_context,
 };
 /* clang-format on */

@@ -141,7 +141,7 @@ static enum km_check_kind kind_of(const struct km_scenario_call *call, const str
 		return KM_CHECK_KMALLOC;
 	if (live)
 		return live->kind == LIVE_PAGES  ? KM_CHECK_PAGES
-		       : live->kind == LIVE_AREA ? KM_CHECK_VMALLOC
+		       : live->kind >= LIVE_AREA ? KM_CHECK_VMALLOC
 						 : KM_CHECK_SLAB;
 	switch (call->call) {
 	case KM_CALL_ALLOC_PAGES:
@@ -154,6 +154,17 @@ static enum km_check_kind kind_of(const struct km_scenario_call *call, const str
 	case KM_CALL_VMALLOC:
 	case KM_CALL_VZALLOC:
 	case KM_CALL_VMALLOC_HUGE:
+	case KM_CALL_VMALLOC_NODE:
+	case KM_CALL_VZALLOC_NODE:
+	case KM_CALL_VMALLOC_USER:
+	case KM_CALL_VMALLOC_32:
+	case KM_CALL_VMALLOC_32_USER:
+	case KM_CALL_VMALLOC_GFP:
+	case KM_CALL_VMALLOC_ALIGN:
+	case KM_CALL_VREALLOC:
+	case KM_CALL_VMAP:
+	case KM_CALL_VM_MAP_RAM:
+	case KM_CALL_IOREMAP:
 		return KM_CHECK_VMALLOC;
 	default:
 		return KM_CHECK_SLAB;

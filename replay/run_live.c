@@ -37,8 +37,9 @@ uint64_t km_run_argument(const struct executor *run, const struct km_scenario_ca
 
 const char *km_run_kind_name(enum live_kind kind)
 {
-	static const char *const names[] = {"a slab object", "a large kmalloc block", "pages",
-					    "a vmalloc area"};
+	static const char *const names[] = {
+		"a slab object", "a large kmalloc block",       "pages",          "a vmalloc area",
+		"a vmap area",   "a part mapped by vm_map_ram", "an ioremap area"};
 
 	return names[kind];
 }

@@ -6,7 +6,15 @@
 #include "replay/addr_map.h"
 #include "replay/run.h"
 
-enum live_kind { LIVE_OBJECT, LIVE_LARGE, LIVE_PAGES, LIVE_AREA };
+enum live_kind {
+	LIVE_OBJECT,
+	LIVE_LARGE,
+	LIVE_PAGES,
+	LIVE_AREA, /* from here on addresses of the vmalloc range */
+	LIVE_MAP,
+	LIVE_RAM,
+	LIVE_IO,
+};
 
 /* One allocation of the scenario that is not freed yet. */
 struct live {
@@ -110,6 +118,10 @@ km_run_function km_run_kmalloc, km_run_kmemdup, km_run_free, km_run_krealloc, km
 /* run_pages.c */
 km_run_function km_run_alloc_pages, km_run_alloc_pages_exact, km_run_alloc_pages_bulk,
 	km_run_split_page, km_run_free_pages, km_run_free_pages_exact;
+
+/* run_vm.c: vmalloc's variants, vmap, vm_map_ram, ioremap */
+km_run_function km_run_vmalloc, km_run_vrealloc, km_run_vmap, km_run_vunmap, km_run_vm_unmap_ram,
+	km_run_vm_unmap_aliases, km_run_ioremap;
 
 /* run_calls.c: execute one call into its row. 0 or -ENOMEM. */
 int km_run_call(struct executor *executor, const struct km_scenario_call *call,

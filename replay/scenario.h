@@ -14,10 +14,9 @@
 /*
  * X(constant, name, arguments, what it returns)
  * arguments: c cache, p address, q page, n number, g gfp flags, f slab flags, i node,
- *            s optional name in quotes, t text in quotes, x ignored word, o old size (before
- *            6.12 only), v array of pointers (left out: named as the result), | the rest may
- *            be left out
- * returns:   c cache, a address, p page, b pages in bulk, n number, - nothing
+ *            s optional name in quotes, t text in quotes, x ignored word, w ignored words, o old
+ *            size (before 6.12 only), v array of pointers (left out: named as the result), | the
+ * rest may be left out returns:   c cache, a address, p page, b pages in bulk, n number, - nothing
  */
 #define KM_SCENARIO_CALLS(X)                                                                       \
 	X(KM_CALL_CACHE_CREATE, "kmem_cache_create", "snn|fx", 'c')                                \
@@ -75,7 +74,22 @@
 	X(KM_CALL_VMALLOC, "vmalloc", "n", 'a')                                                    \
 	X(KM_CALL_VZALLOC, "vzalloc", "n", 'a')                                                    \
 	X(KM_CALL_VMALLOC_HUGE, "vmalloc_huge", "ng", 'a')                                         \
+	X(KM_CALL_VMALLOC_NODE, "vmalloc_node", "ni", 'a')                                         \
+	X(KM_CALL_VZALLOC_NODE, "vzalloc_node", "ni", 'a')                                         \
+	X(KM_CALL_VMALLOC_USER, "vmalloc_user", "n", 'a')                                          \
+	X(KM_CALL_VMALLOC_32, "vmalloc_32", "n", 'a')                                              \
+	X(KM_CALL_VMALLOC_32_USER, "vmalloc_32_user", "n", 'a')                                    \
+	X(KM_CALL_VMALLOC_GFP, "__vmalloc", "ng", 'a')                                             \
+	X(KM_CALL_VMALLOC_ALIGN, "__vmalloc_node", "nng|iw", 'a')                                  \
+	X(KM_CALL_VREALLOC, "vrealloc", "png", 'a')                                                \
 	X(KM_CALL_VFREE, "vfree", "p", '-')                                                        \
+	X(KM_CALL_VMAP, "vmap", "pn|ww", 'a')                                                      \
+	X(KM_CALL_VUNMAP, "vunmap", "p", '-')                                                      \
+	X(KM_CALL_VM_MAP_RAM, "vm_map_ram", "pn|i", 'a')                                           \
+	X(KM_CALL_VM_UNMAP_RAM, "vm_unmap_ram", "pn", '-')                                         \
+	X(KM_CALL_VM_UNMAP_ALIASES, "vm_unmap_aliases", "", '-')                                   \
+	X(KM_CALL_IOREMAP, "ioremap", "nn", 'a')                                                   \
+	X(KM_CALL_IOUNMAP, "iounmap", "p", '-')                                                    \
 	X(KM_CALL_CONTEXT, "context", "", '-')
 
 enum km_call {

@@ -244,6 +244,12 @@ static int parse_argument(struct km_scenario_parser *parser, char letter,
 		if (strcmp(word, "NULL") != 0)
 			call->args[2].number |= KM_SLAB_CTOR;
 		return 0;
+	case 'w':
+		do {
+			if (!take_word(parser, word))
+				return FAIL(parser, "expected a word near \"%.20s\"", parser->at);
+		} while (take_char(parser, '|'));
+		return 0;
 	default:
 		return km_scenario_parse_number(parser, "an argument", &arg->number);
 	}
@@ -282,7 +288,7 @@ static int parse_arguments(struct km_scenario_parser *parser, struct km_scenario
 			code = parse_label(parser, call);
 		} else {
 			code = parse_argument(parser, *letter, call, &call->args[slot]);
-			slot += *letter != 'x';
+			slot += *letter != 'x' && *letter != 'w';
 		}
 		if (code)
 			return code;
