@@ -227,6 +227,7 @@ int km_page_table_map_huge(struct page_table *table, unsigned cpu, uint64_t addr
 		giga->below[index] = NULL;
 		env->count.pte_clear++;
 		env->count.tlb_flush++;
+		env->count.tlb_flush_cpu += table->machine->spec.cpus;
 		table_page_back(table, cpu, slot->pfn);
 		km_env_release(env, slot, sizeof(*slot));
 	}

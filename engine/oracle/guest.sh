@@ -1,10 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # In the guest: execute each NAME.kms here with kmlab_oracle.ko; out/NAME.kms is it with the kernel's
-# answers. Several follow one another in programs of pages only, which leave nothing behind.
-address() { # NAME: 0x… of what is not exported, or 0
-	awk -v name="$1" '$3 == name && !found {print "0x" $1; found = 1} END {if (!found) print 0}' \
-		/proc/kallsyms
+# answers. Several follow one another in programs of pages or of areas only, which leave nothing behind.
+address() { # NAME…: 0x… of what is not exported, by the first name there is; or 0
+	for name in "$@"; do
+		awk -v name="$name" '$3 == name && !found {print "0x" $1; found = 1} END {exit !found}' \
+			/proc/kallsyms && return
+	done
+	echo 0
 }
 
 caches() {
@@ -22,7 +25,11 @@ caches() {
 mount -t debugfs debug /sys/kernel/debug
 addresses="pageblock_flags=$(address get_pfnblock_flags_mask)
 	pageblock_type=$(address get_pfnblock_migratetype)
-	vmap_free=$(address free_vmap_area_list) vmap_lazy=$(address vmap_lazy_nr)"
+	vmap_free=$(address free_vmap_area_list) vmap_lazy=$(address vmap_lazy_nr)
+	vmap_nodes_at=$(address vmap_nodes) vmap_nr_nodes=$(address nr_vmap_nodes)
+	get_area=$(address get_vm_area) vmalloc_align=$(address __vmalloc_node_noprof __vmalloc_node)
+	vmalloc_huge_at=$(address vmalloc_huge_node_noprof vmalloc_huge_noprof vmalloc_huge)
+	vrealloc_at=$(address vrealloc_node_align_noprof vrealloc_noprof)"
 for program in *.kms; do
 	# Idle priority: the worker that purges vmalloc's space takes the CPU as soon as it wakes.
 	# shellcheck disable=SC2086

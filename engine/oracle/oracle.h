@@ -23,9 +23,9 @@ __attribute__((format(printf, 2, 3))) void oracle_print(struct oracle_text *text
 /*
  * X(constant, name, arguments, result, does it sleep)
  * arguments: c cache, p address, q page, n number, g gfp flags, f slab flags, i node,
- *            x constructor, s name in quotes, o old size (before 6.12 only), r array of as many
- * pages as the number before it says (left out: named as the result), | the rest may be left out
- * result:    c cache, a address, p page, b pages in bulk, n number, - nothing
+ *            x constructor, w ignored words, s name in quotes, o old size (before 6.12 only), r
+ * array of as many pages as the number before it says (left out: named as the result), | the rest
+ * may be left out result:    c cache, a address, p page, b pages in bulk, n number, - nothing
  */
 #define ORACLE_CALLS(X)                                                                            \
 	X(CALL_CACHE_CREATE, "kmem_cache_create", "snn|fx", 'c', 0)                                \
@@ -66,7 +66,20 @@ __attribute__((format(printf, 2, 3))) void oracle_print(struct oracle_text *text
 	X(CALL_KVFREE, "kvfree", "p", '-', 1)                                                      \
 	X(CALL_VMALLOC, "vmalloc", "n", 'a', 1)                                                    \
 	X(CALL_VZALLOC, "vzalloc", "n", 'a', 1)                                                    \
-	X(CALL_VFREE, "vfree", "p", '-', 1)
+	X(CALL_VFREE, "vfree", "p", '-', 1)                                                        \
+	X(CALL_VMALLOC_HUGE, "vmalloc_huge", "ng", 'a', 1)                                         \
+	X(CALL_VMALLOC_USER, "vmalloc_user", "n", 'a', 1)                                          \
+	X(CALL_VMALLOC_32, "vmalloc_32", "n", 'a', 1)                                              \
+	X(CALL_VMALLOC_NODE, "vmalloc_node", "ni", 'a', 1)                                         \
+	X(CALL_VMALLOC_ALIGN, "__vmalloc_node", "nng|iw", 'a', 1)                                  \
+	X(CALL_VREALLOC, "vrealloc", "png", 'a', 1)                                                \
+	X(CALL_VMAP, "vmap", "pn|ww", 'a', 1)                                                      \
+	X(CALL_VUNMAP, "vunmap", "p", '-', 1)                                                      \
+	X(CALL_VM_MAP_RAM, "vm_map_ram", "pn|i", 'a', 1)                                           \
+	X(CALL_VM_UNMAP_RAM, "vm_unmap_ram", "pn", '-', 1)                                         \
+	X(CALL_VM_UNMAP_ALIASES, "vm_unmap_aliases", "", '-', 1)                                   \
+	X(CALL_IOREMAP, "ioremap", "nn", 'a', 1)                                                   \
+	X(CALL_IOUNMAP, "iounmap", "p", '-', 1)
 
 enum oracle_kind {
 #define X(constant, name, arguments, result, sleeps) constant,
@@ -89,6 +102,7 @@ struct oracle_call {
 	unsigned int cpu, target; /* variable that takes the result */
 	struct oracle_arg args[ORACLE_ARGS];
 	unsigned long long result; /* a page by its address; in bulk: how many there are now */
+	long lazy[2];              /* vmalloc pages that waited for a purge before and after */
 	unsigned long *filled;     /* in bulk: their addresses, 0 where there was one before */
 };
 
@@ -111,7 +125,19 @@ int oracle_flag(int gfp, const char *word, unsigned long length, unsigned long l
  * the kernel's log. */
 int oracle_parse(struct oracle_program *program, char *source);
 void oracle_program_free(struct oracle_program *program);
-void oracle_print_call(struct oracle_text *text, const struct oracle_call *call);
+/* Where something else may run meanwhile the kernel's pages are not determined: not told then. */
+void oracle_print_call(struct oracle_text *text, const struct oracle_program *program,
+		       const struct oracle_call *call);
+
+/* ---- mappings.c: calls of mm/vmalloc.c and ioremap ---- */
+
+/* Room for the pages of the largest vmap. 0 or -ENOMEM. */
+int oracle_mappings_init(void);
+void oracle_mappings_exit(void);
+/* What an earlier program left in blocks of vm_map_ram and in pools goes back. */
+void oracle_mappings_settle(void);
+unsigned long long oracle_mappings_call(const struct oracle_program *program,
+					const struct oracle_call *call);
 
 /* The value of a call's argument when it runs. */
 unsigned long long oracle_value(const struct oracle_program *program,
@@ -129,5 +155,7 @@ void oracle_pages_give_back(struct oracle_program *program);
 
 void oracle_print_pages(struct oracle_text *text);
 void oracle_print_areas(struct oracle_text *text);
+/* Pages of freed areas that wait for a purge. */
+long oracle_lazy_pages(void);
 
 #endif

@@ -232,6 +232,11 @@ static int parse_argument(struct parser *parser, char letter, struct oracle_arg 
 		return parse_flags(parser, 0, &arg->number);
 	case 'i':
 		return parse_node(parser, &arg->number);
+	case 'w':
+		do {
+			take_word(parser, &word);
+		} while (take(parser, '|'));
+		return 0;
 	case 'x':
 		length = take_word(parser, &word);
 		arg->number = !is_word(word, length, "NULL");
@@ -340,7 +345,7 @@ static void note_kind(struct oracle_program *program, const struct oracle_call *
 {
 	program->sleeps |= calls[call->kind].sleeps;
 	program->has_pages |= call->kind >= CALL_ALLOC_PAGES && call->kind < CALL_SPLIT_PAGE;
-	program->has_areas |= call->kind == CALL_VMALLOC || call->kind == CALL_VZALLOC;
+	program->has_areas |= call->kind >= CALL_VMALLOC;
 }
 
 static int parse_line(struct oracle_program *program, char *line)
@@ -451,12 +456,14 @@ static void print_filled(struct oracle_text *text, const struct oracle_call *cal
 	oracle_print(text, "%s\n", *lead ? " -> NULL" : "");
 }
 
-void oracle_print_call(struct oracle_text *text, const struct oracle_call *call)
+void oracle_print_call(struct oracle_text *text, const struct oracle_program *program,
+		       const struct oracle_call *call)
 {
 	char result = calls[call->kind].result;
+	int is_page = call->kind >= CALL_ALLOC_PAGES && call->kind < CALL_KMALLOC;
 
 	oracle_print(text, "%s", call->text);
-	if (result == '-' || result == 'c')
+	if (result == '-' || result == 'c' || (is_page && program->has_areas))
 		oracle_print(text, "\n");
 	else if (result == 'b')
 		print_filled(text, call);

@@ -167,7 +167,53 @@ function give(i) {
 	remove(i)
 }
 
-# ---- single pages, objects, areas ----
+# ---- areas, from all that makes one; an area's form is the call that takes it back ----
+
+function area_bytes() {
+	return 1 + below(below(4) ? 65536 : below(8) ? 1048576 : 8388608)
+}
+
+function ask_area(   lot, pages) {
+	lot = below(100)
+	if (lot < 55)
+		printf "p%d = vmalloc(%d)%s\n", name, area_bytes(), cpu()
+	else if (lot < 65)
+		printf "p%d = __vmalloc_node(%d, %d, GFP_KERNEL, NUMA_NO_NODE, NULL)%s\n", name, area_bytes(),
+			4096 * power(below(7)), cpu()
+	else if (lot < 67)
+		printf "p%d = vmalloc_huge(%d, GFP_KERNEL)%s\n", name, below(6291456) + 1048576, cpu()
+	else if (lot < 70)
+		printf "p%d = vmalloc_32(%d)%s\n", name, area_bytes(), cpu()
+	if (lot < 70) {
+		keep("p" name, "vfree", 0, 1)
+	} else if (lot < 80) {
+		printf "p%d = vmap(b%d, %d)%s\n", name, below(4), 1 + below(below(3) ? 64 : 1024), cpu()
+		keep("p" name, "vunmap", 0, 1)
+	} else if (lot < 97) {
+		pages = 1 + below(below(8) ? 16 : below(4) ? 64 : 600)
+		printf "p%d = vm_map_ram(b%d, %d)%s\n", name, below(4), pages, cpu()
+		keep("p" name, "vm_unmap_ram", pages, 1)
+	} else {
+		printf "p%d = ioremap(0x%x000, %d)%s\n", name, 983040 + below(1000), 1 + below(200000), cpu()
+		keep("p" name, "iounmap", 0, 1)
+	}
+}
+
+# True when it was one of the calls that neither make an area nor take one back.
+function other_area_call(   i) {
+	if (!below(300)) {
+		printf "vm_unmap_aliases()%s\n", cpu()
+		return 1
+	}
+	i = nr ? 1 + below(nr) : 0
+	if (told || below(25) || !i || form[i] != "vfree")
+		return 0
+	printf "p%d = vrealloc(%s, %d, GFP_KERNEL)%s\n", name, live[i], area_bytes(), cpu()
+	live[i] = "p" name
+	return 1
+}
+
+# ---- single pages, objects ----
 
 function page(   order, kinds) {
 	order = below(10) ? below(4) : below(11)
@@ -184,10 +230,8 @@ function allocate() {
 	else if (kind == "slab") {
 		keep("p" name, "object", 1 + below(nr_sizes), 1)
 		printf "p%d = kmem_cache_alloc(c%d, GFP_NOWAIT)%s\n", name, what[nr], cpu()
-	} else {
-		printf "p%d = vmalloc(%d)\n", name, 1 + below(below(4) ? 65536 : 1048576)
-		keep("p" name, "area", 0, 1)
-	}
+	} else
+		ask_area()
 }
 
 function release(i) {
@@ -199,8 +243,10 @@ function release(i) {
 		printf "__free_pages(%s, %d)%s\n", live[i], what[i], cpu()
 	else if (kind == "slab")
 		printf "kmem_cache_free(c%d, %s)%s\n", what[i], live[i], cpu()
+	else if (form[i] == "vm_unmap_ram")
+		printf "vm_unmap_ram(%s, %d)%s\n", live[i], what[i], cpu()
 	else
-		printf "vfree(%s)\n", live[i]
+		printf "%s(%s)%s\n", form[i], live[i], cpu()
 	remove(i)
 }
 
@@ -312,6 +358,8 @@ BEGIN {
 			printf "c%d = kmem_cache_create(%d, 0)\n", i, bytes[i]
 	if (kind == "pressure")
 		fill()
+	for (i = 0; kind == "vm" && i < 4; i++) # what mappings show
+		printf "b%d = alloc_pages(GFP_KERNEL, 10)\n", i
 	next_phase()
 	for (; done < calls; done++) {
 		name = done
@@ -321,10 +369,17 @@ BEGIN {
 		}
 		if (done % 1000 == 0 || (kind ~ /^p(lenty|ressure)$/ && done % 400 == 0))
 			next_phase()
-		if (nr && below(100) >= grows) {
+		if (kind == "vm" && other_area_call())
+			continue
+		if (nr && (below(100) >= grows || (kind == "vm" && nr > 150))) {
 			release(oldest ? 1 + below(nr < 20 ? nr : 20) : 1 + below(nr))
 			continue
 		}
 		allocate()
 	}
+	# Several of these run in one kernel: each ends as it began.
+	while (kind == "vm" && nr)
+		release(nr)
+	for (i = 0; kind == "vm" && i < 4; i++)
+		printf "__free_pages(b%d, 10)\n", i
 }

@@ -146,8 +146,10 @@ static void execute(struct oracle_call *call)
 		call->result = oracle_page_call(&parsed, call);
 	else if (call->kind < CALL_KVMALLOC)
 		call->result = kmalloc_call(call);
-	else
+	else if (call->kind <= CALL_VFREE)
 		call->result = vmalloc_call(call);
+	else
+		call->result = oracle_mappings_call(&parsed, call);
 	if (call->target != ORACLE_NO_VARIABLE)
 		parsed.values[call->target] = call->result;
 }
@@ -156,7 +158,7 @@ static void execute(struct oracle_call *call)
 
 static void take_state(struct oracle_text *text)
 {
-	if (parsed.has_pages)
+	if (parsed.has_pages && !parsed.has_areas)
 		oracle_print_pages(text);
 	if (parsed.has_areas)
 		oracle_print_areas(text);
@@ -188,15 +190,16 @@ static void run_as_task(void)
 {
 	unsigned int cpu = ~0u;
 
-	/* What waits for a purge is in no list of free ranges. */
-	vm_unmap_aliases();
+	oracle_mappings_settle();
 	take_state(&before);
 	for (unsigned int i = 0; i < parsed.count; i++) {
 		if (parsed.calls[i].cpu != cpu) {
 			cpu = parsed.calls[i].cpu;
 			set_cpus_allowed_ptr(current, cpumask_of(cpu));
 		}
+		parsed.calls[i].lazy[0] = oracle_lazy_pages();
 		execute(&parsed.calls[i]);
+		parsed.calls[i].lazy[1] = oracle_lazy_pages();
 #ifdef TIF_NEED_RESCHED_LAZY /* 6.13: else no worker would come before the next tick */
 		if (test_thread_flag(TIF_NEED_RESCHED_LAZY))
 			schedule();
@@ -218,7 +221,7 @@ static void tell(void)
 	if (before.used)
 		oracle_print(&answer, "state begin\n%sstate end\n", before.bytes);
 	for (unsigned int i = 0; i < parsed.count; i++)
-		oracle_print_call(&answer, &parsed.calls[i]);
+		oracle_print_call(&answer, &parsed, &parsed.calls[i]);
 	oracle_print(&answer, "expect begin\n%s", after.used ? after.bytes : "");
 }
 
@@ -238,6 +241,7 @@ static void finish(void)
 	debugfs_remove(folder);
 	oracle_program_free(&parsed);
 	oracle_pages_exit();
+	oracle_mappings_exit();
 	vfree(before.bytes);
 	vfree(after.bytes);
 	vfree(answer.bytes);
@@ -268,6 +272,8 @@ static int read_program(void)
 	ret = oracle_parse(&parsed, source);
 	if (!ret)
 		ret = oracle_pages_init(&parsed);
+	if (!ret)
+		ret = oracle_mappings_init();
 	/* An answer adds some 30 bytes to a line, and 10 to a page in bulk. */
 	if (!ret && (make_text(&before, 4 << 20) || make_text(&after, 4 << 20) ||
 		     make_text(&answer, (9 << 20) + bytes * 3 + parsed.nr_names * 10)))
