@@ -151,6 +151,9 @@ static void print_check(const struct km_scenario_run *run, FILE *out)
 	if (run->check.late_purges)
 		fprintf(out, "purges    %u that Linux's worker ran some calls late\n",
 			run->check.late_purges);
+	if (run->check.disturbed)
+		fprintf(out, "something else in Linux's kernel used vmalloc from line %u on\n",
+			run->check.disturbed);
 	if (run->broken)
 		fprintf(out, "%zu calls broke a rule: see their notes\n", run->broken);
 	for (unsigned i = 0; i < run->check.nr_mismatches; i++)
@@ -203,6 +206,8 @@ static void json_check(struct km_json *json, const struct km_scenario_run *run)
 		km_json_close(json);
 	}
 	km_json_u64(json, "late_purges", run->check.late_purges);
+	if (run->check.disturbed)
+		km_json_u64(json, "disturbed_from_line", run->check.disturbed);
 	km_json_array(json, "mismatches");
 	for (unsigned i = 0; i < run->check.nr_mismatches; i++)
 		km_json_str(json, NULL, run->check.mismatch[i]);

@@ -149,13 +149,19 @@ static int execute(struct executor *run, bool trial, struct km_err *err)
 
 	if (code)
 		return code;
+	run->recorded = run->options->check && scenario->nr_calls && scenario->calls[0].has_lazy &&
+			is_vmalloc(run->machine);
 	for (; run->at < scenario->nr_calls && !code; run->at++) {
 		struct km_run_row *row = &run->run->rows[run->at];
 		uint64_t purged = run->env.count.vm_purge;
 
 		if (run->nr_late && is_vmalloc(run->machine))
 			steer_purges(run);
+		if (run->recorded)
+			km_run_lazy_before(run, &scenario->calls[run->at]);
 		code = km_run_call(run, &scenario->calls[run->at], row);
+		if (run->recorded)
+			km_run_lazy_after(run, &scenario->calls[run->at]);
 		run->run->nr_rows++;
 		run->run->broken += row->rule != KM_RULE_NONE;
 		if (run->env.count.vm_purge != purged && run->first_mismatch == SIZE_MAX)
@@ -214,7 +220,9 @@ int km_run_once(const struct km_scenario *scenario, const struct km_run_options 
  */
 static bool purge_may_be_late(const struct km_scenario *scenario)
 {
-	return scenario->spec.profile.vmap_nodes || scenario->spec.cpus > 1;
+	bool recorded = scenario->nr_calls && scenario->calls[0].has_lazy;
+
+	return !recorded && (scenario->spec.profile.vmap_nodes || scenario->spec.cpus > 1);
 }
 
 int km_run_scenario(const struct km_scenario *scenario, const struct km_run_options *options,
@@ -232,7 +240,7 @@ int km_run_scenario(const struct km_scenario *scenario, const struct km_run_opti
 	if (!code)
 		code = km_run_once(scenario, options, &trial, run, err);
 	if (!code)
-		run->check.late_purges = (unsigned)trial.nr_late;
+		run->check.late_purges += (unsigned)trial.nr_late;
 	return code;
 }
 

@@ -53,6 +53,8 @@ struct km_check {
 	char *mismatch[KM_MISMATCHES_SHOWN]; /* the first ones, one sentence each */
 	unsigned nr_mismatches;              /* filled entries */
 	unsigned late_purges;                /* purges that Linux's worker ran some calls late */
+	unsigned disturbed;                  /* line from which on another user of Linux's vmalloc
+						shows in the recorded counts; 0: none */
 };
 
 struct km_run_options {

@@ -63,6 +63,8 @@ struct executor {
 	size_t last_purge; /* last call before that with a purge; SIZE_MAX: none */
 	const struct late_purge *late;
 	size_t nr_late;
+	bool recorded;    /* the answers tell when purges were */
+	bool purge_after; /* this call */
 	struct km_scenario_run *run;
 };
 
@@ -126,6 +128,10 @@ km_run_function km_run_vmalloc, km_run_vrealloc, km_run_vmap, km_run_vunmap, km_
 /* run_calls.c: execute one call into its row. 0 or -ENOMEM. */
 int km_run_call(struct executor *executor, const struct km_scenario_call *call,
 		struct km_run_row *row);
+
+/* run_lazy.c: purges where the recorded counts of waiting pages say that they were. */
+void km_run_lazy_before(struct executor *executor, const struct km_scenario_call *call);
+void km_run_lazy_after(struct executor *executor, const struct km_scenario_call *call);
 
 /*
  * run.c: one run with these purges late. With `trial` it ends at the first area whose address

@@ -125,6 +125,9 @@ struct km_scenario_call {
 	char *label; /* kmem_cache_create("name", …), kstrdup("text", …), or NULL */
 	enum km_want want;
 	uint64_t want_value; /* address, pfn or number */
+	/* "lazy A B": vmalloc pages that waited for a purge before and after the call. */
+	bool has_lazy;
+	uint64_t lazy_before, lazy_after;
 	uint32_t *want_pfns; /* KM_WANT_PFN in bulk: all of them; else NULL */
 	uint32_t nr_want_pfns;
 };

@@ -246,9 +246,9 @@ static int parse_argument(struct km_scenario_parser *parser, char letter,
 		return 0;
 	case 'w':
 		do {
-			if (!take_word(parser, word))
+			if (!km_scenario_take_word(parser, word))
 				return FAIL(parser, "expected a word near \"%.20s\"", parser->at);
-		} while (take_char(parser, '|'));
+		} while (km_scenario_take_char(parser, '|'));
 		return 0;
 	default:
 		return km_scenario_parse_number(parser, "an argument", &arg->number);
@@ -321,12 +321,25 @@ static int parse_want_pfns(struct km_scenario_parser *parser, struct km_scenario
 	return call->nr_want_pfns ? 0 : FAIL(parser, "expected page frame numbers after \"pfn\"");
 }
 
+/* Behind the word "lazy". */
+static int parse_lazy(struct km_scenario_parser *parser, struct km_scenario_call *call)
+{
+	int code = km_scenario_parse_number(parser, "the pages before", &call->lazy_before);
+
+	if (!code)
+		code = km_scenario_parse_number(parser, "the pages after", &call->lazy_after);
+	call->has_lazy = !code;
+	return code;
+}
+
 static int parse_want(struct km_scenario_parser *parser, struct km_scenario_call *call)
 {
 	char word[WORD_BYTES];
 
 	if (!km_scenario_take_word(parser, word))
 		return FAIL(parser, "expected a result after \"->\"");
+	if (strcmp(word, "lazy") == 0)
+		return parse_lazy(parser, call);
 	if (strcmp(word, "NULL") == 0) {
 		call->want = KM_WANT_NULL;
 		return 0;
@@ -366,6 +379,14 @@ static int parse_tail(struct km_scenario_parser *parser, struct km_scenario_call
 					"CPU %llu does not exist: the machine line says cpus=%u",
 					(unsigned long long)cpu, parser->scenario->spec.cpus);
 			call->cpu = (unsigned)cpu;
+			continue;
+		}
+		if (call->want != KM_WANT_NOTHING && !call->has_lazy &&
+		    strncmp(parser->at, "lazy ", 5) == 0) {
+			parser->at += 4;
+			code = parse_lazy(parser, call);
+			if (code)
+				return code;
 			continue;
 		}
 		if (parser->at[0] != '-' || parser->at[1] != '>')

@@ -14,11 +14,12 @@
 #include "oracle.h"
 
 /* Variables of mm/vmalloc.c that are not exported; the guest finds them in /proc/kallsyms. */
-static unsigned long vmap_free, vmap_lazy, vmap_nodes_at, vmap_nr_nodes;
+static unsigned long vmap_free, vmap_lazy, vmap_nodes_at, vmap_nr_nodes, vmap_drain;
 module_param(vmap_free, ulong, 0);
 module_param(vmap_lazy, ulong, 0);
 module_param(vmap_nodes_at, ulong, 0);
 module_param(vmap_nr_nodes, ulong, 0);
+module_param(vmap_drain, ulong, 0);
 
 /* "DEPTH" and the colour */
 static void print_place(struct oracle_text *text, struct rb_node *node)
@@ -120,4 +121,10 @@ void oracle_print_areas(struct oracle_text *text)
 long oracle_lazy_pages(void)
 {
 	return vmap_lazy ? atomic_long_read((atomic_long_t *)vmap_lazy) : 0;
+}
+
+void oracle_wait_for_purge(void)
+{
+	if (vmap_drain)
+		flush_work((struct work_struct *)vmap_drain);
 }

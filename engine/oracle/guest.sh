@@ -27,6 +27,7 @@ addresses="pageblock_flags=$(address get_pfnblock_flags_mask)
 	pageblock_type=$(address get_pfnblock_migratetype)
 	vmap_free=$(address free_vmap_area_list) vmap_lazy=$(address vmap_lazy_nr)
 	vmap_nodes_at=$(address vmap_nodes) vmap_nr_nodes=$(address nr_vmap_nodes)
+	vmap_drain=$(address drain_vmap_work)
 	get_area=$(address get_vm_area) vmalloc_align=$(address __vmalloc_node_noprof __vmalloc_node)
 	vmalloc_huge_at=$(address vmalloc_huge_node_noprof vmalloc_huge_noprof vmalloc_huge)
 	vrealloc_at=$(address vrealloc_node_align_noprof vrealloc_noprof)"

@@ -157,5 +157,7 @@ void oracle_print_pages(struct oracle_text *text);
 void oracle_print_areas(struct oracle_text *text);
 /* Pages of freed areas that wait for a purge. */
 long oracle_lazy_pages(void);
+/* Until the worker that purges has nothing to do: on several CPUs it would run beside the calls. */
+void oracle_wait_for_purge(void);
 
 #endif

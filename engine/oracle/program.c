@@ -456,6 +456,15 @@ static void print_filled(struct oracle_text *text, const struct oracle_call *cal
 	oracle_print(text, "%s\n", *lead ? " -> NULL" : "");
 }
 
+/* "lazy BEFORE AFTER" tells where the purges were, which no answer does. */
+static void end_line(struct oracle_text *text, const struct oracle_program *program,
+		     const struct oracle_call *call, const char *arrow)
+{
+	if (program->has_areas)
+		oracle_print(text, "%s lazy %ld %ld", arrow, call->lazy[0], call->lazy[1]);
+	oracle_print(text, "\n");
+}
+
 void oracle_print_call(struct oracle_text *text, const struct oracle_program *program,
 		       const struct oracle_call *call)
 {
@@ -463,17 +472,22 @@ void oracle_print_call(struct oracle_text *text, const struct oracle_program *pr
 	int is_page = call->kind >= CALL_ALLOC_PAGES && call->kind < CALL_KMALLOC;
 
 	oracle_print(text, "%s", call->text);
-	if (result == '-' || result == 'c' || (is_page && program->has_areas))
-		oracle_print(text, "\n");
-	else if (result == 'b')
+	if (result == '-' || result == 'c' || (is_page && program->has_areas)) {
+		end_line(text, program, call, " ->");
+		return;
+	}
+	if (result == 'b') {
 		print_filled(text, call);
-	else if (result == 'n')
-		oracle_print(text, " -> %llu\n", call->result);
+		return;
+	}
+	if (result == 'n')
+		oracle_print(text, " -> %llu", call->result);
 	else if (!call->result)
-		oracle_print(text, " -> NULL\n");
+		oracle_print(text, " -> NULL");
 	else if (result == 'p')
-		oracle_print(text, " -> pfn 0x%lx\n",
+		oracle_print(text, " -> pfn 0x%lx",
 			     page_to_pfn(virt_to_page((void *)call->result)));
 	else
-		oracle_print(text, " -> 0x%llx\n", call->result);
+		oracle_print(text, " -> 0x%llx", call->result);
+	end_line(text, program, call, "");
 }

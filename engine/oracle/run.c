@@ -204,6 +204,7 @@ static void run_as_task(void)
 		if (test_thread_flag(TIF_NEED_RESCHED_LAZY))
 			schedule();
 #endif
+		oracle_wait_for_purge();
 	}
 	take_state(&after);
 }
@@ -274,9 +275,9 @@ static int read_program(void)
 		ret = oracle_pages_init(&parsed);
 	if (!ret)
 		ret = oracle_mappings_init();
-	/* An answer adds some 30 bytes to a line, and 10 to a page in bulk. */
+	/* An answer adds some 50 bytes to a line, and 10 to a page in bulk. */
 	if (!ret && (make_text(&before, 4 << 20) || make_text(&after, 4 << 20) ||
-		     make_text(&answer, (9 << 20) + bytes * 3 + parsed.nr_names * 10)))
+		     make_text(&answer, (9 << 20) + bytes * 4 + parsed.nr_names * 10)))
 		ret = -ENOMEM;
 	return ret;
 }
