@@ -89,6 +89,7 @@ uint64_t km_profile_max(const char *name)
 		uint64_t max;
 	} enums[] = {{"slab_front", KM_FRONT_SHEAVES},
 		     {"fallback", KM_FALLBACK_CLAIM},
+		     {"vmap_block_order", 10},
 		     {"pcp_generation", 2}};
 
 	for (unsigned i = 0; i < sizeof(enums) / sizeof(enums[0]); i++)

@@ -8,6 +8,7 @@
 
 #include "engine/tests/host.h"
 #include "engine/tests/tap.h"
+#include "engine/tests/vm_pages.h"
 #include "engine/vmalloc.h"
 
 #define CPUS 4u
@@ -231,19 +232,6 @@ static void start(struct run *run, const char *kernel)
 	head = km_alloc_pages(run->machine, 0, KM_GFP_KERNEL, SOURCE_ORDER);
 	for (uint64_t i = 0; i < 1u << SOURCE_ORDER; i++)
 		run->source[i] = (km_pfn){head.value + i};
-}
-
-/* In use, and held by neither slabs nor page tables. */
-static uint64_t data_pages(struct km_machine *machine)
-{
-	struct km_page_usage pages;
-	struct km_vm_usage vm;
-	uint64_t slab_pages, live;
-
-	machine->model->page->usage(machine->page, &pages);
-	machine->model->slab->usage(machine->slab, &slab_pages, &live);
-	machine->model->vm->usage(machine->vm, &vm);
-	return pages.managed - pages.free - slab_pages - vm.page_table_pages;
 }
 
 static void test_profile(const char *kernel)

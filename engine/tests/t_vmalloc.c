@@ -8,6 +8,7 @@
 
 #include "engine/models.h"
 #include "engine/tests/tap.h"
+#include "engine/tests/vm_pages.h"
 #include "engine/vmalloc.h"
 
 /* ---- a machine whose page layer fails on demand ---- */
@@ -89,19 +90,6 @@ static struct km_machine *make(const char *kernel, unsigned cpus, uint64_t memor
 static struct vm_layer *layer(struct km_machine *machine)
 {
 	return machine->vm;
-}
-
-/* Pages in use that neither slabs nor page tables hold: data pages. */
-static uint64_t data_pages(struct km_machine *machine)
-{
-	struct km_page_usage pages;
-	struct km_vm_usage vm;
-	uint64_t slab_pages, live;
-
-	machine->model->page->usage(machine->page, &pages);
-	machine->model->slab->usage(machine->slab, &slab_pages, &live);
-	machine->model->vm->usage(machine->vm, &vm);
-	return pages.managed - pages.free - slab_pages - vm.page_table_pages;
 }
 
 static uint64_t live_bytes(struct km_machine *machine)
