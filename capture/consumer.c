@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "consumer.h"
 
-#include <sys/resource.h>
-#include <sys/syscall.h>
+#include <sched.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "results/term.h"
 
-#define LOWEST_NICE 19
 #define SPARE_PAUSE_NS 2000000
 /* A crash loses no more than this, and what a full ring holds. */
-#define OLD_NS 3000000000ull
+#define OLD_NS 5000000000ull
 /* In between the caller only tries; then it waits, and the thread inherits its priority. */
 #define LOCK_NS 100000000ull
 
@@ -20,10 +17,11 @@ static void *use_spare_time(void *argument)
 {
 	struct km_consumer *consumer = argument;
 	const struct timespec pause = {.tv_nsec = SPARE_PAUSE_NS};
+	const struct sched_param none = {0};
 	size_t moved;
 	bool more;
 
-	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), LOWEST_NICE);
+	sched_setscheduler(0, SCHED_IDLE, &none);
 	while (!__atomic_load_n(&consumer->ended, __ATOMIC_ACQUIRE)) {
 		pthread_mutex_lock(&consumer->lock);
 		if (!consumer->ret)
