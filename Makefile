@@ -277,7 +277,7 @@ ORACLE_SEED ?= 1
 ORACLE_CALLS ?= 10000
 oracle: all
 	$(Q)mkdir -p $(BUILD)/oracle
-	$(Q)for kernel in 6.1 6.12 7.2; do for kind in plenty pressure slab kmalloc vm; do \
+	$(Q)for kernel in 6.1 6.12 7.2; do for kind in plenty pressure slab caches kmalloc vm; do \
 		./engine/oracle/oracle random $$kind $(ORACLE_SEED) $(ORACLE_CALLS) $$kernel \
 			>$(BUILD)/oracle/$$kind-$$kernel-$(ORACLE_SEED).kms; done; done
 	$(Q)./engine/oracle/oracle compare $(BUILD)/kmlab $(BUILD)/oracle engine/oracle/*.kms.xz \

@@ -276,17 +276,26 @@ static void slub_free_bulk(void *self, unsigned cpu, unsigned n, uint64_t *addrs
 
 /* ---- the rest of the table ---- */
 
-/* The caller's own CPU comes last: its worker runs once the caller sleeps. */
+/*
+ * Whose turn it is. A worker on every CPU does it, and which comes first is timing: the caller's
+ * own runs once the caller sleeps; where one thread of a host plays all CPUs, that is before the
+ * others'.
+ */
+static unsigned flush_turn(const struct km_slub *slub, unsigned caller, unsigned turn)
+{
+	if (slub->profile->flush_ring)
+		return (caller + turn) % slub->cpus;
+	return turn == slub->cpus - 1 ? caller : turn + (turn >= caller);
+}
+
 static void slub_shrink(void *self, void *handle, unsigned caller)
 {
 	const struct km_slub *slub = self;
 	struct km_slub_cache *cache = handle;
 
-	for (unsigned i = 0; i <= slub->cpus; i++) {
-		unsigned cpu = i < slub->cpus ? i : caller;
+	for (unsigned turn = 0; turn < slub->cpus; turn++) {
+		unsigned cpu = flush_turn(slub, caller, turn);
 
-		if (i == caller)
-			continue;
 		if (cache->sheaf_capacity)
 			km_sheaf_flush_cpu(cache, cpu);
 		cache->backend->flush(cache, cpu);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # In the guest: execute each NAME.kms here with kmlab_oracle.ko; out/NAME.kms is it with the kernel's
-# answers. Several follow one another in programs of pages or of areas only, which leave nothing behind.
+# answers. Several follow one another in programs of pages, areas or caches, which leave nothing behind.
 address() { # NAME…: 0x… of what is not exported, by the first name there is; or 0
 	for name in "$@"; do
 		awk -v name="$name" '$3 == name && !found {print "0x" $1; found = 1} END {exit !found}' \

@@ -22,10 +22,11 @@ __attribute__((format(printf, 2, 3))) void oracle_print(struct oracle_text *text
 
 /*
  * X(constant, name, arguments, result, does it sleep)
- * arguments: c cache, p address, q page, n number, g gfp flags, f slab flags, i node,
- *            x constructor, w ignored words, s name in quotes, o old size (before 6.12 only), r
- * array of as many pages as the number before it says (left out: named as the result), | the rest
- * may be left out result:    c cache, a address, p page, b pages in bulk, n number, - nothing
+ * arguments: v as many variables as the number before it says, c cache, p address, q page, n
+ * number, g gfp flags, f slab flags, i node, x constructor, w ignored words, s name in quotes, o
+ * old size (before 6.12 only), r array of as many pages as the number before it says (left out:
+ * named as the result), | the rest may be left out result:    c cache, a address, p page, b pages
+ * in bulk, n number, - nothing
  */
 #define ORACLE_CALLS(X)                                                                            \
 	X(CALL_CACHE_CREATE, "kmem_cache_create", "snn|fx", 'c', 0)                                \
@@ -33,6 +34,8 @@ __attribute__((format(printf, 2, 3))) void oracle_print(struct oracle_text *text
 	X(CALL_CACHE_ZALLOC, "kmem_cache_zalloc", "cg", 'a', 0)                                    \
 	X(CALL_CACHE_ALLOC_NODE, "kmem_cache_alloc_node", "cgi", 'a', 0)                           \
 	X(CALL_CACHE_FREE, "kmem_cache_free", "cp", '-', 0)                                        \
+	X(CALL_CACHE_ALLOC_BULK, "kmem_cache_alloc_bulk", "cgnv", 'n', 1)                          \
+	X(CALL_CACHE_FREE_BULK, "kmem_cache_free_bulk", "cnv", '-', 1)                             \
 	X(CALL_CACHE_SHRINK, "kmem_cache_shrink", "c", '-', 1)                                     \
 	X(CALL_ALLOC_PAGES, "alloc_pages", "gn", 'p', 0)                                           \
 	X(CALL_ALLOC_PAGE, "alloc_page", "g", 'p', 0)                                              \

@@ -179,10 +179,10 @@ static int parse_pointer(struct parser *parser, unsigned int scale, struct oracl
 	return ret;
 }
 
-/* Variables name[0] up to as many as the argument before this one says. */
-static int parse_array(struct parser *parser, struct oracle_call *call, const char *name)
+/* Variables name[0] up to so many, which follow one another. */
+static int define_array(struct parser *parser, const char *name, unsigned long long count,
+			struct oracle_arg *array)
 {
-	unsigned long long count = call->args[1].number;
 	unsigned int variable;
 	char element[80];
 	int ret = 0;
@@ -193,12 +193,23 @@ static int parse_array(struct parser *parser, struct oracle_call *call, const ch
 		snprintf(element, sizeof(element), "%s[%u]", name, i);
 		ret = define(parser->program, element, strlen(element), &variable);
 		if (!ret && !i)
-			call->args[2].variable = variable;
-		else if (!ret && variable != call->args[2].variable + i)
+			array->variable = variable;
+		else if (!ret && variable != array->variable + i)
 			ret = -EINVAL; /* it was shorter before */
 	}
+	return ret;
+}
+
+/* What the target of a bulk call names, as many as the argument before says. */
+static int parse_array(struct parser *parser, struct oracle_call *call, const char *name)
+{
+	unsigned long long count = call->args[1].number;
+	int ret = define_array(parser, name, count, &call->args[2]);
+
+	if (ret)
+		return ret;
 	call->filled = kcalloc(count, sizeof(*call->filled), GFP_KERNEL);
-	return ret ? ret : call->filled ? 0 : -ENOMEM;
+	return call->filled ? 0 : -ENOMEM;
 }
 
 /* NUMA_NO_NODE, -1 or a number. */
@@ -218,9 +229,14 @@ static int parse_node(struct parser *parser, unsigned long long *value)
 static int parse_argument(struct parser *parser, char letter, struct oracle_arg *arg)
 {
 	const char *word;
+	char name[64];
 	size_t length;
+	int ret;
 
 	switch (letter) {
+	case 'v':
+		ret = take_name(parser, name, sizeof(name));
+		return ret ? ret : define_array(parser, name, arg[-1].number, arg);
 	case 'c':
 	case 'p':
 		return parse_pointer(parser, 1, arg);
@@ -383,7 +399,7 @@ static int make_room(struct oracle_program *program, const char *source)
 	for (const char *at = source; *at; at++)
 		lines += *at == '\n';
 	names = lines;
-	while ((source = strstr(source, "alloc_pages_bulk"))) {
+	while ((source = strstr(source, "_bulk"))) {
 		names += ORACLE_BULK_MAX;
 		source++;
 	}

@@ -315,6 +315,64 @@ function kmalloc_call(   lot, i, n) {
 	}
 }
 
+# ---- caches ----
+
+# As a kernel has them: every kind of size, alignment, flag.
+function create_caches(   i, extent) {
+	for (i = 1; i <= nr_sizes; i++) {
+		extent = below(4) ? 8 + below(below(2) ? 300 : 2100) : 1 + below(9000)
+		printf "c%d = kmem_cache_create(%d, %d, %s%s)\n", i, extent,
+			one_of("0;0;0;8;16;32;64;128;256"),
+			one_of("0;0;SLAB_HWCACHE_ALIGN;SLAB_RECLAIM_ACCOUNT;SLAB_ACCOUNT;SLAB_TYPESAFE_BY_RCU;" \
+			       "SLAB_HWCACHE_ALIGN | SLAB_RECLAIM_ACCOUNT;SLAB_CACHE_DMA;" \
+			       "SLAB_HWCACHE_ALIGN | SLAB_TYPESAFE_BY_RCU"),
+			(below(5) ? "" : ", constructor")
+	}
+}
+
+# A bulk allocation is freed as the array it is, or element by element.
+function bulk_alloc(   i, cache, n) {
+	cache = 1 + below(nr_sizes)
+	n = 1 + below(40)
+	printf "n%d = kmem_cache_alloc_bulk(c%d, GFP_KERNEL, %d, b%d)%s\n", name, cache, n, name, cpu()
+	if (below(2)) {
+		bulks[++nr_bulks] = "c" cache ", " n ", b" name
+		return
+	}
+	for (i = 0; i < n; i++) {
+		live[++nr] = "b" name "[" i "]"
+		form[nr] = cache
+	}
+}
+
+# With shrinks and bulk calls the program runs as a task, which may sleep.
+function cache_call(   i, cache, node, mode) {
+	if (done % 500 == 0)
+		grows = 35 + below(40)
+	if (sleeps && !below(400))
+		printf "kmem_cache_shrink(c%d)%s\n", 1 + below(nr_sizes), cpu()
+	else if (sleeps && !below(40))
+		bulk_alloc()
+	else if (nr_bulks && !below(40)) {
+		i = 1 + below(nr_bulks)
+		printf "kmem_cache_free_bulk(%s)%s\n", bulks[i], cpu()
+		bulks[i] = bulks[nr_bulks--]
+	} else if (nr && below(100) >= grows) {
+		i = 1 + below(nr)
+		printf "kmem_cache_free(c%d, %s)%s\n", form[i], live[i], cpu()
+		remove(i)
+	} else {
+		cache = 1 + below(below(3) ? 5 : nr_sizes)
+		live[++nr] = "p" name
+		form[nr] = cache
+		node = !below(5)
+		mode = one_of(sleeps ? "GFP_KERNEL;GFP_KERNEL;GFP_NOWAIT;GFP_ATOMIC | __GFP_NOWARN" \
+				     : "GFP_NOWAIT;GFP_ATOMIC | __GFP_NOWARN")
+		printf "p%d = kmem_cache_alloc%s(c%d, %s%s)%s\n", name, (node ? "_node" : ""), cache, mode,
+			(node ? ", 0" : ""), cpu()
+	}
+}
+
 # ---- a program ----
 
 # The program grows and shrinks; pressure asks for more than there is, and again.
@@ -341,6 +399,7 @@ function fill(   order, left) {
 }
 
 BEGIN {
+	odd = seed % 2
 	seed = seed * 2654435 % 2147483646 + 1
 	done = 0
 	printf "machine kernel=%s cpus=%d memory=%s\n", kernel, cpus, memory
@@ -356,6 +415,9 @@ BEGIN {
 	if (kind == "slab")
 		for (i = 1; i <= nr_sizes; i++)
 			printf "c%d = kmem_cache_create(%d, 0)\n", i, bytes[i]
+	sleeps = odd
+	if (kind == "caches")
+		create_caches()
 	if (kind == "pressure")
 		fill()
 	for (i = 0; kind == "vm" && i < 4; i++) # what mappings show
@@ -363,8 +425,11 @@ BEGIN {
 	next_phase()
 	for (; done < calls; done++) {
 		name = done
-		if (kind == "kmalloc") {
-			kmalloc_call()
+		if (kind == "kmalloc" || kind == "caches") {
+			if (kind == "caches")
+				cache_call()
+			else
+				kmalloc_call()
 			continue
 		}
 		if (done % 1000 == 0 || (kind ~ /^p(lenty|ressure)$/ && done % 400 == 0))

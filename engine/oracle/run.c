@@ -56,6 +56,20 @@ static unsigned long long arg(const struct oracle_call *call, unsigned int i)
 	return oracle_value(&parsed, call, i);
 }
 
+/* Values and pointers are of one size on the 64-bit machines this is for. */
+static void **elements(const struct oracle_arg *array)
+{
+	BUILD_BUG_ON(sizeof(*parsed.values) != sizeof(void *));
+	return (void **)&parsed.values[array->variable];
+}
+
+/* What was freed is in use no more. */
+static void forget(const struct oracle_arg *first, unsigned int n)
+{
+	if (first->variable != ORACLE_NO_VARIABLE)
+		memset(&parsed.values[first->variable], 0, n * sizeof(*parsed.values));
+}
+
 static unsigned long long slab_call(const struct oracle_call *call)
 {
 	struct kmem_cache *cache = (void *)arg(call, 0);
@@ -69,6 +83,16 @@ static unsigned long long slab_call(const struct oracle_call *call)
 		return (unsigned long)kmem_cache_alloc_node(cache, arg(call, 1), arg(call, 2));
 	case CALL_CACHE_FREE:
 		kmem_cache_free(cache, (void *)arg(call, 1));
+		forget(&call->args[1], 1);
+		return 0;
+	case CALL_CACHE_ALLOC_BULK: /* 7.x says only whether */
+		return kmem_cache_alloc_bulk(cache, arg(call, 1), arg(call, 2),
+					     elements(&call->args[3]))
+			       ? arg(call, 2)
+			       : 0;
+	case CALL_CACHE_FREE_BULK:
+		kmem_cache_free_bulk(cache, arg(call, 1), elements(&call->args[2]));
+		forget(&call->args[2], arg(call, 1));
 		return 0;
 	case CALL_CACHE_SHRINK:
 		kmem_cache_shrink(cache);
@@ -216,9 +240,10 @@ static void tell(void)
 
 	oracle_print(&answer,
 		     "#!kmlab scenario 1\n# recorded on Linux %s, slab_nomerge, x86_64; \"->\" is "
-		     "what Linux returned\nmachine kernel=%u.%u cpus=%u memory=%.*s\n",
+		     "what Linux returned\nmachine kernel=%u.%u cpus=%u memory=%.*s%s\n",
 		     init_utsname()->release, major, minor, num_online_cpus(),
-		     (int)strcspn(memory, " \t"), memory);
+		     (int)strcspn(memory, " \t"), memory,
+		     parsed.sleeps && num_online_cpus() > 1 ? " flush_ring=1" : "");
 	if (before.used)
 		oracle_print(&answer, "state begin\n%sstate end\n", before.bytes);
 	for (unsigned int i = 0; i < parsed.count; i++)
@@ -249,9 +274,36 @@ static void finish(void)
 	vfree(source);
 }
 
-/* Caches stay as they are: the guest reads them, and is then thrown away. */
+/* Objects that the program left in use go back to its caches. */
+static void free_left(const struct oracle_call *call)
+{
+	unsigned int n = 1, first = call->target;
+
+	if (call->kind == CALL_CACHE_ALLOC_BULK) {
+		first = call->args[3].variable;
+		n = call->result;
+	}
+	for (; n && first != ORACLE_NO_VARIABLE; n--, first++) {
+		if (parsed.values[first])
+			kmem_cache_free((void *)arg(call, 0), (void *)parsed.values[first]);
+		parsed.values[first] = 0;
+	}
+}
+
+/* The guest has read the caches: they go, so that the next program can have its own. */
 static void __exit stop(void)
 {
+	/* The last call that set a variable says whose object it is. */
+	for (unsigned int i = parsed.count; i-- > 0;) {
+		enum oracle_kind kind = parsed.calls[i].kind;
+
+		if (kind == CALL_CACHE_ALLOC || kind == CALL_CACHE_ZALLOC ||
+		    kind == CALL_CACHE_ALLOC_NODE || kind == CALL_CACHE_ALLOC_BULK)
+			free_left(&parsed.calls[i]);
+	}
+	for (unsigned int i = 0; i < parsed.count; i++)
+		if (parsed.calls[i].kind == CALL_CACHE_CREATE)
+			kmem_cache_destroy((void *)parsed.calls[i].result);
 	finish();
 }
 

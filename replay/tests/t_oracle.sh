@@ -22,8 +22,8 @@ echo 'p = frobnicate(3)' >"$dir/bad.kms"
 is $? 2 "a call it does not know: exit 2"
 like "$dir/err" 'line 1 is not executed here: p = frobnicate' "the line is named"
 
-for kind in page slab; do
-	"$oracle" random $kind 1 2000 >"$dir/$kind.kms"
+for kind in page caches; do
+	"$oracle" random $kind 2 2000 6.1 2 >"$dir/$kind.kms"
 	"$oracle" ask "$dir/$kind.kms" >"$dir/asked.kms" 2>"$dir/err"
 	is $? 0 "$kind: Linux 6.1 executes it" || sed 's/^/# /' "$dir/err"
 	is "$(grep -c -e ' -> ' "$dir/asked.kms")" "$(grep -c 'alloc(\|alloc_' "$dir/$kind.kms")" \

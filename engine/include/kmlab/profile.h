@@ -53,6 +53,8 @@ enum km_fallback { KM_FALLBACK_STEAL, KM_FALLBACK_CLAIM }; /* mm/page_alloc.c up
 	  "6.12+: slabinfo samples long partial lists")                                            \
 	X(bool, random_freelist, "random_freelist", "CONFIG_SLAB_FREELIST_RANDOM")                 \
 	X(bool, merge, "merge", "caches of one geometry are merged")                               \
+	X(bool, flush_ring, "flush_ring",                                                          \
+	  "shrink goes round from the caller's CPU on, as under an emulator; else it comes last")  \
 	X(bool, slab_large_classes, "slab_large_classes",                                          \
 	  "5.15: model slab has kmalloc classes up to 4 MiB")                                      \
 	/* pages */                                                                                \
