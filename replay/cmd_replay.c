@@ -20,13 +20,23 @@ static const char doc[] =
 	"  kmlab replay a.kmt --model kernel,slub,buddy,vmalloc,bump,null -o a.kmr\n"
 	"  kmlab replay a.kmt --model slub@6.1,slub@6.18 --reps 5 -o gen.kmr -f json";
 
-enum { OPT_SEED = 256, OPT_REPS, OPT_ALLOW_LOSS };
+enum { OPT_SEED = 256, OPT_REPS, OPT_ALLOW_LOSS, OPT_TLB, OPT_SOURCE, OPT_ACCESS, OPT_DIRECT_MAP };
 
 static const struct argp_option argp_options[] = {
 	{"model", 'm', "A,B,C", 0, "Models to replay (default kernel,slub)", 0},
 	{"param", 'p', "KEY=VALUE", 0, "Set a profile switch of every model; repeatable", 0},
 	{"output", 'o', "R.kmr", 0, "Store the runs here (default results/TRACE.kmr)", 0},
 	{"seed", OPT_SEED, "N", 0, "Seed of placement and freelist order (default 1)", 0},
+	{"tlb", OPT_TLB, "NAME", 0,
+	 "TLB that is simulated: host (default: this machine as 'kmlab tlb calibrate' found it), "
+	 "skylake, golden-cove, zen3, zen4, neoverse-n1",
+	 0},
+	{"source", OPT_SOURCE, "WHAT", 0,
+	 "Where TLB numbers come from: model (default) or pmu, this machine's counters", 0},
+	{"access", OPT_ACCESS, "MODEL", 0,
+	 "Access model of the headline TLB numbers: A0 (default), A1, A2:1, A2:4, A2:16", 0},
+	{"direct-map", OPT_DIRECT_MAP, "SIZE", 0,
+	 "Pages of the direct map in the headline TLB numbers: 1G (default), 2M, 4K", 0},
 	{"reps", OPT_REPS, "N", 0, "Repetitions, interleaved over the models (default 1)", 0},
 	{"allow-loss", OPT_ALLOW_LOSS, NULL, 0, "Replay a trace with lost events", 0},
 	{0},
@@ -95,6 +105,24 @@ static void parse_param(struct km_replay_options *options, const char *text,
 	find_param(options, name, state)->value = value;
 }
 
+static unsigned parse_access(const char *text, struct argp_state *state)
+{
+	for (unsigned i = 0; i < KM_TLB_ACCESSES; i++)
+		if (!strcmp(text, km_tlb_access_names[i]))
+			return i;
+	argp_error(state, "there is no access model '%s'; it is A0, A1, A2:1, A2:4 or A2:16", text);
+	return 0;
+}
+
+static unsigned parse_map(const char *text, struct argp_state *state)
+{
+	for (unsigned i = 0; i < KM_TLB_MAPS; i++)
+		if (!strcmp(text, km_tlb_size_names[km_tlb_maps[i]]))
+			return i;
+	argp_error(state, "--direct-map is 1G, 2M or 4K, not '%s'", text);
+	return 0;
+}
+
 struct arguments {
 	struct km_replay_options *replay;
 	struct km_common_options common;
@@ -123,6 +151,20 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_REPS:
 		options->reps = (unsigned)km_parse_number(state, "--reps", arg, 1, KM_MAX_REPS);
+		return 0;
+	case OPT_TLB:
+		options->tlb = arg;
+		return 0;
+	case OPT_SOURCE:
+		if (strcmp(arg, "model") && strcmp(arg, "pmu"))
+			argp_error(state, "--source is model or pmu, not '%s'", arg);
+		options->count_with_pmu = !strcmp(arg, "pmu");
+		return 0;
+	case OPT_ACCESS:
+		options->access = parse_access(arg, state);
+		return 0;
+	case OPT_DIRECT_MAP:
+		options->map = parse_map(arg, state);
 		return 0;
 	case OPT_ALLOW_LOSS:
 		options->allow_loss = true;
@@ -206,6 +248,7 @@ int km_cmd_replay(int argc, char **argv)
 
 	session.options.seed = 1;
 	session.options.reps = 1;
+	session.options.tlb = "host";
 	km_model_choice_parse("kernel", &session.options.choices[0], NULL);
 	km_model_choice_parse("slub", &session.options.choices[1], NULL);
 	session.options.nr_choices = 2;

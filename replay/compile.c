@@ -46,17 +46,20 @@ static int grow(void **table, size_t element, size_t used, size_t *capacity)
 	return 0;
 }
 
-static int add_op(struct compiler *compiler, const struct km_op *op, uint64_t kernel_addr)
+static int add_op(struct compiler *compiler, const struct km_op *op, uint64_t kernel_addr,
+		  uint32_t site)
 {
 	struct km_program *program = compiler->program;
-	size_t capacity = compiler->op_capacity;
+	size_t capacity = compiler->op_capacity, site_capacity = capacity;
 
-	if (grow((void **)&program->kernel_addr, sizeof(uint64_t), program->nr_ops, &capacity))
+	if (grow((void **)&program->kernel_addr, sizeof(uint64_t), program->nr_ops, &capacity) ||
+	    grow((void **)&program->site, sizeof(uint32_t), program->nr_ops, &site_capacity))
 		return -ENOMEM;
 	if (grow((void **)&program->ops, sizeof(struct km_op), program->nr_ops,
 		 &compiler->op_capacity))
 		return -ENOMEM;
 	program->kernel_addr[program->nr_ops] = kernel_addr;
+	program->site[program->nr_ops] = site;
 	program->ops[program->nr_ops++] = *op;
 	return 0;
 }
@@ -172,6 +175,7 @@ static int end_object(struct compiler *compiler, const struct km_event *event,
 	struct km_program *program = compiler->program;
 	struct slot_state *slot = &compiler->slots[step->slot];
 	const struct km_object *gone = &step->gone;
+	uint32_t site;
 	struct km_op op = {.time_ns = event->time_ns,
 			   .slot = step->slot,
 			   .cpu = event->cpu & 1023,
@@ -190,6 +194,7 @@ static int end_object(struct compiler *compiler, const struct km_event *event,
 	}
 	op.size = program->ops[slot->alloc_op - 1].size;
 	op.cache = program->ops[slot->alloc_op - 1].cache;
+	site = program->site[slot->alloc_op - 1];
 	op.kind = free_op_of_space[gone->space];
 	slot->alloc_op = 0;
 	if (!implied) {
@@ -198,7 +203,7 @@ static int end_object(struct compiler *compiler, const struct km_event *event,
 							 : &program->lifetime_page_ns,
 			    event->time_ns - gone->alloc_ns);
 	}
-	return add_op(compiler, &op, 0);
+	return add_op(compiler, &op, 0, site);
 }
 
 static int begin_object(struct compiler *compiler, const struct km_event *event, uint32_t slot)
@@ -232,7 +237,7 @@ static int begin_object(struct compiler *compiler, const struct km_event *event,
 		program->bytes_req_total += event->bytes_req;
 		program->bytes_alloc_total += event->bytes_alloc;
 	}
-	return add_op(compiler, &op, event->ptr);
+	return add_op(compiler, &op, event->ptr, event->site);
 }
 
 static int compile_step(struct compiler *compiler, const struct km_event *event,
@@ -304,6 +309,7 @@ static void squeeze(struct km_program *program)
 		if (program->ops[i].kind == KM_OP_NONE)
 			continue;
 		program->kernel_addr[kept] = program->kernel_addr[i];
+		program->site[kept] = program->site[i];
 		program->ops[kept++] = program->ops[i];
 	}
 	program->nr_ops = kept;
@@ -378,6 +384,7 @@ void km_program_free(struct km_program *program)
 		return;
 	free(program->ops);
 	free(program->kernel_addr);
+	free(program->site);
 	free(program->backing);
 	free(program);
 }

@@ -58,6 +58,7 @@ struct km_program {
 	struct km_op *ops;
 	size_t nr_ops;
 	uint64_t *kernel_addr; /* per op: where Linux put it (allocs; pages: pfn), 0 otherwise */
+	uint32_t *site;        /* per op: call site of the object's allocation; also of frees */
 	struct km_backing *backing;
 	size_t nr_backing;
 	uint32_t nr_slots;

@@ -19,15 +19,9 @@ static void emit_json(const struct km_session *session)
 	km_json_str(&json, "start_state", session->start.describe);
 	km_json_array(&json, "runs");
 	for (unsigned i = 0; i < session->nr_done; i++) {
-		struct km_run run = {
-			.choice = &options->choices[i % options->nr_choices],
-			.params = session->params,
-			.seed = options->seed,
-			.rep = i / options->nr_choices,
-			.measures = session->measures[i],
-			.pmu = &session->readings[i],
-		};
+		struct km_run run;
 
+		km_session_describe_run(session, i, &run);
 		km_emit_run(&json, &run);
 	}
 	km_json_close(&json);

@@ -16,7 +16,7 @@
 const char *const km_size_class_names[KM_SIZE_CLASSES] = {"le64", "le256", "le1k",
 							  "le4k", "le16k", "gt16k"};
 
-static unsigned size_class(uint64_t bytes)
+unsigned km_size_class(uint64_t bytes)
 {
 	static const uint64_t limits[KM_SIZE_CLASSES - 1] = {64, 256, 1024, 4096, 16384};
 	unsigned i = 0;
@@ -277,7 +277,7 @@ static void add_latency(struct km_latency *latency, const struct km_op *op, uint
 	switch (op->kind) {
 	case KM_OP_OBJECT_ALLOC:
 		km_hist_add(&latency->alloc, ns);
-		km_hist_add(&latency->alloc_by_size[size_class(op->size)], ns);
+		km_hist_add(&latency->alloc_by_size[km_size_class(op->size)], ns);
 		break;
 	case KM_OP_OBJECT_FREE:
 		km_hist_add(&latency->free, ns);

@@ -39,6 +39,7 @@ struct km_series {
 
 #define KM_SIZE_CLASSES 6
 extern const char *const km_size_class_names[KM_SIZE_CLASSES]; /* le64 le256 ... gt16k */
+unsigned km_size_class(uint64_t bytes);
 
 struct km_latency { /* in nanoseconds, timer cost included */
 	struct km_hist alloc, free;

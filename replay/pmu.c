@@ -14,6 +14,7 @@ static void unavailable(struct km_pmu_reading *reading, const char *why)
 		.source = "unavailable",
 		.loads = NAN,
 		.l1_misses = NAN,
+		.l2_misses = NAN,
 		.walk_cycles = NAN,
 		.cycles = NAN,
 		.instructions = NAN,
@@ -29,22 +30,64 @@ static void unavailable(struct km_pmu_reading *reading, const char *why)
 #include <perf/evsel.h>
 #include <perf/threadmap.h>
 
+#include "replay/tlb_calibration.h"
+
 /* Data-TLB events of the generic set; page-walk cycles have no generic name. */
 #define DTLB(access, result)                                                                       \
 	(PERF_COUNT_HW_CACHE_DTLB | (PERF_COUNT_HW_CACHE_OP_##access << 8) |                       \
 	 (PERF_COUNT_HW_CACHE_RESULT_##result << 16))
 
-enum counter { DTLB_LOADS, DTLB_LOAD_MISSES, CYCLES, INSTRUCTIONS, NR_COUNTERS };
+enum counter {
+	DTLB_LOADS,
+	DTLB_LOAD_MISSES,
+	CYCLES,
+	INSTRUCTIONS,
+	WALKS,
+	WALK_CYCLES,
+	NR_COUNTERS
+};
 
 static const struct {
 	uint32_t type;
 	uint64_t config;
-} events[NR_COUNTERS] = {
+} events[WALKS] = {
 	[DTLB_LOADS] = {PERF_TYPE_HW_CACHE, DTLB(READ, ACCESS)},
 	[DTLB_LOAD_MISSES] = {PERF_TYPE_HW_CACHE, DTLB(READ, MISS)},
 	[CYCLES] = {PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES},
 	[INSTRUCTIONS] = {PERF_TYPE_HARDWARE, PERF_COUNT_HW_INSTRUCTIONS},
 };
+
+/*
+ * Events without a generic name: event select, unit mask << 8, counter mask << 24. Intel SDM and
+ * perfmon event lists: DTLB_LOAD_MISSES.WALK_COMPLETED and .WALK_ACTIVE, by core. AMD PPR, family
+ * 17h and 19h: LsL1DTlbMiss with the L2 missed (0x45, 0xf0); it has no event of walk cycles.
+ */
+static const struct raw_events {
+	const char *vendor;
+	unsigned family, first_model, last_model;
+	uint64_t walks, walk_cycles; /* 0: there is none */
+} raw_events[] = {
+	{"GenuineIntel", 6, 0x8f, 0x8f, 0x0e12, 0x01001012}, /* Sapphire Rapids */
+	{"GenuineIntel", 6, 0xcf, 0xcf, 0x0e12, 0x01001012}, /* Emerald Rapids */
+	{"GenuineIntel", 6, 0x4e, 0x6c, 0x0e08, 0x01001008}, /* Skylake to Ice Lake */
+	{"AuthenticAMD", 0x17, 0, 0xff, 0xf045, 0},
+	{"AuthenticAMD", 0x19, 0, 0xff, 0xf045, 0},
+};
+
+static uint64_t raw_event(enum counter which)
+{
+	struct km_tlb_cpu cpu;
+
+	km_tlb_cpu_read(&cpu);
+	for (unsigned i = 0; i < sizeof(raw_events) / sizeof(raw_events[0]); i++) {
+		const struct raw_events *raw = &raw_events[i];
+
+		if (!strcmp(raw->vendor, cpu.vendor) && raw->family == cpu.family &&
+		    cpu.model >= raw->first_model && cpu.model <= raw->last_model)
+			return which == WALKS ? raw->walks : raw->walk_cycles;
+	}
+	return 0;
+}
 
 struct km_pmu {
 	struct perf_thread_map *threads;
@@ -62,16 +105,19 @@ static int open_counter(struct km_pmu *pmu, enum counter which)
 {
 	struct perf_event_attr attr = {
 		.size = sizeof(attr),
-		.type = events[which].type,
-		.config = events[which].config,
+		.type = which < WALKS ? events[which].type : PERF_TYPE_RAW,
+		.config = which < WALKS ? events[which].config : raw_event(which),
 		.disabled = 1,
 		.exclude_kernel = 1,
 		.exclude_hv = 1,
 		.read_format = PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_TOTAL_TIME_RUNNING,
 	};
-	struct perf_evsel *counter = perf_evsel__new(&attr);
+	struct perf_evsel *counter;
 	int code;
 
+	if (which >= WALKS && !attr.config)
+		return -ENOENT;
+	counter = perf_evsel__new(&attr);
 	if (!counter)
 		return -ENOMEM;
 	code = perf_evsel__open(counter, NULL, pmu->threads);
@@ -108,6 +154,8 @@ void km_pmu_open(struct km_pmu **out, struct km_pmu_reading *reading)
 	open_counter(pmu, DTLB_LOADS);
 	open_counter(pmu, CYCLES);
 	open_counter(pmu, INSTRUCTIONS);
+	open_counter(pmu, WALKS);
+	open_counter(pmu, WALK_CYCLES);
 	unavailable(reading, "");
 	*out = pmu;
 }
@@ -138,7 +186,9 @@ void km_pmu_stop(struct km_pmu *pmu, struct km_pmu_reading *reading)
 	for (int i = 0; i < NR_COUNTERS; i++)
 		if (pmu->counters[i])
 			perf_evsel__disable(pmu->counters[i]);
-	*reading = (struct km_pmu_reading){.source = "pmu", .walk_cycles = NAN};
+	*reading = (struct km_pmu_reading){.source = "pmu"};
+	reading->l2_misses = read_counter(pmu, WALKS, &reading->multiplexed);
+	reading->walk_cycles = read_counter(pmu, WALK_CYCLES, &reading->multiplexed);
 	reading->loads = read_counter(pmu, DTLB_LOADS, &reading->multiplexed);
 	reading->l1_misses = read_counter(pmu, DTLB_LOAD_MISSES, &reading->multiplexed);
 	reading->cycles = read_counter(pmu, CYCLES, &reading->multiplexed);

@@ -9,9 +9,10 @@
 #include <kmlab/types.h>
 
 struct km_pmu_reading {
-	const char *source;                   /* "pmu", or "unavailable" */
-	char why[160];                        /* when unavailable */
-	double loads, l1_misses, walk_cycles; /* data TLB; NAN where the event does not exist */
+	const char *source; /* "pmu", or "unavailable" */
+	char why[160];      /* when unavailable */
+	/* Data TLB; NAN where the event does not exist or the CPU's is not known. */
+	double loads, l1_misses, l2_misses, walk_cycles;
 	double cycles, instructions;
 	bool multiplexed; /* counters shared the hardware: values are scaled */
 };

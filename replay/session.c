@@ -8,6 +8,8 @@
 
 #include "results/term.h"
 
+#define KERNEL_TLB_WHY "the kernel's own accesses were not recorded"
+
 static int on_compile_progress(void *context, uint64_t done)
 {
 	km_progress_update(context, done);
@@ -120,8 +122,7 @@ static int measure_one(struct km_session *session, const struct km_model_choice 
 
 	*reading = session->no_pmu;
 	if (!choice->model) {
-		snprintf(reading->why, sizeof(reading->why),
-			 "the kernel's own accesses were not recorded");
+		snprintf(reading->why, sizeof(reading->why), "%s", KERNEL_TLB_WHY);
 		return km_measure_kernel(session->program, session->trace, &session->start,
 					 measures, err);
 	}
@@ -130,6 +131,44 @@ static int measure_one(struct km_session *session, const struct km_model_choice 
 			  &session->timer, measures, err);
 	km_pmu_stop(session->pmu, reading);
 	return code;
+}
+
+/* Deterministic: once for all repetitions. */
+static int simulate_tlb(struct km_session *session, unsigned index, struct km_err *err)
+{
+	const struct km_tlb_pass pass = {
+		.program = session->program,
+		.trace = session->trace,
+		.start = &session->start,
+		.model = &session->options.choices[index],
+		.tlb = &session->tlb,
+		.seed = session->options.seed,
+		.site_to_vmalloc = UINT32_MAX,
+	};
+
+	if (!pass.model->model || session->options.count_with_pmu || session->tlb_measures[index])
+		return 0;
+	return km_tlb_measure(&pass, &session->tlb_measures[index], err);
+}
+
+void km_session_describe_run(const struct km_session *session, unsigned i, struct km_run *run)
+{
+	const struct km_replay_options *options = &session->options;
+	unsigned choice = i % options->nr_choices;
+
+	*run = (struct km_run){
+		.choice = &options->choices[choice],
+		.params = session->params,
+		.seed = options->seed,
+		.rep = i / options->nr_choices,
+		.measures = session->measures[i],
+		.pmu = options->count_with_pmu ? &session->readings[i] : NULL,
+		.tlb = session->tlb_measures[choice],
+		.tlb_choice = &session->tlb,
+		.tlb_why = options->choices[choice].model ? "" : KERNEL_TLB_WHY,
+		.tlb_access = options->access,
+		.tlb_map = options->map,
+	};
 }
 
 static int run_all(struct km_session *session, struct km_err *err)
@@ -141,21 +180,19 @@ static int run_all(struct km_session *session, struct km_err *err)
 
 	session->measures = calloc(total, sizeof(*session->measures));
 	session->readings = calloc(total, sizeof(*session->readings));
-	if (!session->measures || !session->readings)
+	session->tlb_measures = calloc(options->nr_choices, sizeof(*session->tlb_measures));
+	if (!session->measures || !session->readings || !session->tlb_measures)
 		return km_fail(err, -ENOMEM, "no memory for %u runs", total);
 	km_progress_start(&progress, "replaying", total);
 	for (unsigned i = 0; i < total && !code; i++) {
-		unsigned rep = i / options->nr_choices;
-		const struct km_model_choice *choice = &options->choices[i % options->nr_choices];
-		struct km_run run = {.choice = choice,
-				     .params = session->params,
-				     .seed = options->seed,
-				     .rep = rep,
-				     .pmu = &session->readings[i]};
+		unsigned choice = i % options->nr_choices;
+		struct km_run run;
 
-		code = measure_one(session, choice, options->seed, &session->measures[i],
-				   &session->readings[i], err);
-		run.measures = session->measures[i];
+		code = measure_one(session, &options->choices[choice], options->seed,
+				   &session->measures[i], &session->readings[i], err);
+		if (!code)
+			code = simulate_tlb(session, choice, err);
+		km_session_describe_run(session, i, &run);
 		if (!code)
 			code = km_store_run(session->result, session->trace_row, &run, err);
 		session->nr_done += !code;
@@ -167,8 +204,10 @@ static int run_all(struct km_session *session, struct km_err *err)
 
 int km_session_run(struct km_session *session, struct km_err *err)
 {
-	int code = prepare(session, err);
+	int code = km_tlb_choose(session->options.tlb, &session->tlb, err);
 
+	if (!code)
+		code = prepare(session, err);
 	if (code)
 		return code;
 	write_params(session);
@@ -190,6 +229,9 @@ int km_session_close(struct km_session *session, struct km_err *err)
 
 	for (unsigned i = 0; session->measures && i < total; i++)
 		km_measures_free(session->measures[i]);
+	for (unsigned i = 0; session->tlb_measures && i < session->options.nr_choices; i++)
+		km_tlb_measures_free(session->tlb_measures[i]);
+	free(session->tlb_measures);
 	free(session->measures);
 	free(session->readings);
 	km_fidelity_release(&session->fidelity);

@@ -4,9 +4,10 @@
 #define REPLAY_SESSION_H
 
 #include "replay/store_run.h"
+#include "replay/tlb_access.h"
 
 #define KM_MAX_CHOICES 32
-#define KM_MAX_PARAMS 32
+#define KM_MAX_PARAMS 64
 #define KM_MAX_REPS 1000
 
 struct km_param {
@@ -24,7 +25,10 @@ struct km_replay_options {
 	unsigned reps;
 	enum km_format format;
 	bool allow_loss;
-	char command[1024]; /* as given, for provenance */
+	const char *tlb;      /* name of a TLB (tlb_choice.h) */
+	bool count_with_pmu;  /* the counters instead of the model */
+	unsigned access, map; /* which of the model's numbers are the headline */
+	char command[1024];   /* as given, for provenance */
 };
 
 struct km_session {
@@ -37,6 +41,8 @@ struct km_session {
 	struct km_result *result;
 	int64_t trace_row;
 	struct km_timer timer;
+	struct km_tlb_choice tlb;
+	struct km_tlb_measures **tlb_measures; /* [choice]: one for all repetitions */
 	struct km_pmu *pmu;
 	struct km_pmu_reading no_pmu;
 	char params[KM_MAX_PARAMS * 80 + 8]; /* JSON object, keys sorted */
@@ -52,6 +58,9 @@ struct km_session {
 int km_session_run(struct km_session *session, struct km_err *err);
 /* 0, or -errno when the result file could not be finished. */
 int km_session_close(struct km_session *session, struct km_err *err);
+
+/* Run i, in the order they are done (repetition by repetition), as it is stored and printed. */
+void km_session_describe_run(const struct km_session *session, unsigned i, struct km_run *run);
 
 /* The asked document on stdout. */
 void km_session_print(const struct km_session *session);

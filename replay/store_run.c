@@ -94,22 +94,6 @@ static void emit_quantiles(struct km_json *json, const char *key, const struct k
 	km_json_close(json);
 }
 
-static void emit_tlb(struct km_json *json, const struct km_pmu_reading *pmu)
-{
-	double kilo_refs = pmu->loads / 1000;
-	bool counted = strcmp(pmu->source, "pmu") == 0;
-
-	km_json_object(json, "tlb");
-	km_json_str(json, "source", pmu->source);
-	/* libperf's generic events count first-level misses; second-level ones have none. */
-	km_json_f64(json, "l1_miss_per_kref", counted ? pmu->l1_misses / kilo_refs : NAN);
-	km_json_null(json, "l2_miss_per_kref");
-	km_json_f64(json, "walk_cycles_per_kref", counted ? pmu->walk_cycles / kilo_refs : NAN);
-	km_json_bool(json, "calibrated", false);
-	km_json_str(json, "why", pmu->why[0] ? pmu->why : NULL);
-	km_json_close(json);
-}
-
 static void emit_fragmentation(struct km_json *json, const struct km_measures *measures)
 {
 	km_json_object(json, "fragmentation");
@@ -153,7 +137,7 @@ void km_emit_run(struct km_json *json, const struct km_run *run)
 				    km_counter_value(&measures->paths, i));
 	km_json_close(json);
 	emit_fragmentation(json, measures);
-	emit_tlb(json, run->pmu);
+	km_emit_tlb(json, run);
 	km_json_f64(json, "coverage", measures->coverage);
 	km_json_close(json);
 }
@@ -214,8 +198,6 @@ static int store_notes(struct km_result *result, int64_t id, const struct km_run
 		{"start_state", measures->start_state},
 		{"latency_ns.why", measures->why_no_latency},
 		{"timer", measures->latency ? measures->latency->method : ""},
-		{"tlb.source", run->pmu->source},
-		{"tlb.why", run->pmu->why},
 		{"pages.why", !measures->places_objects ? "the model places nothing"
 			      : measures->has_objects   ? ""
 							: "the trace holds no slab events"},
@@ -252,6 +234,8 @@ static int store_all(struct km_result *result, int64_t trace, const struct km_ru
 						metrics[i].value, metrics[i].timing, err);
 	if (!code)
 		code = store_notes(result, id, run, err);
+	if (!code)
+		code = km_store_tlb(result, id, run, err);
 	if (!code && measures->latency)
 		code = store_latency(result, id, measures->latency, err);
 	if (!code)

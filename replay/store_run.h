@@ -6,6 +6,7 @@
 #include "replay/fidelity.h"
 #include "replay/measure.h"
 #include "replay/pmu.h"
+#include "replay/tlb_access.h"
 #include "results/emit.h"
 #include "results/result.h"
 
@@ -15,7 +16,11 @@ struct km_run {
 	uint64_t seed;
 	unsigned rep;
 	const struct km_measures *measures;
-	const struct km_pmu_reading *pmu;
+	const struct km_pmu_reading *pmu;  /* NULL: the counters were not asked for */
+	const struct km_tlb_measures *tlb; /* NULL: not simulated, tlb_why says why */
+	const struct km_tlb_choice *tlb_choice;
+	const char *tlb_why;
+	unsigned tlb_access, tlb_map; /* the headline */
 };
 
 /* Provenance and distributions of the trace. *id is its row. */
@@ -25,6 +30,10 @@ int km_store_trace(struct km_result *result, struct km_trace *trace,
 /* One run, whole or not at all. */
 int km_store_run(struct km_result *result, int64_t trace, const struct km_run *run,
 		 struct km_err *err);
+/* store_tlb.c: what is known of the TLB, as metrics and notes; as the object "tlb". */
+int km_store_tlb(struct km_result *result, int64_t id, const struct km_run *run,
+		 struct km_err *err);
+void km_emit_tlb(struct km_json *json, const struct km_run *run);
 /* The run as an object of the "runs" array. */
 void km_emit_run(struct km_json *json, const struct km_run *run);
 

@@ -40,6 +40,20 @@ is "$(json "$dir/a.json" schema)" 1 "the document says its schema"
 is "$(json "$dir/a.json" runs.0.latency_ns.alloc.p50)" null "what was not measured is null, not 0"
 is "$(json "$dir/a.json" runs.8.pages.peak)" null "null holds no pages, which is not 0 pages"
 
+is "$(json "$dir/a.json" runs.1.tlb.source)" model "TLB numbers come from the model"
+is "$(json "$dir/a.json" runs.1.tlb.access),$(json "$dir/a.json" runs.1.tlb.direct_map)" "A0,1G" "with their access model and direct map"
+is "$(json "$dir/a.json" runs.0.tlb.source)" unavailable "of the kernel's own accesses nothing is known"
+is "$(json "$dir/a.json" runs.8.tlb.l2_miss_per_kref)" null "null touches nothing, which is not 0 misses"
+"$kmlab" replay "$dir/t.kmt" --model slub --tlb zen4 --access A2:4 --direct-map 4K -o "$dir/tlb.kmr" -f json >"$dir/tlb.json"
+is "$(json "$dir/tlb.json" runs.0.tlb.access),$(json "$dir/tlb.json" runs.0.tlb.direct_map)" "A2:4,4K" "both can be chosen"
+is "$(grep -c "\"calibrated\": *false" "$dir/tlb.json")" 1 "a core of the table is not calibrated"
+"$kmlab" replay "$dir/t.kmt" --model slub --source pmu -o "$dir/tlb.kmr" -f json >"$dir/tlb.json"
+case $(json "$dir/tlb.json" runs.0.tlb.source) in
+pmu) ok 0 "the counters count" ;;
+*) is "$(json "$dir/tlb.json" runs.0.tlb.source),$(json "$dir/tlb.json" runs.0.tlb.l1_miss_per_kref)" "unavailable,null" \
+	"counters that are not there are unavailable, not 0" ;;
+esac
+
 untimed() {
 	grep -vE '"(wall_ns|ops_per_s|p50|p90|p99|p999|max|timer_cost)":' "$1"
 }
@@ -89,6 +103,10 @@ refused "no parameter '$(printf 'x%.0s' {1..99})'" "a long unknown parameter" "$
 refused "takes a number, not '-1'" "a negative parameter" "$kmlab" replay "$dir/t.kmt" -p merge=-1 -o "$dir/x.kmr"
 refused "parameter 'fallback' takes 0 to 1, not 9" "a parameter out of its range" "$kmlab" replay "$dir/t.kmt" -p fallback=9 -o "$dir/x.kmr"
 refused "takes KEY=NUMBER" "a parameter without a value" "$kmlab" replay "$dir/t.kmt" -p merge -o "$dir/x.kmr"
+refused "no TLB 'pentium'" "an unknown TLB" "$kmlab" replay "$dir/t.kmt" --tlb pentium -o "$dir/x.kmr"
+refused "no access model 'A3'" "an unknown access model" "$kmlab" replay "$dir/t.kmt" --access A3 -o "$dir/x.kmr"
+refused "1G, 2M or 4K, not '64K'" "an unknown direct map" "$kmlab" replay "$dir/t.kmt" --direct-map 64K -o "$dir/x.kmr"
+refused "model or pmu, not 'guess'" "an unknown source" "$kmlab" replay "$dir/t.kmt" --source guess -o "$dir/x.kmr"
 refused "names no model" "no model" "$kmlab" replay "$dir/t.kmt" --model , -o "$dir/x.kmr"
 refused "table, json, csv or tsv" "an unknown format" "$kmlab" replay "$dir/t.kmt" -f xml -o "$dir/x.kmr"
 for number in 0 -1 1x 99999999999999999999; do

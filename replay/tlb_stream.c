@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "replay/tlb_stream.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "replay/host.h"
+
+#define AREA_PAGES (1ull << 24) /* of the vmalloc range are followed: 64 GiB */
+#define HUGE_LEAF (1u << 31)    /* in a frame number: part of a 2 MiB leaf */
+#define FIRST_BITS 12u
+
+struct cpu_tlbs {
+	struct km_tlb *tlb[KM_TLB_ACCESSES][KM_TLB_MAPS];
+	struct km_tlb_curve *curve[KM_TLB_MAPS];
+};
+
+/* The pages of one map, and in which window of each length each was touched last. */
+struct seen_page {
+	uint64_t page; /* + 1; 0: free */
+	uint32_t window[KM_TLB_WINDOWS];
+};
+
+struct page_set {
+	struct seen_page *pages;
+	unsigned bits;
+	uint32_t used;
+	uint64_t now[KM_TLB_WINDOWS], sum[KM_TLB_WINDOWS]; /* distinct: this window, all before */
+};
+
+struct km_tlb_stream {
+	struct km_env env; /* of the TLBs */
+	const struct km_tlb_spec *spec;
+	struct km_env *machine_env;
+	struct cpu_tlbs **cpus;
+	unsigned nr_cpus;
+	uint32_t *frames; /* by page of the vmalloc range */
+	struct page_set sets[KM_TLB_MAPS];
+	uint64_t operations;
+	bool one_map;
+	int failed;
+};
+
+/* ---- following the vmalloc range ---- */
+
+static void on_mapped(void *self, uint64_t addr, const km_pfn *pfns, uint64_t count, bool huge)
+{
+	struct km_tlb_stream *stream = self;
+	uint64_t first = (addr - KM_VMALLOC_START) >> KM_PAGE_SHIFT;
+
+	for (uint64_t i = 0; i < count && first + i < AREA_PAGES; i++)
+		stream->frames[first + i] = (uint32_t)(huge ? pfns[0].value + i : pfns[i].value) |
+					    (huge ? HUGE_LEAF : 0);
+}
+
+/* Frames stay known: the area's pages are given back after it was unmapped. */
+static void on_unmapped(void *self, uint64_t addr, uint64_t count)
+{
+	(void)self, (void)addr, (void)count;
+}
+
+static uint32_t frame_entry(const struct km_tlb_stream *stream, uint64_t addr)
+{
+	uint64_t page = (addr - KM_VMALLOC_START) >> KM_PAGE_SHIFT;
+
+	return page < AREA_PAGES ? stream->frames[page] : 0;
+}
+
+uint64_t km_tlb_stream_frame(const struct km_tlb_stream *stream, uint64_t addr)
+{
+	return frame_entry(stream, addr) & ~HUGE_LEAF;
+}
+
+/* ---- making ---- */
+
+struct km_tlb_stream *km_tlb_stream_new(const struct km_tlb_spec *spec, struct km_machine *machine,
+					uint64_t seed)
+{
+	struct km_tlb_stream *stream = calloc(1, sizeof(*stream));
+
+	if (!stream)
+		return NULL;
+	km_host_env(&stream->env, seed);
+	stream->spec = spec;
+	stream->nr_cpus = machine->spec.cpus;
+	stream->cpus = calloc(stream->nr_cpus, sizeof(struct cpu_tlbs *));
+	stream->frames = mmap(NULL, AREA_PAGES * sizeof(uint32_t), PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (stream->frames == MAP_FAILED)
+		stream->frames = NULL;
+	for (unsigned map = 0; map < KM_TLB_MAPS; map++) {
+		stream->sets[map].bits = FIRST_BITS;
+		stream->sets[map].pages = calloc(1u << FIRST_BITS, sizeof(struct seen_page));
+		if (!stream->sets[map].pages)
+			stream->failed = -ENOMEM;
+	}
+	if (!stream->cpus || !stream->frames || stream->failed) {
+		km_tlb_stream_free(stream);
+		return NULL;
+	}
+	stream->machine_env = machine->env;
+	machine->env->memory = stream;
+	machine->env->mapped = on_mapped;
+	machine->env->unmapped = on_unmapped;
+	return stream;
+}
+
+static void free_cpu(struct cpu_tlbs *cpu)
+{
+	if (!cpu)
+		return;
+	for (unsigned map = 0; map < KM_TLB_MAPS; map++) {
+		for (unsigned access = 0; access < KM_TLB_ACCESSES; access++)
+			km_tlb_destroy(cpu->tlb[access][map]);
+		km_tlb_curve_destroy(cpu->curve[map]);
+	}
+	free(cpu);
+}
+
+void km_tlb_stream_free(struct km_tlb_stream *stream)
+{
+	if (!stream)
+		return;
+	if (stream->machine_env) {
+		stream->machine_env->mapped = NULL;
+		stream->machine_env->unmapped = NULL;
+	}
+	for (unsigned i = 0; stream->cpus && i < stream->nr_cpus; i++)
+		free_cpu(stream->cpus[i]);
+	free(stream->cpus);
+	for (unsigned map = 0; map < KM_TLB_MAPS; map++)
+		free(stream->sets[map].pages);
+	if (stream->frames)
+		munmap(stream->frames, AREA_PAGES * sizeof(uint32_t));
+	free(stream);
+}
+
+/* A CPU's TLBs are made when it runs first: many a trace names CPUs that hardly do. */
+static struct cpu_tlbs *cpu_of(struct km_tlb_stream *stream, unsigned cpu)
+{
+	struct cpu_tlbs *made = stream->cpus[cpu % stream->nr_cpus];
+	int code = 0;
+
+	if (made || stream->failed)
+		return made;
+	made = calloc(1, sizeof(*made));
+	for (unsigned i = 0; made && !code && i < KM_TLB_ACCESSES * KM_TLB_MAPS; i++)
+		code = km_tlb_create(&stream->env, stream->spec,
+				     &made->tlb[i / KM_TLB_MAPS][i % KM_TLB_MAPS]);
+	for (unsigned map = 0; made && !code && map < KM_TLB_MAPS; map++)
+		code = km_tlb_curve_create(&stream->env, &made->curve[map]);
+	if (!made || code) {
+		free_cpu(made);
+		stream->failed = -ENOMEM;
+		return NULL;
+	}
+	return stream->cpus[cpu % stream->nr_cpus] = made;
+}
+
+/* ---- windows ---- */
+
+static struct seen_page *find_page(struct seen_page *pages, unsigned bits, uint64_t key)
+{
+	uint32_t mask = (1u << bits) - 1;
+	uint32_t i = (uint32_t)(key * 0x9e3779b97f4a7c15ull >> (64 - bits));
+
+	while (pages[i].page && pages[i].page != key)
+		i = (i + 1) & mask;
+	return &pages[i];
+}
+
+static bool grow_set(struct page_set *set)
+{
+	struct seen_page *pages;
+
+	if (set->used < 1u << (set->bits - 1))
+		return true;
+	pages = calloc(1u << (set->bits + 1), sizeof(*pages));
+	if (!pages)
+		return false;
+	for (uint32_t i = 0; i < 1u << set->bits; i++)
+		if (set->pages[i].page)
+			*find_page(pages, set->bits + 1, set->pages[i].page) = set->pages[i];
+	free(set->pages);
+	set->pages = pages;
+	set->bits++;
+	return true;
+}
+
+static void see(struct km_tlb_stream *stream, struct page_set *set, uint64_t page)
+{
+	struct seen_page *seen;
+
+	if (!grow_set(set)) {
+		stream->failed = -ENOMEM;
+		return;
+	}
+	seen = find_page(set->pages, set->bits, page + 1);
+	set->used += !seen->page;
+	seen->page = page + 1;
+	for (unsigned i = 0; i < KM_TLB_WINDOWS; i++) {
+		uint32_t window = (uint32_t)(stream->operations / km_tlb_windows[i]) + 1;
+
+		if (seen->window[i] == window)
+			continue;
+		seen->window[i] = window;
+		set->now[i]++;
+	}
+}
+
+void km_tlb_stream_operation(struct km_tlb_stream *stream)
+{
+	stream->operations++;
+	for (unsigned i = 0; i < KM_TLB_WINDOWS; i++) {
+		if (stream->operations % km_tlb_windows[i])
+			continue;
+		for (unsigned map = 0; map < KM_TLB_MAPS; map++) {
+			struct page_set *set = &stream->sets[map];
+
+			set->sum[i] += set->now[i];
+			set->now[i] = 0;
+		}
+	}
+}
+
+/* ---- references ---- */
+
+/* How the address is mapped: vmalloc as its leaf is, struct page always by 2 MiB. */
+static enum km_tlb_size size_of(const struct km_tlb_stream *stream, uint64_t addr, unsigned map)
+{
+	if (km_is_vmalloc_addr(addr))
+		return frame_entry(stream, addr) & HUGE_LEAF ? KM_TLB_2M : KM_TLB_4K;
+	return addr >= KM_VMEMMAP_BASE ? KM_TLB_2M : km_tlb_maps[map];
+}
+
+static void account(struct km_tlb_share *share, enum km_tlb_size size, int level)
+{
+	share->counts.refs++;
+	share->counts.l1_misses += level > 1;
+	share->counts.l2_misses += level > 2;
+	share->counts.walks[size] += level > 2;
+}
+
+static void see_page(struct km_tlb_stream *stream, struct cpu_tlbs *cpu, unsigned map,
+		     enum km_tlb_size size, uint64_t addr)
+{
+	uint64_t page;
+
+	if (stream->spec->host_size < size)
+		size = stream->spec->host_size;
+	/* The number of the page, and apart from it the size: below 2^54. */
+	page = (addr >> km_tlb_shift[size]) << 2 | size;
+	if (km_tlb_curve_add(cpu->curve[map], page & (UINT64_MAX >> 1)))
+		stream->failed = -ENOMEM;
+	see(stream, &stream->sets[map], page);
+}
+
+void km_tlb_stream_touch(struct km_tlb_stream *stream, unsigned cpu_number, unsigned mask,
+			 uint64_t addr, struct km_tlb_share *share)
+{
+	struct cpu_tlbs *cpu = cpu_of(stream, cpu_number);
+
+	for (unsigned map = 0; cpu && map < KM_TLB_MAPS; map++) {
+		enum km_tlb_size size = size_of(stream, addr, map);
+
+		for (unsigned access = 0; access < KM_TLB_ACCESSES; access++) {
+			int level;
+
+			if (!(mask >> access & 1))
+				continue;
+			level = km_tlb_access(cpu->tlb[access][map], addr, size);
+			if (access || !share || (map && stream->one_map))
+				continue;
+			account(&share[map], size, level);
+		}
+		if (mask & 1)
+			see_page(stream, cpu, map, size, addr);
+	}
+}
+
+void km_tlb_stream_flush(struct km_tlb_stream *stream)
+{
+	for (unsigned i = 0; i < stream->nr_cpus; i++)
+		for (unsigned k = 0; stream->cpus[i] && k < KM_TLB_ACCESSES * KM_TLB_MAPS; k++)
+			km_tlb_flush(stream->cpus[i]->tlb[k / KM_TLB_MAPS][k % KM_TLB_MAPS]);
+}
+
+void km_tlb_stream_one_map(struct km_tlb_stream *stream)
+{
+	stream->one_map = true;
+}
+
+int km_tlb_stream_failed(const struct km_tlb_stream *stream)
+{
+	return stream->failed;
+}
+
+/* ---- reading ---- */
+
+static void add_counts(struct km_tlb_counts *into, const struct km_tlb_counts *from)
+{
+	into->refs += from->refs;
+	into->l1_misses += from->l1_misses;
+	into->l2_misses += from->l2_misses;
+	into->host_walks += from->host_walks;
+	for (unsigned i = 0; i < KM_TLB_SIZES; i++)
+		into->walks[i] += from->walks[i];
+	for (unsigned i = 0; i < KM_TLB_LINE_LEVELS; i++)
+		into->lines[i] += from->lines[i];
+}
+
+static void read_curves(const struct km_tlb_stream *stream, struct km_tlb_measures *measures)
+{
+	for (unsigned map = 0; map < KM_TLB_MAPS; map++)
+		for (unsigned k = 0; k < KM_TLB_CAPACITIES; k++) {
+			uint64_t refs = 0, misses = 0;
+
+			for (unsigned i = 0; i < stream->nr_cpus; i++) {
+				if (!stream->cpus[i])
+					continue;
+				refs += km_tlb_curve_refs(stream->cpus[i]->curve[map]);
+				misses += km_tlb_curve_misses(stream->cpus[i]->curve[map],
+							      km_tlb_capacities[k]);
+			}
+			measures->miss_ratio[map][k] = refs ? (double)misses / (double)refs : NAN;
+		}
+}
+
+void km_tlb_stream_read(const struct km_tlb_stream *stream, struct km_tlb_measures *measures)
+{
+	for (unsigned i = 0; i < stream->nr_cpus; i++)
+		for (unsigned k = 0; stream->cpus[i] && k < KM_TLB_ACCESSES * KM_TLB_MAPS; k++) {
+			struct km_tlb_counts counts;
+
+			km_tlb_read(stream->cpus[i]->tlb[k / KM_TLB_MAPS][k % KM_TLB_MAPS],
+				    &counts);
+			add_counts(&measures->lanes[k / KM_TLB_MAPS][k % KM_TLB_MAPS], &counts);
+		}
+	for (unsigned map = 0; map < KM_TLB_MAPS; map++)
+		for (unsigned i = 0; i < KM_TLB_WINDOWS; i++) {
+			uint64_t windows = stream->operations / km_tlb_windows[i];
+
+			measures->working_set[map][i] =
+				windows ? (double)stream->sets[map].sum[i] / (double)windows : NAN;
+		}
+	read_curves(stream, measures);
+}
