@@ -294,6 +294,8 @@ install: all
 		sed 's|@libexecdir@|$(libexecdir)|' capture/kmlab-capture.service | \
 		install -m 644 /dev/stdin $(DESTDIR)$(unitdir)/kmlab-capture.service)
 	$(Q)install -m 644 $(wildcard traces/samples/*.kmt) $(DESTDIR)$(datadir)/samples/
+	$(Q)cd engine && find kernel-api include/kmlab/module_abi.h -type f ! -path '*/examples/*' \
+		-exec install -D -m 644 {} $(DESTDIR)$(datadir)/{} \;
 
 clean:
 	$(Q)rm -rf $(BUILD)

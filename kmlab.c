@@ -57,6 +57,7 @@ static const struct command {
 	{"fidelity", km_cmd_fidelity, "how closely the models reproduce the traced kernel"},
 	{"run", km_cmd_run, "execute a scenario"},
 	{"tlb", km_cmd_tlb, "measure this machine's address translation; what the model uses"},
+	{"module", km_cmd_module, "build and run a kernel module: placement, misuse, leaks"},
 	{"plot", km_cmd_plot, "draw the figures of a result"},
 	{"report", km_cmd_report, "figures and numbers of a result as one HTML page"},
 	{"models", km_cmd_models, "what can be replayed, with which parameters"},

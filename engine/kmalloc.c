@@ -15,7 +15,7 @@ static uint64_t large_alloc(struct km_machine *machine, unsigned cpu, uint64_t b
 	unsigned order = km_get_order(bytes);
 	km_pfn pfn;
 
-	if (order > KM_MAX_ORDER)
+	if (bytes > KM_KMALLOC_MAX_SIZE) /* SIZE_MAX has no order */
 		return 0;
 	gfp &= ~KM_GFP_SLAB_BUG;
 	pfn = machine->model->page->alloc(machine->page, cpu, gfp | KM_GFP_COMP, order);

@@ -131,6 +131,8 @@ static void test_capacity(void)
 	       "an object may use its stride");
 	TAP_EQ(km_ksize(machine, km_cache_alloc(machine, rcu, 0, KM_GFP_KERNEL, -1)), 104,
 	       "but not the free pointer that RCU readers may meet");
+	TAP_EQ(km_kmalloc(machine, 0, UINT64_MAX, KM_GFP_KERNEL, -1), 0, "kmalloc(SIZE_MAX)");
+	TAP_EQ(km_kvmalloc(machine, 0, UINT64_MAX, KM_GFP_KERNEL, -1), 0, "kvmalloc(SIZE_MAX)");
 	TAP_EQ(km_ksize(machine, 0), 0, "ksize(NULL)");
 	TAP_EQ(km_ksize(machine, ZERO_SIZE_PTR), 0, "ksize(ZERO_SIZE_PTR)");
 	shut_down(machine, "capacity");

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * GFP_DMA asks for the first 16 MiB, all that ISA devices can address. kmalloc has caches of their
+ * own for it (dma-kmalloc-N). New drivers use dma_alloc_coherent() with a mask.
+ */
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+
+static void *p;
+
+static int __init example_init(void)
+{
+	p = kmalloc(100, GFP_KERNEL | GFP_DMA);
+	if (!p)
+		return -ENOMEM;
+	pr_info("GFP_KERNEL | GFP_DMA: physical address below 16 MiB: %d, below 4 GiB: %d\n",
+		virt_to_phys(p) < (16 << 20), virt_to_phys(p) < (4ULL << 30));
+	return 0;
+}
+
+static void __exit example_exit(void)
+{
+	kfree(p);
+}
+
+module_init(example_init);
+module_exit(example_exit);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("gfp_dma");

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Character devices: what open, read, write and release are given. */
+#ifndef _LINUX_FS_H
+#define _LINUX_FS_H
+
+#include <linux/err.h>
+#include <linux/kdev_t.h>
+#include <linux/kernel.h>
+#include <linux/mm_types.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/stat.h>
+#include <linux/wait.h>
+
+#define O_ACCMODE 3
+#define O_RDONLY 0
+#define O_WRONLY 1
+#define O_RDWR 2
+#define O_NONBLOCK 04000
+#define FMODE_READ 1
+#define FMODE_WRITE 2
+#define SEEK_SET 0
+#define SEEK_CUR 1
+#define SEEK_END 2
+
+struct cdev;
+struct dentry;
+struct inode {
+	umode_t i_mode;
+	dev_t i_rdev;
+	loff_t i_size;
+	void *i_private;
+	struct cdev *i_cdev;
+};
+struct path {
+	struct dentry *dentry;
+};
+struct file {
+	fmode_t f_mode;
+	unsigned int f_flags;
+	loff_t f_pos;
+	void *private_data;
+	const struct file_operations *f_op;
+	struct inode *f_inode;
+	struct path f_path;
+};
+struct poll_table_struct;
+struct iov_iter;
+struct kiocb;
+struct file_operations {
+	struct module *owner;
+	loff_t (*llseek)(struct file *, loff_t, int);
+	ssize_t (*read)(struct file *, char __user *, size_t, loff_t *);
+	ssize_t (*write)(struct file *, const char __user *, size_t, loff_t *);
+	unsigned int (*poll)(struct file *, struct poll_table_struct *);
+	long (*unlocked_ioctl)(struct file *, unsigned int, unsigned long);
+	long (*compat_ioctl)(struct file *, unsigned int, unsigned long);
+	int (*mmap)(struct file *, struct vm_area_struct *);
+	int (*open)(struct inode *, struct file *);
+	int (*flush)(struct file *, void *);
+	int (*release)(struct inode *, struct file *);
+	int (*fsync)(struct file *, loff_t, loff_t, int);
+	int (*fasync)(int, struct file *, int);
+};
+#define file_inode(file) ((file)->f_inode)
+#define iminor(inode) MINOR((inode)->i_rdev)
+#define imajor(inode) MAJOR((inode)->i_rdev)
+
+static inline int nonseekable_open(struct inode *inode, struct file *file)
+{
+	return 0;
+}
+static inline loff_t no_llseek(struct file *file, loff_t offset, int whence)
+{
+	return -ESPIPE;
+}
+#define noop_llseek no_llseek
+#define default_llseek no_llseek
+
+/* ---- a file as the runner uses it (--files) ---- */
+
+struct kmlab_node {
+	struct kmlab_file file;
+	const struct file_operations *fops;
+	struct inode inode;
+};
+
+static inline int kmlab_node_open(void *context, void **out)
+{
+	struct kmlab_node *node = context;
+	static struct file files[8];
+	static unsigned int used;
+	struct file *file = &files[used++ % 8];
+
+	*file = (struct file){.f_mode = FMODE_READ | FMODE_WRITE,
+			      .f_flags = O_RDWR,
+			      .f_op = node->fops,
+			      .f_inode = &node->inode};
+	*out = file;
+	return node->fops->open ? node->fops->open(&node->inode, file) : 0;
+}
+static inline long kmlab_node_read(void *object, char *buffer, unsigned long bytes)
+{
+	struct file *file = object;
+
+	return file->f_op->read ? file->f_op->read(file, buffer, bytes, &file->f_pos) : -EINVAL;
+}
+static inline long kmlab_node_write(void *object, const char *buffer, unsigned long bytes)
+{
+	struct file *file = object;
+	loff_t start = 0;
+
+	return file->f_op->write ? file->f_op->write(file, buffer, bytes, &start) : -EINVAL;
+}
+static inline void kmlab_node_release(void *object)
+{
+	struct file *file = object;
+
+	if (file->f_op->release)
+		file->f_op->release(file->f_inode, file);
+}
+static inline struct kmlab_node *kmlab_node_add(const char *name,
+						const struct file_operations *fops, dev_t number,
+						void *private, struct cdev *cdev)
+{
+	static struct kmlab_node nodes[64];
+	static unsigned int used;
+	struct kmlab_node *node = &nodes[used++ % 64];
+
+	*node = (struct kmlab_node){.file = {.name = name,
+					     .open = kmlab_node_open,
+					     .read = kmlab_node_read,
+					     .write = kmlab_node_write,
+					     .release = kmlab_node_release},
+				    .fops = fops,
+				    .inode = {.i_mode = S_IFCHR | 0600,
+					      .i_rdev = number,
+					      .i_private = private,
+					      .i_cdev = cdev}};
+	node->file.context = node;
+	kmlab_api->add_file(&node->file);
+	return node;
+}
+
+/* ---- numbers ---- */
+
+static inline int kmlab_chrdev(const struct kmlab_site *site, unsigned int major, const char *name,
+			       const struct file_operations *fops)
+{
+	static unsigned int next = 240;
+	unsigned int number = major ? major : next++;
+
+	kmlab_api->hold(site, KMLAB_RES_CHRDEV, (void *)(unsigned long)number, name);
+	if (fops)
+		kmlab_node_add(name, fops, MKDEV(number, 0), NULL, NULL);
+	return major ? 0 : (int)number;
+}
+#define register_chrdev(major, name, fops)                                                         \
+	kmlab_chrdev(KMLAB_SITE("register_chrdev"), major, name, fops)
+#define unregister_chrdev(major, name)                                                             \
+	((void)kmlab_api->give_back(KMLAB_SITE("unregister_chrdev"), KMLAB_RES_CHRDEV,             \
+				    (void *)(unsigned long)(major)))
+#define alloc_chrdev_region(number, first, count, name)                                            \
+	(*(number) = MKDEV(kmlab_chrdev(KMLAB_SITE("alloc_chrdev_region"), 0, name, NULL), first), \
+	 0)
+#define register_chrdev_region(number, count, name)                                                \
+	kmlab_chrdev(KMLAB_SITE("register_chrdev_region"), MAJOR(number), name, NULL)
+#define unregister_chrdev_region(number, count)                                                    \
+	((void)kmlab_api->give_back(KMLAB_SITE("unregister_chrdev_region"), KMLAB_RES_CHRDEV,      \
+				    (void *)(unsigned long)MAJOR(number)))
+
+KMLAB_TEXT ssize_t simple_read_from_buffer(void __user *to, size_t count, loff_t *at,
+					   const void *from, size_t available)
+{
+	if (*at < 0)
+		return -EINVAL;
+	if ((size_t)*at >= available || !count)
+		return 0;
+	if (count > available - *at)
+		count = available - *at;
+	KMLAB_READS((const char *)from + *at, count);
+	__builtin_memcpy(to, (const char *)from + *at, count);
+	*at += count;
+	return count;
+}
+KMLAB_TEXT ssize_t simple_write_to_buffer(void *to, size_t available, loff_t *at,
+					  const void __user *from, size_t count)
+{
+	if (*at < 0)
+		return -EINVAL;
+	if ((size_t)*at >= available || !count)
+		return 0;
+	if (count > available - *at)
+		count = available - *at;
+	KMLAB_WRITES((char *)to + *at, count);
+	__builtin_memcpy((char *)to + *at, from, count);
+	*at += count;
+	return count;
+}
+
+#endif

@@ -1,0 +1,162 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# kmlab module: every example says what its .expected says, on every kernel alike; the command's
+# options, formats, errors and exit codes. `t_module.sh --accept` writes the .expected files.
+set -u
+. "$(dirname "$0")/../../engine/tests/tap.sh"
+cd "$(dirname "$0")/../.." || exit 1
+command -v "${CC:-cc}" >/dev/null || skip_all "no C compiler to build modules with"
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+examples=engine/kernel-api/examples
+
+module() { # ARGS…: output in $work/out, $work/err, exit code in $status
+	"$KMLAB" module "$@" >"$work/out" 2>"$work/err"
+	status=$?
+}
+exits() { # CODE DESC
+	is "$status" "$1" "$2" || sed 's/^/# /' "$work/err" "$work/out" | head -20
+}
+
+# Log and findings, then the calls without what depends on where pages are free.
+told() { # EXAMPLE: in $work/told
+	module --files --format tsv "$examples/$1.c"
+	{
+		echo "exit $status"
+		sed -E 's/0xffff[0-9a-f]{12}/ADDRESS/g; s/ffff[0-9a-f]{12}/ADDRESS/g' "$work/err"
+		cut -f 1,3,4,5,8,10,11 "$work/out" | sed -E 's/0xffff[0-9a-f]{12}/ADDRESS/g'
+	} >"$work/told"
+}
+
+for source in "$examples"/*.c; do
+	name=$(basename "$source" .c)
+	told "$name"
+	[ "${1:-}" != --accept ] || cp "$work/told" "$examples/$name.expected"
+	diff "$examples/$name.expected" "$work/told" >"$work/diff"
+	ok $? "$name" || sed 's/^/# /' "$work/diff" | head -20
+done
+
+# Where things lie.
+module "$examples/call_vmalloc.c" --map
+exits 0 'a module with --map'
+like "$work/out" 'vmalloc range: every page is mapped by an entry of its own' 'the vmalloc range'
+like "$work/out" 'A   kmalloc +virtually 1 piece, physically 1 piece|B   kmalloc +virtually 1 piece, physically 1 piece' 'kmalloc is one piece in both'
+like "$work/out" 'vzalloc +virtually 1 piece, physically [2-5] pieces' 'vmalloc in one only'
+like "$work/out" 'guard page: nothing is mapped' 'its guard page'
+module "$examples/call_vmalloc.c" --format tsv
+is "$(head -1 "$work/out")" "$(printf 'phase\twhere\tcall\tbytes\tgfp\tresult\tphysical\tcache\tslab\tbytes_alloc\tnote')" 'tsv header'
+is "$(awk -F'\t' '$3 == "vzalloc" {print $6}' "$work/out")" 0xffffc90000000000 'an area begins where Linux begins'
+read -r virtual physical <<<"$(awk -F'\t' '$3 == "kmalloc" {print $6, $7}' "$work/out")"
+is "$((virtual - 0xffff888000000000))" "$((physical))" 'physical = virtual - 0xffff888000000000'
+if ! command -v python3 >/dev/null; then
+	skip 'JSON' 'python3 is not installed'
+else
+	module "$examples/bad_double_free.c" --format json
+	python3 - "$work/out" 2>"$work/err" <<'PY'
+import json, sys
+d = json.load(open(sys.argv[1]))
+assert d["schema"] == 1 and d["kernel"] == "6.1" and d["license"] == "GPL" and d["init"] == 0
+assert [c["call"] for c in d["calls"]] == ["kmalloc", "kfree"]
+assert d["calls"][0]["cache"] == "kmalloc-128" and d["calls"][0]["gfp"] == "GFP_KERNEL"
+assert int(d["calls"][0]["result"], 16) - 0xffff888000000000 == int(d["calls"][0]["physical"][0].split("+")[0], 16)
+assert [f["rule"] for f in d["findings"]] == ["double_free"]
+PY
+	ok $? 'JSON is complete' || sed 's/^/# /' "$work/err"
+fi
+
+# Kernels differ where the family does.
+cat >"$work/version.c" <<'C'
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/version.h>
+static int __init start(void)
+{
+	void *p = kmalloc(96, GFP_KERNEL);
+	pr_info("%d aligned %d old %d\n", LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0),
+		IS_ALIGNED(virt_to_phys(p), 32), LINUX_VERSION_CODE < KERNEL_VERSION(5, 16, 0));
+	kfree(p);
+	return 0;
+}
+static void __exit stop(void) {}
+module_init(start);
+module_exit(stop);
+MODULE_LICENSE("GPL");
+C
+for kernel in 5.15 6.1 6.6 6.12 6.18 7.2; do
+	module "$work/version.c" --kernel $kernel
+	exits 0 "runs on $kernel"
+done
+like "$work/out" '1 aligned 1 old 0' 'LINUX_VERSION_CODE is of the kernel that was chosen'
+
+# Parameters.
+cat >"$work/param.c" <<'C'
+#include <linux/module.h>
+static int number = 1, list[4], count;
+static char *word = "none";
+static bool flag;
+module_param(number, int, 0644);
+module_param(word, charp, 0);
+module_param(flag, bool, 0);
+module_param_array(list, int, &count, 0);
+int init_module(void)
+{
+	pr_info("%d %s %d %d:%d,%d\n", number, word, flag, count, list[0], list[1]);
+	return 0;
+}
+void cleanup_module(void) {}
+MODULE_LICENSE("GPL");
+C
+module "$work/param.c" number=-5 word=some flag=y list=7,8
+exits 0 'parameters'
+like "$work/out" '\] -5 some 1 2:7,8' 'reach the module'
+module "$work/param.c" numbr=1
+exits 2 'an unknown one'
+like "$work/err" 'no parameter "numbr"' 'is named'
+module "$work/param.c" number=x
+exits 2 'a bad value'
+
+# What cannot be built or run.
+echo 'int x = ' >"$work/broken.c"
+module "$work/broken.c"
+exits 2 'a source that does not compile'
+like "$work/err" 'does not compile as a module' 'is told so'
+[ ! -s "$work/out" ]
+ok $? 'with nothing on stdout'
+printf '#include <linux/module.h>\nint init_module(void) { return no_such_function(1); }\n' >"$work/unknown.c"
+module "$work/unknown.c"
+exits 2 'a function that is not there'
+like "$work/err" 'no_such_function' 'is named by the compiler'
+printf '#include <linux/module.h>\nint x;\n' >"$work/noinit.c"
+module "$work/noinit.c"
+exits 2 'a module without init'
+like "$work/err" 'module_init' 'is told what to do'
+module "$work/none.c"
+exits 2 'a missing file'
+module
+exits 2 'no file'
+module --kernel nonsense "$work/param.c"
+exits 2 'a kernel that is none'
+CC=no-such-compiler module "$work/param.c"
+exits 2 'no compiler'
+
+# Crashes of all kinds are reports.
+crash() { # BODY PATTERN
+	printf '#include <linux/module.h>\n#include <linux/slab.h>\n#include <linux/vmalloc.h>\n#include <linux/list.h>\n#include <linux/spinlock.h>\nstatic volatile int zero;\nstatic DEFINE_SPINLOCK(lock);\nint init_module(void)\n{\n\t%s\n\treturn 0;\n}\nvoid cleanup_module(void) {}\n' "$1" >"$work/crash.c"
+	module --timeout 1 "$work/crash.c"
+	exits 1 "exit 1: $1"
+	like "$work/out" "$2" "$2"
+}
+crash '*(volatile int *)0xdead000000000100ul = 1;' 'crash.c:10 init_module\(\): oops: a pointer that is no address'
+crash 'return 100 / zero;' 'oops: division by zero'
+crash 'for (;;) zero++;' 'soft lockup'
+crash 'char *v = vmalloc(4096); v[4096] = 1; vfree(v);' 'oops: page fault.*before it lie 4096 bytes of vmalloc'
+crash 'BUG_ON(zero == 0);' 'kernel BUG: BUG_ON\(zero == 0\)'
+crash 'spin_lock(&lock); spin_lock(&lock);' 'deadlock: spin_lock takes a lock'
+crash 'spin_lock(&lock);' 'init returned without undoing spin_lock'
+crash 'struct list_head *e = kmalloc(64, GFP_KERNEL), *n; kfree(e); n = e->next; n->prev = n;' 'use after free: read byte 0 of 64 bytes of kmalloc'
+crash 'kfree((void *)&zero);' 'kfree of a pointer that no allocation returned.*outside of the kernel'
+
+module --no-checks "$examples/bad_out_of_bounds.c"
+exits 1 'without instrumentation'
+like "$work/out" 'the red zone behind 100 bytes of kmalloc.* was overwritten at byte 100' 'red zones still tell'
+done_testing
