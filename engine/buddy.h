@@ -108,6 +108,10 @@ struct km_buddy {
 	struct km_zone zone[KM_NR_ZONES]; /* managed == 0: absent */
 	uint64_t free_pcp;
 	uint64_t blocks_counted, blocks_unmovable;
+	/* Movable pages in use since the start, a bit each, and what of them may still be
+	 * reclaimed; NULL: the policy asks for none. */
+	uint64_t *old, reclaimable;
+	uint64_t reclaim_at;                /* where the search goes on */
 	const struct km_machine_spec *spec; /* the machine's: what marks are computed from */
 };
 
@@ -274,6 +278,13 @@ uint32_t km_buddy_take(struct km_buddy *buddy, struct km_zone *zone, unsigned cp
 void km_buddy_reserve_highatomic(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu,
 				 uint64_t pfn, unsigned order);
 
+/*
+ * One pageblock of the HIGHATOMIC reserve of the zones up to `highest` becomes one of `type`; at
+ * least one stays unless `force`. False: there is none to give.
+ */
+bool km_buddy_unreserve_highatomic(struct km_buddy *buddy, unsigned cpu, unsigned highest,
+				   enum km_migratetype type, bool force);
+
 /* ---- pcp.c: per-CPU lists ---- */
 
 static inline bool km_pcp_allows(const struct km_buddy *buddy, unsigned order)
@@ -304,6 +315,30 @@ uint32_t km_pcp_take(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu,
 void km_pcp_free(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu, uint64_t pfn,
 		 unsigned order);
 void km_pcp_drain(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu);
+
+/* ---- page_alloc.c: one request ---- */
+
+struct km_page_request {
+	uint32_t gfp;
+	unsigned cpu, order;
+	enum km_migratetype type;
+	enum km_zone_index highest;
+	enum km_mark mark;
+	uint32_t rights;
+};
+
+/* A block from the first zone that may give one at the request's mark; KM_PFN_NIL: there is none.
+ */
+uint32_t km_page_walk(struct km_buddy *buddy, const struct km_page_request *request);
+
+/* ---- reclaim.c: what a request finds that may wait for memory ---- */
+
+/* The pages in use now are those of the start. */
+void km_reclaim_start(struct km_buddy *buddy);
+/* Reclaim by the machine's policy (not none), as often as the request's flags ask for. */
+uint32_t km_reclaim(struct km_buddy *buddy, struct km_page_request *request);
+/* These are freed: whoever takes them next, they are not of the start. */
+void km_reclaim_forget(struct km_buddy *buddy, uint64_t pfn, unsigned order);
 
 /* ---- zone.c: marks, reserves, the free-page counter ---- */
 

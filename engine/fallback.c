@@ -305,3 +305,40 @@ void km_buddy_reserve_highatomic(struct km_buddy *buddy, struct km_zone *zone, u
 	if (whole)
 		move_free(buddy, zone, cpu, first, end, KM_HIGHATOMIC);
 }
+
+static bool unreserve(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu,
+		      enum km_migratetype type)
+{
+	unsigned order;
+	uint64_t first, end;
+	uint32_t pfn;
+
+	if (!zone->nonempty[KM_HIGHATOMIC])
+		return false;
+	order = (unsigned)__builtin_ctz(zone->nonempty[KM_HIGHATOMIC]);
+	pfn = zone->list[order][KM_HIGHATOMIC].head;
+	zone->reserved_highatomic -= (int64_t)KM_PAGEBLOCK_PAGES;
+	if (zone->reserved_highatomic < 0)
+		zone->reserved_highatomic = 0;
+	km_buddy_set_blocks_type(buddy, pfn, order, type);
+	if (order >= KM_PAGEBLOCK_ORDER)
+		km_buddy_retype(buddy, zone, cpu, pfn, type);
+	else if (pageblock_range(buddy, zone, pfn, &first, &end))
+		move_free(buddy, zone, cpu, first, end, type);
+	return true;
+}
+
+bool km_buddy_unreserve_highatomic(struct km_buddy *buddy, unsigned cpu, unsigned highest,
+				   enum km_migratetype type, bool force)
+{
+	for (int i = buddy->preferred[highest]; i >= 0; i--) {
+		struct km_zone *zone = &buddy->zone[i];
+
+		if (!zone->managed ||
+		    (!force && zone->reserved_highatomic <= (int64_t)KM_PAGEBLOCK_PAGES))
+			continue;
+		if (unreserve(buddy, zone, cpu, type))
+			return true;
+	}
+	return false;
+}

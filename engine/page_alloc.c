@@ -3,22 +3,13 @@
  * The page allocator's entry: flags to zone, type and rights, the fast pass at the low mark, the
  * slow path at the min mark up to where reclaim would begin, and the free (mm/page_alloc.c:
  * __alloc_pages, get_page_from_freelist, rmqueue, __alloc_pages_slowpath, alloc_pages_bulk,
- * __free_pages). There is nothing to reclaim here: a request that would have to fails.
+ * __free_pages). A request that would have to reclaim fails, or finds what reclaim.c lets it.
  */
 #include <errno.h>
 #include <kmlab/page_state.h>
 
 #include "buddy.h"
 #include "models.h"
-
-struct request {
-	uint32_t gfp;
-	unsigned cpu, order;
-	enum km_migratetype type;
-	enum km_zone_index highest;
-	enum km_mark mark;
-	uint32_t rights;
-};
 
 /* ---- who holds a page ---- */
 
@@ -54,7 +45,7 @@ static inline void use_pages(struct km_buddy *buddy, uint64_t pfn, unsigned orde
 /* ---- allocation within a zone ---- */
 
 static uint32_t take_from_buddy(struct km_buddy *buddy, struct km_zone *zone,
-				const struct request *request)
+				const struct km_page_request *request)
 {
 	enum km_take_mode mode = KM_TAKE_NORMAL;
 	uint32_t pfn = KM_PFN_NIL;
@@ -73,7 +64,7 @@ static uint32_t take_from_buddy(struct km_buddy *buddy, struct km_zone *zone,
 }
 
 static uint32_t take_from_zone(struct km_buddy *buddy, struct km_zone *zone,
-			       const struct request *request)
+			       const struct km_page_request *request)
 {
 	bool reserve = request->rights & KM_RIGHT_HIGHATOMIC;
 	uint32_t pfn = KM_PFN_NIL;
@@ -101,7 +92,7 @@ static uint32_t take_from_zone(struct km_buddy *buddy, struct km_zone *zone,
 
 /* An urgent order-0 request may ignore the boost of the min mark. */
 static bool may_ignore_boost(const struct km_buddy *buddy, const struct km_zone *zone,
-			     const struct request *request)
+			     const struct km_page_request *request)
 {
 	if (request->order || !zone->boost || request->mark != KM_MARK_MIN)
 		return false;
@@ -110,7 +101,7 @@ static bool may_ignore_boost(const struct km_buddy *buddy, const struct km_zone 
 }
 
 static bool zone_passes(const struct km_buddy *buddy, const struct km_zone *zone,
-			const struct request *request, enum km_mark mark)
+			const struct km_page_request *request, enum km_mark mark)
 {
 	if (km_zone_watermark_ok(buddy, zone, request->order, zone->mark[mark] + zone->boost,
 				 request->highest, request->rights))
@@ -121,7 +112,7 @@ static bool zone_passes(const struct km_buddy *buddy, const struct km_zone *zone
 }
 
 static bool zone_usable(const struct km_buddy *buddy, struct km_zone *zone,
-			const struct request *request)
+			const struct km_page_request *request)
 {
 	if (buddy->zone_walk_high && !(zone->flags & KM_ZONE_BELOW_HIGH)) {
 		if (zone_passes(buddy, zone, request, KM_MARK_HIGH))
@@ -132,7 +123,7 @@ static bool zone_usable(const struct km_buddy *buddy, struct km_zone *zone,
 	       (request->rights & KM_RIGHT_NO_WATERMARKS);
 }
 
-static uint32_t walk_zones(struct km_buddy *buddy, const struct request *request)
+uint32_t km_page_walk(struct km_buddy *buddy, const struct km_page_request *request)
 {
 	for (int i = buddy->preferred[request->highest]; i >= 0; i--) {
 		struct km_zone *zone = &buddy->zone[i];
@@ -150,8 +141,8 @@ static uint32_t walk_zones(struct km_buddy *buddy, const struct request *request
 /* ---- the two passes ---- */
 
 /* Field by field: copying a struct just written waits for the store buffer. */
-static inline void init_request(struct request *request, const struct km_buddy *buddy, unsigned cpu,
-				uint32_t gfp, unsigned order)
+static inline void init_request(struct km_page_request *request, const struct km_buddy *buddy,
+				unsigned cpu, uint32_t gfp, unsigned order)
 {
 	request->gfp = gfp;
 	request->cpu = cpu;
@@ -163,7 +154,7 @@ static inline void init_request(struct request *request, const struct km_buddy *
 }
 
 /* Rights of the slow path (gfp_to_alloc_flags). */
-static uint32_t slow_rights(const struct km_buddy *buddy, const struct request *request)
+static uint32_t slow_rights(const struct km_buddy *buddy, const struct km_page_request *request)
 {
 	uint32_t gfp = request->gfp, rights = 0;
 
@@ -186,9 +177,10 @@ static uint32_t slow_rights(const struct km_buddy *buddy, const struct request *
 
 /*
  * The kernel walks the zones once at the min mark, and once more before it would reclaim, with all
- * rights if the request may use the emergency reserve; since 7.x only then.
+ * rights if the request may use the emergency reserve; since 7.x only then. What reclaim finds is
+ * the machine's policy.
  */
-static uint32_t slow_path(struct km_buddy *buddy, struct request *request)
+static uint32_t slow_path(struct km_buddy *buddy, struct km_page_request *request)
 {
 	bool emergency = (request->gfp & KM_GFP_MEMALLOC) && !(request->gfp & KM_GFP_NOMEMALLOC);
 	uint32_t pfn;
@@ -196,18 +188,22 @@ static uint32_t slow_path(struct km_buddy *buddy, struct request *request)
 	buddy->env->count.page_slowpath++;
 	request->mark = KM_MARK_MIN;
 	request->rights = slow_rights(buddy, request);
-	pfn = walk_zones(buddy, request);
-	if (pfn != KM_PFN_NIL || (buddy->profile.slowpath_single && !emergency))
-		return pfn;
-	if (emergency)
-		request->rights = KM_RIGHT_NO_WATERMARKS | (request->rights & KM_RIGHT_KSWAPD);
-	return walk_zones(buddy, request);
+	pfn = km_page_walk(buddy, request);
+	if (pfn == KM_PFN_NIL && (emergency || !buddy->profile.slowpath_single)) {
+		if (emergency)
+			request->rights =
+				KM_RIGHT_NO_WATERMARKS | (request->rights & KM_RIGHT_KSWAPD);
+		pfn = km_page_walk(buddy, request);
+	}
+	if (pfn == KM_PFN_NIL && buddy->profile.reclaim && (request->gfp & KM_GFP_DIRECT_RECLAIM))
+		pfn = km_reclaim(buddy, request);
+	return pfn;
 }
 
 static km_pfn buddy_alloc(void *self, unsigned cpu, uint32_t gfp, unsigned order)
 {
 	struct km_buddy *buddy = self;
-	struct request request;
+	struct km_page_request request;
 	uint32_t pfn;
 
 	if (order > KM_MAX_ORDER) {
@@ -219,10 +215,10 @@ static km_pfn buddy_alloc(void *self, unsigned cpu, uint32_t gfp, unsigned order
 		request.rights |= KM_RIGHT_KSWAPD;
 	if (buddy->preferred[request.highest] == KM_ZONE_NORMAL)
 		request.rights |= KM_RIGHT_NOFRAGMENT;
-	pfn = walk_zones(buddy, &request);
+	pfn = km_page_walk(buddy, &request);
 	if (pfn == KM_PFN_NIL && (request.rights & KM_RIGHT_NOFRAGMENT)) {
 		request.rights &= ~KM_RIGHT_NOFRAGMENT;
-		pfn = walk_zones(buddy, &request);
+		pfn = km_page_walk(buddy, &request);
 	}
 	if (pfn == KM_PFN_NIL)
 		pfn = slow_path(buddy, &request);
@@ -235,7 +231,7 @@ static km_pfn buddy_alloc(void *self, unsigned cpu, uint32_t gfp, unsigned order
 
 /* ---- bulk ---- */
 
-static struct km_zone *bulk_zone(struct km_buddy *buddy, const struct request *request,
+static struct km_zone *bulk_zone(struct km_buddy *buddy, const struct km_page_request *request,
 				 unsigned wanted)
 {
 	for (int i = (int)request->highest; i >= 0; i--) {
@@ -256,7 +252,7 @@ static unsigned buddy_alloc_bulk(void *self, unsigned cpu, uint32_t gfp, unsigne
 {
 	struct km_buddy *buddy = self;
 	struct km_zone *zone = NULL;
-	struct request request;
+	struct km_page_request request;
 	unsigned filled = 0;
 
 	if (!wanted)
@@ -303,6 +299,8 @@ static int buddy_free(void *self, unsigned cpu, km_pfn pfn, unsigned order)
 		memset(buddy->page + pfn.value, 0, 1u << order);
 	if (byte == KM_PAGE_USED)
 		count_unmovable(buddy, pfn.value, order, -1);
+	else if (buddy->old)
+		km_reclaim_forget(buddy, pfn.value, order);
 	zone = &buddy->zone[km_pageblock_of(buddy, pfn.value)->zone];
 	if (km_pcp_allows(buddy, order))
 		km_pcp_free(buddy, zone, cpu, pfn.value, order);

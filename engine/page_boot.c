@@ -123,6 +123,7 @@ void km_buddy_boot(struct km_buddy *buddy)
 	for (unsigned i = 0; i < KM_NR_ZONES; i++)
 		if (buddy->zone[i].managed)
 			km_zone_boot(buddy, &buddy->zone[i]);
+	km_reclaim_start(buddy);
 }
 
 void km_zone_use_all(struct km_buddy *buddy, struct km_zone *zone)
@@ -202,6 +203,11 @@ int km_buddy_create(struct km_machine *machine, void **self)
 	buddy->block = km_env_alloc(env, buddy->nr_pageblocks * sizeof(*buddy->block));
 	if (!pcp || !buddy->link || !buddy->page || !buddy->block)
 		goto out;
+	if (buddy->profile.reclaim && buddy->profile.reclaim <= KM_RECLAIM_ALL) {
+		buddy->old = km_env_alloc(env, (buddy->max_pfn + 63) / 64 * sizeof(*buddy->old));
+		if (!buddy->old)
+			goto out;
+	}
 	code = km_buddy_lay_out(buddy, machine->spec.nr_zones, machine->spec.zones);
 	if (code)
 		goto out;
@@ -218,6 +224,7 @@ void km_buddy_destroy(void *self)
 	struct km_buddy *buddy = self;
 	struct km_env *env = buddy->env;
 
+	km_env_release(env, buddy->old, (buddy->max_pfn + 63) / 64 * sizeof(*buddy->old));
 	km_env_release(env, buddy->block, buddy->nr_pageblocks * sizeof(*buddy->block));
 	km_env_release(env, buddy->page, buddy->max_pfn + 1);
 	km_env_release(env, buddy->link, buddy->max_pfn * sizeof(*buddy->link));

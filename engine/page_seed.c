@@ -377,5 +377,6 @@ int km_buddy_seed_free(void *self, const struct km_buddy_seed *seed)
 		memset(buddy->page, 0, buddy->max_pfn);
 		km_buddy_boot(buddy);
 	}
+	km_reclaim_start(buddy);
 	return code;
 }

@@ -178,6 +178,7 @@ int km_buddy_load_state(void *self, const struct km_page_state *state)
 		memset(buddy->page, 0, buddy->max_pfn);
 		km_buddy_boot(buddy);
 	}
+	km_reclaim_start(buddy);
 	return code;
 }
 

@@ -90,7 +90,8 @@ uint64_t km_profile_max(const char *name)
 	} enums[] = {{"slab_front", KM_FRONT_SHEAVES},
 		     {"fallback", KM_FALLBACK_CLAIM},
 		     {"vmap_block_order", 10},
-		     {"pcp_generation", 2}};
+		     {"pcp_generation", 2},
+		     {"reclaim", KM_RECLAIM_OOM}};
 
 	for (unsigned i = 0; i < sizeof(enums) / sizeof(enums[0]); i++)
 		if (strcmp(enums[i].name, name) == 0)
@@ -115,6 +116,61 @@ int km_profile_set(struct km_profile *profile, const char *name, uint64_t value)
 	KM_PROFILE_SWITCHES(X)
 #undef X
 	return -ENOENT;
+}
+
+/* ---- values as words ---- */
+
+static bool is_reclaim(const char *name)
+{
+	return strcmp(name, "reclaim") == 0;
+}
+
+int km_profile_word(const char *name, const char *text, uint64_t *value)
+{
+	static const char prefix[] = "reclaim:";
+	uint64_t percent = 0;
+
+	if (!is_reclaim(name))
+		return -ENOENT;
+	if (strncmp(text, prefix, sizeof(prefix) - 1) == 0)
+		text += sizeof(prefix) - 1;
+	if (strcmp(text, "none") == 0 || strcmp(text, "oom") == 0) {
+		*value = text[0] == 'n' ? KM_RECLAIM_NONE : KM_RECLAIM_OOM;
+		return 0;
+	}
+	if (*text == '%')
+		return -ENOENT;
+	for (; *text >= '0' && *text <= '9' && percent <= KM_RECLAIM_ALL; text++)
+		percent = percent * 10 + (uint64_t)(*text - '0');
+	if (strcmp(text, "%") != 0 || percent > KM_RECLAIM_ALL)
+		return -ENOENT;
+	*value = percent;
+	return 0;
+}
+
+const char *km_profile_text(const char *name, uint64_t value, char text[24], bool quoted)
+{
+	bool word = is_reclaim(name);
+	char *at = text + 23;
+
+	*at = 0;
+	if (word && quoted)
+		*--at = '"';
+	if (word && (value == KM_RECLAIM_NONE || value == KM_RECLAIM_OOM)) {
+		const char *is = value == KM_RECLAIM_NONE ? "none" : "oom";
+
+		at -= strlen(is);
+		memcpy(at, is, strlen(is));
+	} else {
+		if (word)
+			*--at = '%';
+		do
+			*--at = (char)('0' + value % 10);
+		while (value /= 10);
+	}
+	if (word && quoted)
+		*--at = '"';
+	return at;
 }
 
 const char *const *km_profile_names(void)

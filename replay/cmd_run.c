@@ -238,12 +238,14 @@ static void print_json(const struct arguments *arguments, const struct km_scenar
 		       struct km_scenario_run *run)
 {
 	struct km_json json;
-	char *save = NULL;
+	char *save = NULL, text[24];
 
 	km_json_begin(&json, stdout);
 	km_json_u64(&json, "schema", 1);
 	km_json_str(&json, "scenario", scenario->path);
 	km_json_str(&json, "profile", scenario->spec.profile.name);
+	km_json_str(&json, "reclaim",
+		    km_profile_text("reclaim", scenario->spec.profile.reclaim, text, false));
 	km_json_array(&json, "rows");
 	for (size_t i = 0; i < run->nr_rows; i++)
 		json_row(&json, &run->rows[i]);

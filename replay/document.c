@@ -10,6 +10,7 @@ static void emit_json(const struct km_session *session)
 {
 	const struct km_replay_options *options = &session->options;
 	struct km_json json;
+	char text[24];
 
 	km_json_begin(&json, stdout);
 	km_json_u64(&json, "schema", 1);
@@ -17,6 +18,8 @@ static void emit_json(const struct km_session *session)
 	km_json_str(&json, "kernel", km_trace_meta(session->trace, "kernel"));
 	km_json_str(&json, "profile", session->start.profile->name);
 	km_json_str(&json, "start_state", session->start.describe);
+	km_json_str(&json, "reclaim",
+		    km_profile_text("reclaim", session->profiles[0].reclaim, text, false));
 	km_json_array(&json, "runs");
 	for (unsigned i = 0; i < session->nr_done; i++) {
 		struct km_run run;

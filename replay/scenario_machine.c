@@ -65,9 +65,10 @@ static int set_one(struct km_scenario *scenario, const char *key, const char *va
 
 	if (strcmp(key, "kernel") == 0)
 		return set_kernel(scenario, value, line, err);
-	if (!km_scenario_number(value, &number))
-		return km_scenario_fail(err, scenario->path, line, "%s=%s is not a number", key,
-					value);
+	if (km_profile_word(key, value, &number) && !km_scenario_number(value, &number))
+		return km_scenario_fail(
+			err, scenario->path, line, "%s=%s is not a number%s", key, value,
+			km_profile_max(key) == KM_RECLAIM_OOM ? "; it takes none, oom or N%" : "");
 	if (strcmp(key, "cpus") == 0 || strcmp(key, "possible_cpus") == 0) {
 		if (!number || number > KM_MAX_CPUS)
 			return km_scenario_fail(err, scenario->path, line, "%s=%s is outside 1..%u",

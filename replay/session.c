@@ -104,13 +104,15 @@ static void write_params(struct km_session *session)
 {
 	struct km_replay_options *options = &session->options;
 	size_t used = 0;
+	char text[24];
 
 	qsort(options->params, options->nr_params, sizeof(struct km_param), compare_params);
 	session->params[used++] = '{';
 	for (unsigned i = 0; i < options->nr_params; i++)
-		used += (size_t)sprintf(session->params + used, "%s\"%s\":%llu", i ? "," : "",
+		used += (size_t)sprintf(session->params + used, "%s\"%s\":%s", i ? "," : "",
 					options->params[i].name,
-					(unsigned long long)options->params[i].value);
+					km_profile_text(options->params[i].name,
+							options->params[i].value, text, true));
 	strcpy(session->params + used, "}");
 }
 

@@ -105,6 +105,14 @@ static void emit_fragmentation(struct km_json *json, const struct km_measures *m
 	km_json_close(json);
 }
 
+/* The policy of a run on a model; NULL for what the kernel itself did. */
+static const char *reclaim_of(const struct km_run *run, char text[24])
+{
+	return run->choice->model
+		       ? km_profile_text("reclaim", run->choice->profile->reclaim, text, false)
+		       : NULL;
+}
+
 void km_emit_run(struct km_json *json, const struct km_run *run)
 {
 	const struct km_measures *measures = run->measures;
@@ -191,9 +199,12 @@ static int store_notes(struct km_result *result, int64_t id, const struct km_run
 		       struct km_err *err)
 {
 	const struct km_measures *measures = run->measures;
+	char text[24];
+	const char *reclaim = reclaim_of(run, text);
 	const struct {
 		const char *name, *text;
 	} notes[] = {
+		{"reclaim", reclaim ? reclaim : ""},
 		{"method", measures->method},
 		{"start_state", measures->start_state},
 		{"latency_ns.why", measures->why_no_latency},

@@ -126,6 +126,31 @@ same 6.1 'GFP_KERNEL | __GFP_NO_KSWAPD' '(GFP_KERNEL | __GFP_NOWARN) & ~(__GFP_K
 same 6.1 0xcc0 GFP_KERNEL
 same 7.2 ___GFP_DMA GFP_DMA
 
+# What a request finds that may wait: 8 pages of a zone are free, all else is in use.
+wait_for_memory() { # POLICY: how many of 4 requests get a page
+	cat >"$work/w.kms" <<-KMS
+		machine kernel=6.1 thp=0 reclaim=$1
+		state begin
+		zone DMA32 start 1000 spanned 1000 present 1000 managed 1000 wm 16 20 24 boost 0 highatomic 0 reserve 0 0 0 0
+		zx nrfree 8 diff 0 thr 2 flags 0 drift 0
+		lru 1000:100
+		free 3 1 1e00
+		pcp 0 count 0 high 64 batch 1 free_factor 0
+		blocks 1000:1
+		state end
+		a = alloc_page(GFP_HIGHUSER_MOVABLE)
+		b = alloc_page(GFP_HIGHUSER_MOVABLE)
+		c = alloc_page(GFP_HIGHUSER_MOVABLE)
+		d = alloc_page(GFP_NOWAIT | __GFP_MOVABLE)
+	KMS
+	"$KMLAB" run --format tsv "$work/w.kms" | grep -c 'pfn'
+}
+is "$(wait_for_memory none) $(wait_for_memory oom) $(wait_for_memory 100%)" '0 0 4' 'reclaim none, oom and 100%'
+printf 'machine reclaim=some\n' >"$work/w.kms"
+"$KMLAB" run "$work/w.kms" 2>"$work/err"
+is $? 2 'another word is no policy'
+like "$work/err" 'takes none, oom or N%' 'which ones there are is said'
+
 # Lines that cannot be read: a sentence with the line, nothing else.
 bad() { # LINE PATTERN
 	run "$1"

@@ -44,6 +44,8 @@
 	X(extfrag, "events a kernel would report as mm_page_alloc_extfrag")                        \
 	X(page_slowpath, "requests that left the fast pass")                                       \
 	X(page_fail, "page allocation failed")                                                     \
+	X(page_reclaim, "pages that reclaim freed")                                                \
+	X(page_oom, "requests for which Linux would kill a task")                                  \
 	X(vm_search, "address found in the free-area tree")                                        \
 	X(vm_pool, "address taken from a per-node pool")                                           \
 	X(vm_purge, "lazy areas purged")                                                           \

@@ -85,6 +85,9 @@ enum km_fallback { KM_FALLBACK_STEAL, KM_FALLBACK_CLAIM }; /* mm/page_alloc.c up
 	X(bool, gfp_atomic_bit, "gfp_atomic_bit", "5.15, 6.1: __GFP_ATOMIC exists")                \
 	X(bool, watermark_movable_small, "watermark_movable_small",                                \
 	  "6.6+: MOVABLE's min mark is 32-128 pages")                                              \
+	X(uint8_t, reclaim, "reclaim",                                                             \
+	  "what a request that must reclaim finds: none, oom, or N% of the movable pages of the "  \
+	  "start")                                                                                 \
 	/* vmalloc */                                                                              \
 	X(bool, vmap_nodes, "vmap_nodes", "6.9+: per-node pools and trees")                        \
 	X(bool, vmalloc_bulk, "vmalloc_bulk", "6.1+: data pages from the bulk allocator")          \
@@ -96,6 +99,14 @@ enum km_fallback { KM_FALLBACK_STEAL, KM_FALLBACK_CLAIM }; /* mm/page_alloc.c up
 	  "log2 of a vm_map_ram block's pages, from NR_CPUS: 10 up to 512, 8 (Debian) from 2048")  \
 	X(bool, vrealloc_frees, "vrealloc_frees", "7.x: shrinking in place gives pages back")      \
 	X(bool, vm_requested_size, "vm_requested_size", "6.18+: vm_struct keeps the size asked for")
+
+/*
+ * Reclaim is a policy of the machine, not of a kernel generation; every profile begins with none.
+ * none: the request fails where reclaim would begin. oom: reclaim finds nothing; the request goes
+ * the rest of the kernel's way and fails where a task would be killed. 1 to 100: so many percent of
+ * the movable pages that were in use at the start can be reclaimed, 32 at a time.
+ */
+enum km_reclaim { KM_RECLAIM_NONE = 0, KM_RECLAIM_ALL = 100, KM_RECLAIM_OOM = 101 };
 
 struct km_profile {
 	const char *name; /* "6.1" */
@@ -115,6 +126,14 @@ uint64_t km_profile_max(const char *name);
 
 /* Set one switch by its text name. 0, -ENOENT for an unknown switch, -ERANGE above its maximum. */
 int km_profile_set(struct km_profile *profile, const char *name, uint64_t value);
+
+/*
+ * A switch's value as people write it: reclaim takes none, oom and N%, all others numbers. 0, or
+ * -ENOENT: it is no such word, but may be a number.
+ */
+int km_profile_word(const char *name, const char *text, uint64_t *value);
+/* The other way round; quoted words are what JSON wants for those of `reclaim`. */
+const char *km_profile_text(const char *name, uint64_t value, char text[24], bool quoted);
 
 /* Names in order, NULL-terminated. */
 const char *const *km_profile_names(void);
