@@ -95,7 +95,8 @@ static void parse_param(struct km_replay_options *options, const char *text,
 			   (int)(equals - text), text);
 	snprintf(name, sizeof(name), "%.*s", (int)(equals - text), text);
 	snprintf(what, sizeof(what), "parameter '%s'", name);
-	if (!strcmp(name, "reclaim") && km_profile_word(name, equals + 1, &value))
+	if (km_profile_word(name, equals + 1, &value) && !strcmp(name, "reclaim") &&
+	    !strchr("0123456789", equals[1]))
 		argp_error(state, "%s takes none, oom or N%%, not '%s'", what, equals + 1);
 	else if (km_profile_word(name, equals + 1, &value))
 		value = km_parse_number(state, what, equals + 1, 0, UINT64_MAX);
