@@ -260,6 +260,14 @@ $(BUILD)/bench/pages: $(BUILD)/obj/replay/bench_pages_main.o $(call archive,repl
 bench-pages: $(BUILD)/bench/pages
 	$(Q)$< $(or $(ROUNDS),15) $(or $(PAGES),262144)
 
+# vmalloc in parts, beside kmalloc, and by the number of live areas. ROUNDS=n AREAS=n
+$(BUILD)/bench/vmalloc: $(BUILD)/obj/replay/bench_vmalloc_main.o $(call archive,replay) $(nouns)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $^ $(PERF_LIBS) $(LDLIBS_BASE) $(LDLIBS) -ldl -o $@
+
+bench-vmalloc: $(BUILD)/bench/vmalloc
+	$(Q)$< $(or $(ROUNDS),31) $(or $(AREAS),1000000)
+
 # Recording beside ftrace and perf, as root. ROUNDS=n RECORDER="build/kmlab-capture -e slab" LOAD="command" FORMAT=json
 bench_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard capture/bench/*.c))
 $(BUILD)/bench/capture: $(bench_objects) $(nouns)
@@ -270,7 +278,7 @@ RECORDER ?= $(BUILD)/kmlab-capture -e slab
 bench-capture: $(BUILD)/bench/capture all
 	$(Q)$< $(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(LOAD),--load='$(LOAD)') $(if $(FORMAT),--format=$(FORMAT)) -- $(RECORDER)
 
-bench: bench-store bench-large bench-pages bench-capture
+bench: bench-store bench-large bench-pages bench-vmalloc bench-capture
 
 # Real kernels execute the recorded programs and new ones anew; the models must answer the same.
 ORACLE_SEED ?= 1
@@ -301,4 +309,4 @@ clean:
 	$(Q)rm -rf $(BUILD)
 
 -include $(shell find $(BUILD)/obj $(BUILD)/ext -name '*.d' 2>/dev/null)
-.PHONY: all tests fuzz fuzz-run bench bench-store bench-stat bench-large bench-pages stress-pages bench-capture prove prove-all deps lint build-all check oracle demo install clean libperf
+.PHONY: all tests fuzz fuzz-run bench bench-store bench-stat bench-large bench-pages stress-pages bench-vmalloc bench-capture prove prove-all deps lint build-all check oracle demo install clean libperf
