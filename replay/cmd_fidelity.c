@@ -5,12 +5,14 @@
 
 #include "replay/commands.h"
 #include "replay/fidelity.h"
+#include "replay/vmap_fidelity.h"
 #include "results/options.h"
 #include "results/term.h"
 
 static const char doc[] =
 	"Compare the trace's own kernel model with what that kernel did: the size class of every "
-	"kmalloc, the geometry of every cache, the slab every object was put in.\v"
+	"kmalloc, the geometry of every cache, the slab every object was put in; of vmalloc, the "
+	"size of every area and when what was freed was purged.\v"
 	"EXAMPLES\n"
 	"  kmlab fidelity a.kmt\n"
 	"  kmlab fidelity a.kmt --format json";
@@ -70,7 +72,39 @@ static void emit_pair(struct km_json *json, const char *key, int64_t model, int6
 	km_json_close(json);
 }
 
-static void print_json(const struct km_fidelity *fidelity, const struct km_start *start)
+static void emit_vmap(struct km_json *json, const struct km_vmap_fidelity *vmap)
+{
+	km_json_object(json, "vmap");
+	km_json_u64(json, "areas", vmap->areas);
+	km_json_object(json, "sizes");
+	km_json_u64(json, "checked", vmap->sizes.checked);
+	km_json_u64(json, "matched", vmap->sizes.matched);
+	km_json_u64(json, "without_array", vmap->without_array);
+	km_json_close(json);
+	km_json_object(json, "purges");
+	km_json_u64(json, "kernel", vmap->purges_kernel);
+	km_json_u64(json, "model", vmap->purges_model);
+	km_json_u64(json, "matched", vmap->purges_matched);
+	km_json_u64(json, "early_after_own_free", vmap->early_own);
+	km_json_u64(json, "early_other", vmap->early_other);
+	km_json_u64(json, "late_frees", vmap->late_frees);
+	km_json_u64(json, "lazy_max_pages", vmap->lazy_max);
+	km_json_u64(json, "lazy_end_pages", vmap->lazy_open);
+	km_json_u64(json, "unknown_frees", vmap->unknown_frees);
+	km_json_object(json, "areas");
+	km_json_u64(json, "checked", vmap->purged_areas.checked);
+	km_json_u64(json, "matched", vmap->purged_areas.matched);
+	km_json_close(json);
+	km_json_object(json, "range");
+	km_json_u64(json, "checked", vmap->purged_range.checked);
+	km_json_u64(json, "matched", vmap->purged_range.matched);
+	km_json_close(json);
+	km_json_close(json);
+	km_json_close(json);
+}
+
+static void print_json(const struct km_fidelity *fidelity, const struct km_vmap_fidelity *vmap,
+		       const struct km_start *start)
 {
 	struct km_json json;
 
@@ -100,6 +134,7 @@ static void print_json(const struct km_fidelity *fidelity, const struct km_start
 	}
 	km_json_close(&json);
 	emit_pair(&json, "pages", fidelity->pages_model, fidelity->pages_kernel);
+	emit_vmap(&json, vmap);
 	km_json_end(&json);
 }
 
@@ -139,7 +174,48 @@ static void print_row(struct km_table *table, const char *name, const struct km_
 	km_table_cell(table, row && row->sheaves ? "sheaves: not in the totals" : "");
 }
 
-static void print_rows(const struct km_fidelity *fidelity, enum km_format format)
+/* Counts of vmalloc in the same columns; the note says what they are. */
+static void print_vmap(struct km_table *table, const struct km_vmap_fidelity *vmap)
+{
+	const struct {
+		const char *name;
+		uint64_t checked, matched;
+	} rows[] = {
+		{"vmalloc: area sizes", vmap->sizes.checked, vmap->sizes.matched},
+		{"vmalloc: purges", vmap->purges_kernel, vmap->purges_matched},
+		{"vmalloc: areas of a purge", vmap->purged_areas.checked,
+		 vmap->purged_areas.matched},
+		{"vmalloc: range of a purge", vmap->purged_range.checked,
+		 vmap->purged_range.matched},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && vmap->areas; i++) {
+		struct km_score score = {rows[i].checked, rows[i].matched};
+		char text[16];
+
+		km_table_cell(table, rows[i].name);
+		cell_count(table, score.checked, true);
+		cell_count(table, score.matched, true);
+		km_table_cell(table, km_score_text(&score, text));
+		for (unsigned column = 4; column < 11; column++)
+			km_table_cell(table, "-");
+		if (i == 0)
+			km_table_cellf(table, "%llu more without a page array",
+				       (unsigned long long)vmap->without_array);
+		else if (i == 1)
+			km_table_cellf(table,
+				       "due in the model %llu; early %llu after the task's own "
+				       "free, %llu others",
+				       (unsigned long long)vmap->purges_model,
+				       (unsigned long long)vmap->early_own,
+				       (unsigned long long)vmap->early_other);
+		else
+			km_table_cell(table, "");
+	}
+}
+
+static void print_rows(const struct km_fidelity *fidelity, const struct km_vmap_fidelity *vmap,
+		       enum km_format format)
 {
 	static const char *const titles[] = {"what",     "checked>",   "matched>",
 					     "score>",   "switches>",  "right>",
@@ -158,6 +234,7 @@ static void print_rows(const struct km_fidelity *fidelity, enum km_format format
 
 		print_row(table, row->name, &row->slab_choice, &row->switches, row);
 	}
+	print_vmap(table, vmap);
 	km_table_print(table, stdout, format);
 	km_table_free(table);
 }
@@ -167,6 +244,7 @@ int km_cmd_fidelity(int argc, char **argv)
 	static const struct argp argp = {argp_options,       parse_option, "T.kmt", doc,
 					 km_common_children, NULL,         NULL};
 	struct options options = {.seed = 1};
+	struct km_vmap_fidelity vmap;
 	struct km_fidelity fidelity;
 	struct km_trace *trace = NULL;
 	struct km_start start;
@@ -180,6 +258,8 @@ int km_cmd_fidelity(int argc, char **argv)
 	if (!code)
 		code = km_start_read(trace, &start, &err);
 	if (!code)
+		code = km_vmap_fidelity_measure(trace, &start, &vmap, &err);
+	if (!code)
 		code = km_fidelity_measure(trace, &start, options.seed, &fidelity, &err);
 	if (code) {
 		km_trace_close(trace);
@@ -190,9 +270,9 @@ int km_cmd_fidelity(int argc, char **argv)
 		return km_error("%s", err.text);
 	}
 	if (options.common.format == KM_FORMAT_JSON)
-		print_json(&fidelity, &start);
+		print_json(&fidelity, &vmap, &start);
 	else
-		print_rows(&fidelity, options.common.format);
+		print_rows(&fidelity, &vmap, options.common.format);
 	km_fidelity_release(&fidelity);
 	km_trace_close(trace);
 	return KM_EXIT_OK;
