@@ -3,7 +3,8 @@
  * The page tables of the vmalloc range: x86_64, four levels, every entry written into a host array
  * as the processor would find it in memory. The 64 third-level tables exist from boot (mm/init.c:
  * preallocate_vmalloc_pages); second- and first-level ones are pages of the machine, taken when a
- * gigabyte or a 2 MiB slot is used first, and kept.
+ * gigabyte or a 2 MiB slot is used first, and kept. With five levels the 50 fourth-level tables
+ * exist from boot, third-level ones are taken when 512 GiB are used first.
  */
 #include <errno.h>
 
@@ -13,7 +14,6 @@
 #define SLOT_SHIFT 21 /* 2 MiB: one first-level table, or one huge leaf */
 #define GIGA_SHIFT 30
 #define TOP_SHIFT 39
-#define TOP_TABLES ((KM_VMALLOC_END - KM_VMALLOC_START) >> TOP_SHIFT)
 
 /* Intel SDM vol. 3A, 4.5: bits of an entry. */
 #define ENTRY_PRESENT 0x1ull
@@ -44,11 +44,14 @@ struct giga_table {
 struct top_table {
 	uint64_t entry[ENTRIES];
 	struct giga_table *below[ENTRIES];
+	km_pfn pfn; /* with five levels */
 };
 
 struct page_table {
 	struct km_machine *machine;
-	struct top_table *top[TOP_TABLES];
+	struct top_table **top; /* [nr_top], by 512 GiB from start on */
+	uint64_t start, nr_top;
+	bool five_levels;
 	uint64_t pages, leaf_4k, leaf_2m;
 };
 
@@ -67,13 +70,22 @@ static km_pfn pfn_in(uint64_t entry)
 	return (km_pfn){(entry & ENTRY_FRAME) >> KM_PAGE_SHIFT};
 }
 
-int km_page_table_create(struct km_machine *machine, struct page_table **out)
+int km_page_table_create(struct km_machine *machine, uint64_t start, uint64_t end,
+			 struct page_table **out)
 {
 	struct page_table *table = km_env_alloc(machine->env, sizeof(*table));
 
 	if (!table)
 		return -ENOMEM;
 	table->machine = machine;
+	table->start = start;
+	table->nr_top = (end - start) >> TOP_SHIFT;
+	table->five_levels = machine->spec.profile.la57;
+	table->top = km_env_alloc(machine->env, table->nr_top * sizeof(*table->top));
+	if (!table->top) {
+		km_env_release(machine->env, table, sizeof(*table));
+		return -ENOMEM;
+	}
 	*out = table;
 	return 0;
 }
@@ -92,7 +104,7 @@ void km_page_table_destroy(struct page_table *table)
 	if (!table)
 		return;
 	env = table->machine->env;
-	for (unsigned t = 0; t < TOP_TABLES; t++) {
+	for (uint64_t t = 0; t < table->nr_top; t++) {
 		if (!table->top[t])
 			continue;
 		for (unsigned i = 0; i < ENTRIES; i++)
@@ -100,6 +112,7 @@ void km_page_table_destroy(struct page_table *table)
 				destroy_giga(env, table->top[t]->below[i]);
 		km_env_release(env, table->top[t], sizeof(*table->top[t]));
 	}
+	km_env_release(env, table->top, table->nr_top * sizeof(*table->top));
 	km_env_release(env, table, sizeof(*table));
 }
 
@@ -126,21 +139,39 @@ static void table_page_back(struct page_table *table, unsigned cpu, km_pfn pfn)
 
 static struct giga_table *find_giga(const struct page_table *table, uint64_t addr)
 {
-	const struct top_table *top = table->top[(addr - KM_VMALLOC_START) >> TOP_SHIFT];
+	const struct top_table *top = table->top[(addr - table->start) >> TOP_SHIFT];
 
 	return top ? top->below[index_at(addr, GIGA_SHIFT)] : NULL;
 }
 
+/* The table's entry for its third-level table exists from boot with four levels. */
+static struct top_table *get_top(struct page_table *table, unsigned cpu, struct top_table **top)
+{
+	struct km_env *env = table->machine->env;
+
+	if (*top)
+		return *top;
+	*top = km_env_alloc(env, sizeof(**top));
+	if (!*top || !table->five_levels)
+		return *top;
+	(*top)->pfn = table_page(table, cpu);
+	if (!km_pfn_valid((*top)->pfn)) {
+		km_env_release(env, *top, sizeof(**top));
+		*top = NULL;
+		return NULL;
+	}
+	env->count.pte_set++;
+	return *top;
+}
+
 static struct giga_table *get_giga(struct page_table *table, unsigned cpu, uint64_t addr)
 {
-	struct top_table **top = &table->top[(addr - KM_VMALLOC_START) >> TOP_SHIFT];
+	struct top_table **top = &table->top[(addr - table->start) >> TOP_SHIFT];
 	unsigned index = index_at(addr, GIGA_SHIFT);
 	struct km_env *env = table->machine->env;
 	struct giga_table *giga;
 
-	if (!*top)
-		*top = km_env_alloc(env, sizeof(**top));
-	if (!*top)
+	if (!get_top(table, cpu, top))
 		return NULL;
 	giga = (*top)->below[index];
 	if (giga)
@@ -334,7 +365,7 @@ static void count_giga(const struct giga_table *giga, uint64_t *leaf_4k, uint64_
 void km_page_table_count(const struct page_table *table, uint64_t *leaf_4k, uint64_t *leaf_2m)
 {
 	*leaf_4k = *leaf_2m = 0;
-	for (unsigned t = 0; t < TOP_TABLES; t++)
+	for (uint64_t t = 0; t < table->nr_top; t++)
 		for (unsigned i = 0; table->top[t] && i < ENTRIES; i++)
 			if (table->top[t]->below[i])
 				count_giga(table->top[t]->below[i], leaf_4k, leaf_2m);

@@ -198,7 +198,7 @@ static bool cut_lowest(struct vm_layer *vm, unsigned cpu, uint64_t bytes, uint64
 	uint64_t addr;
 
 	vm->machine->env->count.vm_search++;
-	hole = km_vm_space_search(&vm->free, bytes, align, KM_VMALLOC_START, KM_VMALLOC_END, &addr);
+	hole = km_vm_space_search(&vm->free, bytes, align, vm->start, vm->end, &addr);
 	if (!hole)
 		return false;
 	if (vm_cut_splits(hole, addr, bytes)) {

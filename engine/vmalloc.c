@@ -88,7 +88,7 @@ static uint64_t vm_alloc(void *self, unsigned cpu, uint64_t bytes, uint64_t alig
 
 	if (align < KM_PAGE_SIZE)
 		align = KM_PAGE_SIZE;
-	if (!bytes || bytes > KM_VMALLOC_END - KM_VMALLOC_START || (align & (align - 1)) ||
+	if (!bytes || bytes > vm->end - vm->start || (align & (align - 1)) ||
 	    (!space_only && bytes >> KM_PAGE_SHIFT > km_vm_managed_pages(vm))) {
 		vm->machine->env->count.vm_fail++;
 		return 0;
@@ -191,12 +191,14 @@ static int vm_create(struct km_machine *machine, void **self)
 	if (!vm)
 		return -ENOMEM;
 	vm->machine = machine;
+	vm->start = machine->spec.profile.la57 ? KM_VMALLOC_START_LA57 : KM_VMALLOC_START;
+	vm->end = machine->spec.profile.la57 ? KM_VMALLOC_END_LA57 : KM_VMALLOC_END;
 	vm->lazy_max = (uint64_t)km_fls(machine->spec.cpus) * LAZY_PAGES_PER_BIT;
 	vm->preload = km_env_alloc(machine->env, machine->spec.cpus * sizeof(*vm->preload));
 	vm->queues = km_env_alloc(machine->env, machine->spec.cpus * sizeof(*vm->queues));
 	all = km_vm_record_get(vm);
 	if (!vm->preload || !vm->queues || !all || make_nodes(vm) ||
-	    km_page_table_create(machine, &vm->table))
+	    km_page_table_create(machine, vm->start, vm->end, &vm->table))
 		goto fail;
 	vm->area_cache = machine->model->slab->cache_create(machine->slab, &spec);
 	if (!vm->area_cache)

@@ -106,7 +106,9 @@ int km_vm_space_validate(const struct vm_space *space);
 
 struct page_table;
 
-int km_page_table_create(struct km_machine *machine, struct page_table **table);
+/* Of [start, end), multiples of 512 GiB. */
+int km_page_table_create(struct km_machine *machine, uint64_t start, uint64_t end,
+			 struct page_table **table);
 void km_page_table_destroy(struct page_table *table);
 /* Map `count` pages from addr on. 0 or -ENOMEM; what was mapped by then stays mapped. */
 int km_page_table_map(struct page_table *table, unsigned cpu, uint64_t addr, const km_pfn *pfns,
@@ -143,6 +145,7 @@ struct vm_node {
 
 struct vm_layer {
 	struct km_machine *machine;
+	uint64_t start, end; /* of the range */
 	struct vm_space free;
 	struct vm_node *nodes;
 	unsigned nr_nodes;

@@ -234,8 +234,52 @@ static void test_vrealloc(const char *kernel, uint64_t pages_after_shrink)
 	km_machine_destroy(machine);
 }
 
+/* ---- five levels ---- */
+
+static uint64_t table_pages(struct km_machine *machine)
+{
+	struct km_vm_usage usage;
+
+	machine->model->vm->usage(machine->vm, &usage);
+	return usage.page_table_pages;
+}
+
+static void test_la57(void)
+{
+	struct km_machine_spec spec = {.model = km_model_find("slub"),
+				       .profile = *km_profile_find("6.12"),
+				       .cpus = 1,
+				       .memory_bytes = 256ull << 20};
+	struct km_machine *four, *five;
+	struct km_env env_five;
+	uint64_t addr, space;
+	bool huge;
+
+	four = make("6.12", 1);
+	km_vmalloc(four, 0, 5 * KM_PAGE_SIZE, 0, KM_GFP_KERNEL, 0);
+	test_host_env(&env_five, &host, 1);
+	km_profile_set(&spec.profile, "la57", 1);
+	if (km_machine_create(&env_five, &spec, &five))
+		return;
+	addr = km_vmalloc(five, 0, 5 * KM_PAGE_SIZE, 0, KM_GFP_KERNEL, 0);
+	TAP_EQ(addr, KM_VMALLOC_START_LA57, "five levels: vmalloc begins elsewhere");
+	TAP_OK(km_is_vmalloc_addr(addr), "five levels: and is known as such");
+	TAP_EQ(table_pages(five), table_pages(four) + 1, "five levels: one table more");
+	TAP_OK(km_pfn_valid(km_page_table_lookup(table_of(five), addr + 4 * KM_PAGE_SIZE, &huge)),
+	       "five levels: pages are found");
+	space = km_vmalloc(five, 0, 40ull << 40, 0, KM_GFP_KERNEL, KM_VM_NO_PAGES);
+	TAP_OK(space > addr, "five levels: 40 TiB of addresses, more than four levels have");
+	TAP_EQ(km_vmalloc(four, 0, 40ull << 40, 0, KM_GFP_KERNEL, KM_VM_NO_PAGES), 0,
+	       "four levels do not");
+	TAP_EQ(km_kfree(five, 0, addr), 0, "five levels: kvfree() finds the area");
+	TAP_EQ(km_machine_validate(five), 0, "five levels: valid");
+	km_machine_destroy(five);
+	km_machine_destroy(four);
+}
+
 int main(void)
 {
+	test_la57();
 	test_vmap();
 	for (const char *const *kernel = km_profile_names(); *kernel; kernel++)
 		test_blocks(*kernel);

@@ -97,6 +97,7 @@ enum km_fallback { KM_FALLBACK_STEAL, KM_FALLBACK_CLAIM }; /* mm/page_alloc.c up
 	  "6.5+: vm_unmap_aliases leaves blocks with a quarter free")                              \
 	X(uint8_t, vmap_block_order, "vmap_block_order",                                           \
 	  "log2 of a vm_map_ram block's pages, from NR_CPUS: 10 up to 512, 8 (Debian) from 2048")  \
+	X(bool, la57, "la57", "five levels of page tables: vmalloc elsewhere, one table more")     \
 	X(bool, vrealloc_frees, "vrealloc_frees", "7.x: shrinking in place gives pages back")      \
 	X(bool, vm_requested_size, "vm_requested_size", "6.18+: vm_struct keeps the size asked for")
 

@@ -22,6 +22,9 @@
 #define KM_DIRECT_MAP_BASE 0xffff888000000000ull
 #define KM_VMALLOC_START 0xffffc90000000000ull
 #define KM_VMALLOC_END 0xffffe90000000000ull
+/* With five levels (switch la57). The direct map stays where four levels have it. */
+#define KM_VMALLOC_START_LA57 0xffa0000000000000ull
+#define KM_VMALLOC_END_LA57 0xffd2000000000000ull
 
 /* A page frame number. A struct so that it can never be mixed up with an address or a count. */
 typedef struct km_pfn {
@@ -48,7 +51,8 @@ static inline km_pfn km_addr_to_pfn(uint64_t addr)
 
 static inline bool km_is_vmalloc_addr(uint64_t addr)
 {
-	return addr >= KM_VMALLOC_START && addr < KM_VMALLOC_END;
+	return (addr >= KM_VMALLOC_START && addr < KM_VMALLOC_END) ||
+	       (addr >= KM_VMALLOC_START_LA57 && addr < KM_VMALLOC_END_LA57);
 }
 
 /* Smallest order whose block holds `bytes` (>= 1). */
