@@ -268,6 +268,14 @@ $(BUILD)/bench/vmalloc: $(BUILD)/obj/replay/bench_vmalloc_main.o $(call archive,
 bench-vmalloc: $(BUILD)/bench/vmalloc
 	$(Q)$< $(or $(ROUNDS),31) $(or $(AREAS),1000000)
 
+# Objects: the slab models beside user-space allocators, over the samples. ROUNDS=n SAMPLES="T.kmt …"
+$(BUILD)/bench/slab: $(BUILD)/obj/replay/bench_slab_main.o $(call archive,replay) $(nouns)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $^ $(PERF_LIBS) $(LDLIBS_BASE) $(LDLIBS) -ldl -o $@
+
+bench-slab: $(BUILD)/bench/slab
+	$(Q)$< $(or $(ROUNDS),21) $(or $(SAMPLES),$(wildcard traces/samples/*.kmt))
+
 # Recording beside ftrace and perf, as root. ROUNDS=n RECORDER="build/kmlab-capture -e slab" LOAD="command" FORMAT=json
 bench_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard capture/bench/*.c))
 $(BUILD)/bench/capture: $(bench_objects) $(nouns)
@@ -278,7 +286,7 @@ RECORDER ?= $(BUILD)/kmlab-capture -e slab
 bench-capture: $(BUILD)/bench/capture all
 	$(Q)$< $(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(LOAD),--load='$(LOAD)') $(if $(FORMAT),--format=$(FORMAT)) -- $(RECORDER)
 
-bench: bench-store bench-large bench-pages bench-vmalloc bench-capture
+bench: bench-store bench-large bench-pages bench-vmalloc bench-slab bench-capture
 
 # Real kernels execute the recorded programs and new ones anew; the models must answer the same.
 ORACLE_SEED ?= 1
@@ -309,4 +317,4 @@ clean:
 	$(Q)rm -rf $(BUILD)
 
 -include $(shell find $(BUILD)/obj $(BUILD)/ext -name '*.d' 2>/dev/null)
-.PHONY: all tests fuzz fuzz-run bench bench-store bench-stat bench-large bench-pages stress-pages bench-vmalloc bench-capture prove prove-all deps lint build-all check oracle demo install clean libperf
+.PHONY: all tests fuzz fuzz-run bench bench-store bench-stat bench-large bench-pages stress-pages bench-vmalloc bench-slab bench-capture prove prove-all deps lint build-all check oracle demo install clean libperf

@@ -86,21 +86,27 @@ int km_kfree(struct km_machine *machine, unsigned cpu, uint64_t addr)
 	return large_free(machine, cpu, addr);
 }
 
+/* The model's route is not Linux's. */
+static __attribute__((noinline)) uint64_t reroute(struct km_machine *machine, unsigned cpu,
+						  void *cache, uint64_t bytes, uint32_t gfp,
+						  int node)
+{
+	enum km_route route = machine->model->route;
+
+	if (route == KM_ROUTE_PAGES)
+		return large_alloc(machine, cpu, bytes, gfp);
+	if (route == KM_ROUTE_VMALLOC || bytes >= machine->spec.kvmalloc_threshold)
+		return machine->model->vm->alloc(machine->vm, cpu, bytes, 0, gfp, 0);
+	if (cache)
+		return machine->model->slab->alloc(machine->slab, cache, cpu, gfp, node);
+	return km_kmalloc(machine, cpu, bytes, gfp, node);
+}
+
 uint64_t km_object_alloc(struct km_machine *machine, unsigned cpu, void *cache, uint64_t bytes,
 			 uint32_t gfp, int node)
 {
-	switch (machine->model->route) {
-	case KM_ROUTE_PAGES:
-		return large_alloc(machine, cpu, bytes, gfp);
-	case KM_ROUTE_KVMALLOC:
-		if (bytes < machine->spec.kvmalloc_threshold)
-			break;
-		/* fall through */
-	case KM_ROUTE_VMALLOC:
-		return machine->model->vm->alloc(machine->vm, cpu, bytes, 0, gfp, 0);
-	case KM_ROUTE_SLAB:
-		break;
-	}
+	if (machine->model->route != KM_ROUTE_SLAB)
+		return reroute(machine, cpu, cache, bytes, gfp, node);
 	if (cache)
 		return machine->model->slab->alloc(machine->slab, cache, cpu, gfp, node);
 	return km_kmalloc(machine, cpu, bytes, gfp, node);

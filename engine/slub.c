@@ -10,6 +10,8 @@
 
 #include "models.h"
 
+#define LIKELY(condition) __builtin_expect(!!(condition), 1)
+
 /* Objects of another slab that the search for one slab's objects passes before it ends. */
 #define GROUP_LOOK_AHEAD 3
 
@@ -62,33 +64,32 @@ alloc_slow(struct km_slub *slub, struct km_slub_cache *cache, unsigned cpu, uint
 		slub->count->slab_fail++;
 		return 0;
 	}
-	cache->live++;
+	c->live++;
 	return km_objref_hand_out(object);
 }
 
+/* The fast paths touch the CPU's line, the object's mark, a counter, and on a free the slab's line.
+ */
 static uint64_t slub_alloc(void *self, void *handle, unsigned cpu, uint32_t gfp, int node)
 {
 	struct km_slub *slub = self;
 	struct km_slub_cache *cache = handle;
 	struct km_slub_cpu *c = &cache->cpu[cpu];
+	unsigned index = c->freelist;
 
-	if (cache->sheaf_capacity) {
-		struct km_sheaf *main = c->main;
+	if (LIKELY(index != KM_OBJECT_END && !c->main)) {
+		uint16_t *chain = c->slab->chain;
 
-		if (main->nr) {
-			cache->live++;
-			slub->count->slab_fast++;
-			return km_objref_hand_out(main->objects[--main->nr]);
-		}
-	} else if (c->freelist != KM_OBJECT_END) {
-		struct km_slab *slab = c->slab;
-		unsigned index = c->freelist;
-
-		c->freelist = slab->chain[index];
-		slab->chain[index] = KM_OBJECT_LIVE;
-		cache->live++;
+		c->freelist = chain[index];
+		chain[index] = KM_OBJECT_LIVE;
+		c->live++;
 		slub->count->slab_fast++;
 		return c->base + (uint64_t)index * c->size;
+	}
+	if (c->main && c->main->nr) {
+		c->live++;
+		slub->count->slab_fast++;
+		return km_objref_hand_out(c->main->objects[--c->main->nr]);
 	}
 	return alloc_slow(slub, cache, cpu, gfp, node);
 }
@@ -114,26 +115,23 @@ static __attribute__((noinline)) void free_slow(struct km_slub_cache *cache, uns
 static inline void free_object(struct km_slub *slub, unsigned cpu, struct km_slab *slab,
 			       unsigned index)
 {
-	struct km_slub_cache *cache = slab->cache;
-	struct km_slub_cpu *c = &cache->cpu[cpu];
+	struct km_slub_cpu *c = &slab->cache->cpu[cpu];
+	struct km_sheaf *main = c->main;
 
-	cache->live--;
-	if (cache->sheaf_capacity) {
-		struct km_sheaf *main = c->main;
-
-		if (main->nr < cache->sheaf_capacity) {
-			slub->count->slab_free_fast++;
-			slab->chain[index] = KM_OBJECT_CACHED;
-			main->objects[main->nr++] = km_objref_make(slab, index);
-			return;
-		}
-	} else if (slab == c->slab) {
+	c->live--;
+	if (LIKELY(slab == c->slab && !main)) {
 		slub->count->slab_free_fast++;
 		slab->chain[index] = c->freelist;
 		c->freelist = (uint16_t)index;
 		return;
 	}
-	free_slow(cache, cpu, slab, index);
+	if (main && main->nr < c->sheaf_capacity) {
+		slub->count->slab_free_fast++;
+		slab->chain[index] = KM_OBJECT_CACHED;
+		main->objects[main->nr++] = km_objref_make(slab, index);
+		return;
+	}
+	free_slow(slab->cache, cpu, slab, index);
 }
 
 void km_slub_free_object(struct km_slub *slub, unsigned cpu, struct km_slab *slab, unsigned index)
@@ -318,7 +316,7 @@ static void slub_usage(void *self, uint64_t *slab_pages, uint64_t *live_bytes)
 	uint64_t bytes = 0;
 
 	for (const struct km_slub_cache *cache = slub->caches; cache; cache = cache->next)
-		bytes += cache->live * cache->size;
+		bytes += km_slub_live(cache) * cache->size;
 	*slab_pages = slub->slab_pages;
 	*live_bytes = bytes;
 }

@@ -64,10 +64,12 @@ struct km_slub_cpu {
 	struct km_slab *slab; /* NULL: none, freelist is empty */
 	uint64_t base;        /* slab->base */
 	struct km_slab *partial;
-	struct km_sheaf *main, *spare;
+	struct km_sheaf *main, *spare; /* main NULL: the cache has no sheaves */
+	int64_t live;                  /* handed out here less freed here, one by one */
 	uint32_t size;
 	uint16_t freelist;
 	uint16_t partial_slabs;
+	uint16_t sheaf_capacity; /* the cache's */
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct km_slub_cpu) == 64, "a CPU's state is one cache line");
@@ -100,9 +102,10 @@ struct km_slub_cache {
 	/* read or written by fast paths */
 	struct km_slub *slub;
 	const struct km_slub_backend *backend;
-	uint64_t live; /* objects handed out */
 	uint32_t size;
 	uint32_t sheaf_capacity; /* 0: no sheaves */
+	/* Objects handed out, without what the CPUs counted: km_slub_live() */
+	int64_t live;
 	/* node */
 	struct km_slab *partial_head, *partial_tail;
 	uint64_t nr_partial, nr_slabs, total_objects;
@@ -141,6 +144,16 @@ struct km_slub {
 	unsigned cpus;
 	struct km_record_pool records; /* slabs and sheaves */
 };
+
+/* Objects of a cache handed out and not freed. */
+static inline uint64_t km_slub_live(const struct km_slub_cache *cache)
+{
+	int64_t live = cache->live;
+
+	for (unsigned cpu = 0; cpu < cache->slub->cpus; cpu++)
+		live += cache->cpu[cpu].live;
+	return (uint64_t)live;
+}
 
 /* The slab an address lies in, or NULL. */
 static inline struct km_slab *km_slub_slab_of(const struct km_slub *slub, uint64_t addr)

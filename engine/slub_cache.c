@@ -84,6 +84,7 @@ static void cache_init(struct km_slub_cache *cache, struct km_slub *slub,
 	cache->page_gfp = page_gfp_of(cache);
 	for (unsigned cpu = 0; cpu < slub->cpus; cpu++) {
 		cache->cpu[cpu].size = geometry->size;
+		cache->cpu[cpu].sheaf_capacity = (uint16_t)cache->sheaf_capacity;
 		cache->cpu[cpu].freelist = KM_OBJECT_END;
 	}
 }
@@ -156,7 +157,7 @@ int km_slub_cache_destroy(void *self, void *handle, unsigned cpu)
 		return 0;
 	}
 	km_slub_slab_ops.shrink(slub, cache, cpu);
-	if (cache->live || cache->nr_slabs)
+	if (km_slub_live(cache) || cache->nr_slabs)
 		return -EBUSY;
 	for (; *link != cache; link = &(*link)->next)
 		before = *link;
@@ -195,6 +196,6 @@ int km_slub_cache_info(void *self, void *handle, struct km_cache_info *info)
 	for (unsigned cpu = 0; cpu < slub->cpus; cpu++)
 		if (cache->cpu[cpu].slab)
 			info->cpu_slabs += 1u + cache->cpu[cpu].partial_slabs;
-	info->live = cache->live;
+	info->live = km_slub_live(cache);
 	return 0;
 }

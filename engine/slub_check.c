@@ -144,7 +144,7 @@ static bool cache_ok(const struct km_slub_cache *cache)
 {
 	const struct km_slub_tally *tally = &cache->tally;
 
-	return node_list_ok(cache) && cpus_ok(cache) && tally->live == cache->live &&
+	return node_list_ok(cache) && cpus_ok(cache) && tally->live == km_slub_live(cache) &&
 	       tally->cached == sheaf_objects(cache) && tally->slabs == cache->nr_slabs &&
 	       tally->objects == cache->total_objects && tally->partial == cache->nr_partial;
 }

@@ -32,6 +32,7 @@ static const struct {
 };
 
 #define NR_SWITCHES (sizeof(switches) / sizeof(switches[0]))
+#define MALLOC_SUMMARY "malloc:LIBRARY.so, a user-space allocator, for scale"
 #define KERNEL_SUMMARY "what Linux itself did, read back from the recorded pointers"
 
 static void print_json(void)
@@ -51,6 +52,10 @@ static void print_json(void)
 		km_json_str(&json, "summary", model->summary);
 		km_json_close(&json);
 	}
+	km_json_object(&json, NULL);
+	km_json_str(&json, "name", "malloc");
+	km_json_str(&json, "summary", MALLOC_SUMMARY);
+	km_json_close(&json);
 	km_json_close(&json);
 	km_json_array(&json, "profiles");
 	for (const char *const *name = km_profile_names(); *name; name++)
@@ -84,6 +89,7 @@ static void print_rows(enum km_format format)
 	ROW("model", "kernel", KERNEL_SUMMARY);
 	for (const struct km_model *model = km_models; model->name; model++)
 		ROW("model", model->name, model->summary);
+	ROW("model", "malloc", MALLOC_SUMMARY);
 	for (const char *const *name = km_profile_names(); *name; name++)
 		ROW("profile", *name, "MODEL@PROFILE");
 	for (size_t i = 0; i < NR_SWITCHES; i++)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "replay/host.h"
+#include "replay/malloc_model.h"
 
 /* ---- --model ---- */
 
@@ -47,6 +48,10 @@ int km_model_choice_parse(const char *text, struct km_model_choice *choice, stru
 	if (strlen(text) >= sizeof(choice->text))
 		return unknown_model(text, err);
 	strcpy(choice->text, text);
+	if (strncmp(text, "malloc:", 7) == 0) { /* the rest is a file name */
+		choice->model = km_malloc_model(text + 7, err);
+		return choice->model ? 0 : -EINVAL;
+	}
 	strcpy(name, text);
 	at = strchr(name, '@');
 	colon = strchr(name, ':');

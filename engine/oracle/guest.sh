@@ -16,7 +16,9 @@ caches() {
 		printf 'cache %s' "${cache##*/kmlab-}"
 		for fact in object_size slab_size align order objs_per_slab min_partial cpu_partial \
 			slabs partial cpu_slabs sheaf_capacity; do
-			[ ! -e "$cache/$fact" ] || printf ' %s=%s' "$fact" "$(cut -d ' ' -f 1 "$cache/$fact")"
+			# Starting a program for each would take longer here than everything else.
+			[ -e "$cache/$fact" ] || continue
+			read -r value _ <"$cache/$fact" && printf ' %s=%s' "$fact" "$value"
 		done
 		echo
 	done

@@ -190,10 +190,11 @@ static void test_repeats(const struct km_program *program, struct km_trace *trac
 
 static void test_choices(void)
 {
-	static const char *const good[] = {"kernel", "slub", "slub@6.1", "kvmalloc:65536",
-					   "vmalloc@7.2"};
-	static const char *const bad[] = {"slabby",  "slub@6.2",   "kvmalloc", "kvmalloc:x",
-					  "slub:12", "kernel@6.1", ""};
+	static const char *const good[] = {"kernel",         "slub",        "slub@6.1",
+					   "kvmalloc:65536", "vmalloc@7.2", "malloc:libc.so.6"};
+	static const char *const bad[] = {"slabby",     "slub@6.2",          "kvmalloc",
+					  "kvmalloc:x", "slub:12",           "kernel@6.1",
+					  "malloc:",    "malloc:no-such.so", ""};
 	struct km_model_choice choice;
 	struct km_err err;
 

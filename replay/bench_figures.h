@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Medians of repeated measurements with bootstrap intervals: resampled with replacement 2000 times,
+ * the middle 95 % of the medians (Efron, 1979). The same values give the same interval.
+ */
+#ifndef REPLAY_BENCH_FIGURES_H
+#define REPLAY_BENCH_FIGURES_H
+
+#include <stddef.h>
+
+#define KM_BENCH_MAX_VALUES 256
+
+struct km_bench_figure {
+	double median, low, high;
+};
+
+/* 1 <= n <= KM_BENCH_MAX_VALUES */
+struct km_bench_figure km_bench_figure(const double *values, size_t n);
+/* Of values[i] / others[i]: pairs measured one after the other, so that the machine's load cancels.
+ */
+struct km_bench_figure km_bench_ratio(const double *values, const double *others, size_t n);
+
+#endif
