@@ -76,11 +76,8 @@ static void emit_vmap(struct km_json *json, const struct km_vmap_fidelity *vmap)
 {
 	km_json_object(json, "vmap");
 	km_json_u64(json, "areas", vmap->areas);
-	km_json_object(json, "sizes");
-	km_json_u64(json, "checked", vmap->sizes.checked);
-	km_json_u64(json, "matched", vmap->sizes.matched);
-	km_json_u64(json, "without_array", vmap->without_array);
-	km_json_close(json);
+	km_json_u64(json, "areas_without_array", vmap->without_array);
+	emit_score(json, "sizes", &vmap->sizes);
 	km_json_object(json, "purges");
 	km_json_u64(json, "kernel", vmap->purges_kernel);
 	km_json_u64(json, "model", vmap->purges_model);
@@ -91,14 +88,8 @@ static void emit_vmap(struct km_json *json, const struct km_vmap_fidelity *vmap)
 	km_json_u64(json, "lazy_max_pages", vmap->lazy_max);
 	km_json_u64(json, "lazy_end_pages", vmap->lazy_open);
 	km_json_u64(json, "unknown_frees", vmap->unknown_frees);
-	km_json_object(json, "areas");
-	km_json_u64(json, "checked", vmap->purged_areas.checked);
-	km_json_u64(json, "matched", vmap->purged_areas.matched);
-	km_json_close(json);
-	km_json_object(json, "range");
-	km_json_u64(json, "checked", vmap->purged_range.checked);
-	km_json_u64(json, "matched", vmap->purged_range.matched);
-	km_json_close(json);
+	emit_score(json, "areas", &vmap->purged_areas);
+	emit_score(json, "range", &vmap->purged_range);
 	km_json_close(json);
 	km_json_close(json);
 }
@@ -179,24 +170,22 @@ static void print_vmap(struct km_table *table, const struct km_vmap_fidelity *vm
 {
 	const struct {
 		const char *name;
-		uint64_t checked, matched;
+		struct km_score score;
 	} rows[] = {
-		{"vmalloc: area sizes", vmap->sizes.checked, vmap->sizes.matched},
-		{"vmalloc: purges", vmap->purges_kernel, vmap->purges_matched},
-		{"vmalloc: areas of a purge", vmap->purged_areas.checked,
-		 vmap->purged_areas.matched},
-		{"vmalloc: range of a purge", vmap->purged_range.checked,
-		 vmap->purged_range.matched},
+		{"vmalloc: area sizes", vmap->sizes},
+		{"vmalloc: purges", {vmap->purges_kernel, vmap->purges_matched}},
+		{"vmalloc: areas of a purge", vmap->purged_areas},
+		{"vmalloc: range of a purge", vmap->purged_range},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && vmap->areas; i++) {
-		struct km_score score = {rows[i].checked, rows[i].matched};
+		const struct km_score *score = &rows[i].score;
 		char text[16];
 
 		km_table_cell(table, rows[i].name);
-		cell_count(table, score.checked, true);
-		cell_count(table, score.matched, true);
-		km_table_cell(table, km_score_text(&score, text));
+		cell_count(table, score->checked, true);
+		cell_count(table, score->matched, true);
+		km_table_cell(table, km_score_text(score, text));
 		for (unsigned column = 4; column < 11; column++)
 			km_table_cell(table, "-");
 		if (i == 0)

@@ -15,8 +15,11 @@
 struct arguments {
 	const char *path;
 	struct km_run_options run;
+	struct km_memory_layout memory;
 	struct km_common_options common;
 };
+
+enum { OPT_DIRECT_MAP = 256 };
 
 /* clang-format off */
 static const struct argp_option options[] = {
@@ -24,6 +27,7 @@ static const struct argp_option options[] = {
 	{"debug", 'd', NULL, 0, "Report every rule broken and what was never freed; exit 1 if there is any", 0},
 	{"state", 's', NULL, 0, "Add the end state, as an expect block", 0},
 	{"model", 'm', "MODEL", 0, "Run on this model instead of slub (see 'kmlab models')", 0},
+	{"direct-map", OPT_DIRECT_MAP, "SIZE", 0, "Put real memory behind the machine, its direct map in pages of 1G, 2M, 4K or split:PERCENT%; fill every object and look at it again; exit 1 if one was changed", 0},
 	{"seed", 'S', "N", 0, "Seed of the machine's random numbers (default 1)", 0},
 	{0},
 };
@@ -32,8 +36,14 @@ static const struct argp_option options[] = {
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct arguments *arguments = state->input;
+	struct km_err err = {""};
 
 	switch (key) {
+	case OPT_DIRECT_MAP:
+		if (km_memory_parse(arg, &arguments->memory, &err))
+			argp_error(state, "%s", err.text);
+		arguments->run.memory = &arguments->memory;
+		break;
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &arguments->common;
 		break;
@@ -131,7 +141,48 @@ static bool all_matched(const struct km_scenario_run *run)
 	for (unsigned kind = 0; kind < KM_NR_CHECKS; kind++)
 		if (run->check.checked[kind] != run->check.matched[kind])
 			return false;
-	return run->broken == 0;
+	return run->broken == 0 && run->touch.spoilt == 0;
+}
+
+/* ---- real memory ---- */
+
+static void print_touch(const struct km_scenario_run *run, FILE *out)
+{
+	const struct km_run_touch *touch = &run->touch;
+
+	fprintf(out,
+		"touched   %" PRIu64 " objects of %" PRIu64 " KiB, %" PRIu64
+		" of them changed by something else\n",
+		touch->objects, touch->bytes >> 10, touch->spoilt);
+	fprintf(out, "host gave ");
+	for (unsigned leaf = 0; leaf < KM_NR_LEAVES; leaf++)
+		fprintf(out, "%s%" PRIu64 " KiB in %s", leaf ? ", " : "direct map ",
+			touch->pages.direct[leaf] >> 10, km_leaf_name((enum km_leaf)leaf));
+	for (unsigned leaf = 0; leaf < KM_LEAF_1G; leaf++)
+		fprintf(out, "%s%" PRIu64 " KiB in %s", leaf ? ", " : "; vmalloc ",
+			touch->pages.vmalloc[leaf] >> 10, km_leaf_name((enum km_leaf)leaf));
+	fprintf(out, " (asked for %s; %" PRIu64 " mappings)\n", km_leaf_name(touch->asked),
+		touch->pages.mappings);
+}
+
+static void json_touch(struct km_json *json, const struct km_scenario_run *run)
+{
+	const struct km_run_touch *touch = &run->touch;
+
+	km_json_object(json, "memory");
+	km_json_u64(json, "objects", touch->objects);
+	km_json_u64(json, "bytes", touch->bytes);
+	km_json_u64(json, "changed", touch->spoilt);
+	km_json_u64(json, "mappings", touch->pages.mappings);
+	for (unsigned range = 0; range < 2; range++) {
+		const uint64_t *leaves = range ? touch->pages.vmalloc : touch->pages.direct;
+
+		km_json_object(json, range ? "vmalloc_bytes" : "direct_map_bytes");
+		for (unsigned leaf = 0; leaf < KM_NR_LEAVES; leaf++)
+			km_json_u64(json, km_leaf_name((enum km_leaf)leaf), leaves[leaf]);
+		km_json_close(json);
+	}
+	km_json_close(json);
 }
 
 static void print_check(const struct km_scenario_run *run, FILE *out)
@@ -250,6 +301,8 @@ static void print_json(const struct arguments *arguments, const struct km_scenar
 	for (size_t i = 0; i < run->nr_rows; i++)
 		json_row(&json, &run->rows[i]);
 	km_json_close(&json);
+	if (arguments->run.memory)
+		json_touch(&json, run);
 	if (arguments->run.check)
 		json_check(&json, run);
 	if (arguments->run.debug)
@@ -280,6 +333,8 @@ static void print_run(const struct arguments *arguments, const struct km_scenari
 		print_rows(run, arguments->common.format);
 	if (arguments->run.check)
 		print_check(run, rows ? stderr : stdout);
+	if (arguments->run.memory)
+		print_touch(run, rows ? stderr : stdout);
 	if (arguments->run.debug)
 		print_findings(run, arguments->common.format == KM_FORMAT_TABLE ? stdout : stderr);
 	if (arguments->run.state)
@@ -303,7 +358,11 @@ int km_cmd_run(int argc, char **argv)
 		       "kmalloc_array (and _node) "
 		       "kmemdup kstrdup memdup_user krealloc krealloc_array krealloc_node_align "
 		       "kfree kfree_sensitive kfree_bulk ksize kmalloc_size_roundup kvmalloc "
-		       "kvzalloc kvcalloc kvmalloc_array kvrealloc kvfree vmalloc vzalloc vfree; "
+		       "kvzalloc kvcalloc kvmalloc_array kvrealloc kvfree vmalloc vzalloc (and "
+		       "_node) vmalloc_user vmalloc_32[_user] vmalloc_huge __vmalloc "
+		       "__vmalloc_node "
+		       "vrealloc vfree vmap vunmap vm_map_ram vm_unmap_ram vm_unmap_aliases "
+		       "ioremap iounmap; "
 		       "\"context process\", atomic, softirq or interrupt for the lines that "
 		       "follow.\n\n"
 		       "EXAMPLES\n"
@@ -326,7 +385,7 @@ int km_cmd_run(int argc, char **argv)
 		return km_error("%s", err.text);
 	}
 	print_run(&arguments, &scenario, &run);
-	if ((arguments.run.check && !all_matched(&run)) || run.nr_findings)
+	if ((arguments.run.check && !all_matched(&run)) || run.nr_findings || run.touch.spoilt)
 		status = KM_EXIT_NO;
 	if (fflush(stdout) || ferror(stdout))
 		status = km_error("cannot write the output: %s", strerror(errno));

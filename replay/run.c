@@ -71,6 +71,8 @@ static int start(struct executor *run, struct km_err *err)
 		code = load_pages(run, err);
 	if (!code && km_state_has_vm(&scenario->state))
 		code = load_vm(run, err);
+	if (!code && run->options->memory)
+		code = km_run_touch_begin(run, err);
 	return code;
 }
 
@@ -175,6 +177,10 @@ static int execute(struct executor *run, bool trial, struct km_err *err)
 		code = km_run_find(run);
 	if (code)
 		return km_fail(err, code, "%s: %s", scenario->path, strerror(-code));
+	if (run->memory)
+		code = km_run_touch_end(run, err);
+	if (code)
+		return code;
 	if (run->first_mismatch == SIZE_MAX &&
 	    run->run->check.matched[KM_CHECK_END] != run->run->check.checked[KM_CHECK_END])
 		run->first_mismatch = scenario->nr_calls;
@@ -203,6 +209,7 @@ int km_run_once(const struct km_scenario *scenario, const struct km_run_options 
 	trial->first_mismatch = executor.first_mismatch;
 	trial->last_purge = executor.last_purge;
 	km_machine_destroy(executor.machine);
+	km_memory_close(executor.memory);
 	free(executor.variables);
 	free(executor.live);
 	km_addr_map_free(&executor.by_addr);

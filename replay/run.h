@@ -6,6 +6,7 @@
 #ifndef REPLAY_RUN_H
 #define REPLAY_RUN_H
 
+#include "replay/memory.h"
 #include "replay/scenario.h"
 
 enum km_result_kind {
@@ -61,6 +62,16 @@ struct km_run_options {
 	const struct km_model *model; /* NULL: "slub" */
 	uint64_t seed;
 	bool check, state, debug;
+	const struct km_memory_layout *memory; /* objects are filled and looked at; NULL: not */
+};
+
+/* With real memory behind the machine: what was written, and in pages of which size. */
+struct km_run_touch {
+	uint64_t objects, bytes;
+	uint64_t spoilt; /* objects found changed */
+	uint64_t refused_blocks;
+	enum km_leaf asked;
+	struct km_memory_pages pages;
 };
 
 struct km_scenario_run {
@@ -68,6 +79,7 @@ struct km_scenario_run {
 	size_t nr_rows;
 	size_t broken; /* rows with a rule broken */
 	struct km_check check;
+	struct km_run_touch touch;
 	char *state;  /* lines, or NULL when neither asked for nor compared */
 	char **names; /* of caches that rows name and the scenario does not */
 	size_t nr_names;

@@ -72,6 +72,7 @@ static struct live *add_live(struct executor *run, const struct live *object)
 		index = ++run->nr_live; /* entry 0 is never used: 0 ends the list */
 	}
 	run->live[index] = *object;
+	km_run_touch(run, object);
 	km_addr_map_remove(&run->freed, object->addr);
 	return km_addr_map_put(&run->by_addr, object->addr, index) ? NULL : &run->live[index];
 }
@@ -120,8 +121,10 @@ struct live *km_run_must_be_live(struct executor *run, uint64_t addr, const char
 	const struct live *outer;
 	uint64_t line;
 
-	if (object)
+	if (object) {
+		km_run_touched(run, object, row);
 		return object;
+	}
 	outer = around(run, addr);
 	if (km_addr_map_get(&run->freed, addr, &line))
 		km_run_note(row, KM_RULE_DOUBLE_FREE, "double free: line %" PRIu64 " freed %s",

@@ -63,8 +63,9 @@ struct executor {
 	size_t last_purge; /* last call before that with a purge; SIZE_MAX: none */
 	const struct late_purge *late;
 	size_t nr_late;
-	bool recorded;    /* the answers tell when purges were */
-	bool purge_after; /* this call */
+	bool recorded;            /* the answers tell when purges were */
+	bool purge_after;         /* this call */
+	struct km_memory *memory; /* behind the machine, or NULL */
 	struct km_scenario_run *run;
 };
 
@@ -128,6 +129,13 @@ km_run_function km_run_vmalloc, km_run_vrealloc, km_run_vmap, km_run_vunmap, km_
 /* run_calls.c: execute one call into its row. 0 or -ENOMEM. */
 int km_run_call(struct executor *executor, const struct km_scenario_call *call,
 		struct km_run_row *row);
+
+/* run_touch.c: real memory behind the machine. 0 or -errno with a sentence. */
+int km_run_touch_begin(struct executor *executor, struct km_err *err);
+int km_run_touch_end(struct executor *executor, struct km_err *err);
+/* Fill a new object; look whether a live one is as it was filled. Nothing without memory. */
+void km_run_touch(struct executor *executor, const struct live *object);
+void km_run_touched(struct executor *executor, const struct live *object, struct km_run_row *row);
 
 /* run_lazy.c: purges where the recorded counts of waiting pages say that they were. */
 void km_run_lazy_before(struct executor *executor, const struct km_scenario_call *call);

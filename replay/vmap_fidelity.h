@@ -14,14 +14,11 @@
 #ifndef REPLAY_VMAP_FIDELITY_H
 #define REPLAY_VMAP_FIDELITY_H
 
-#include "replay/start.h"
-#include "traces/trace.h"
+#include "replay/fidelity.h"
 
 struct km_vmap_fidelity {
 	uint64_t areas, without_array;
-	struct {
-		uint64_t checked, matched;
-	} sizes, purged_areas, purged_range;
+	struct km_score sizes, purged_areas, purged_range;
 	uint64_t purges_kernel;  /* counted from the first one on, which is not among them */
 	uint64_t purges_model;   /* due in the model */
 	uint64_t purges_matched; /* due in both */

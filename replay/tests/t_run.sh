@@ -147,6 +147,13 @@ for vector in engine/oracle/*.kms.xz; do
 	xz -dc "$vector" >"$work/vector.kms"
 	run --check "$work/vector.kms"
 	exits 0 "$vector: all as Linux"
+	case $vector in *vm_b* | *kmalloc_a*) ;; *) continue ;; esac
+	run --direct-map split:50% --check "$work/vector.kms"
+	exits 0 "$vector: on real memory"
+	like "$work/out" 'touched .* 0 of them changed' 'no object lies in another'
 done
+run --direct-map 3M "$work/clean.kms"
+exits 2 'no page has 3 MiB'
+like "$work/err" 'use 1G, 2M, 4K or split' 'the sizes are named'
 
 done_testing
