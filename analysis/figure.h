@@ -58,6 +58,7 @@ struct km_figure {
 	bool drawn;        /* the .svg was made */
 	char file[64];     /* file stem */
 	char caption[320]; /* trace, kernel, seed, repetitions, coverage */
+	char stamp[256];   /* of what the numbers are, a second line under the picture; "" none */
 	char missing[640]; /* machines left out, with the reason; "" none */
 	struct km_curve *curves;
 	size_t curve_count;

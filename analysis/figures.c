@@ -441,5 +441,60 @@ const struct km_figure_spec km_figures[] = {
 	  .panel_titles = {"memory held (MiB)", "page tables (KiB)", "TLB entries needed"},
 	  .units = {KM_UNIT_MIB, KM_UNIT_KIB, KM_UNIT_COUNT}},
 	 km_build_mapping_memory},
+	{{.name = "tlb-misses",
+	  .template = km_plot_bars,
+	  .title = "TLB misses and walks per 1000 references (TLB model, access A0)",
+	  .about = "References of the allocator and of the call itself: free pointers, page "
+		   "structures, first and last line of each object. slub with 1G, 2M and 4K is "
+		   "the direct map in pages of that size; one bar where a host splinters them "
+		   "all.",
+	  .x_title = "access",
+	  .panels = 3,
+	  .panel_titles = {"L1 misses / 1000 refs", "L2 misses / 1000 refs",
+			   "walk cycles / 1000 refs"},
+	  .units = {KM_UNIT_COUNT, KM_UNIT_COUNT, KM_UNIT_COUNT}},
+	 km_build_tlb_misses},
+	{{.name = "tlb-classes",
+	  .template = km_plot_tlbclasses,
+	  .title = "Page walks by size of the object (TLB model, access A0)",
+	  .about = "L2 TLB misses, each of them a page walk, per 1000 references to objects of "
+		   "each size class.",
+	  .x_title = "size class",
+	  .panels = 1,
+	  .panel_titles = {"page walks per 1000 references"},
+	  .units = {KM_UNIT_COUNT}},
+	 km_build_tlb_classes},
+	{{.name = "tlb-working-set",
+	  .template = km_plot_tlbwindow,
+	  .title = "Distinct pages touched within a window (access A0)",
+	  .about = "TLB entries that would be needed to miss nothing within so many operations. It "
+		   "depends on where objects lie and how their pages are mapped, on no TLB and "
+		   "no reuse.",
+	  .x_title = "window",
+	  .panels = 1,
+	  .panel_titles = {"distinct pages"},
+	  .units = {KM_UNIT_COUNT}},
+	 km_build_tlb_windows},
+	{{.name = "tlb-miss-ratio",
+	  .template = km_plot_tlbcurve,
+	  .title = "Miss ratio by number of TLB entries (Mattson, access A0)",
+	  .about = "Exact for a fully associative LRU TLB of every size, from reuse distances; the "
+		   "CPUs' streams apart.",
+	  .x_title = "entries",
+	  .panels = 1,
+	  .panel_titles = {"misses per reference"},
+	  .units = {KM_UNIT_SHARE}},
+	 km_build_tlb_curve},
+	{{.name = "tlb-reuse",
+	  .template = km_plot_tlbreuse,
+	  .title = "L2 TLB misses as objects are reused (TLB model, access A2)",
+	  .about = "A trace holds no loads. With λ touches of live objects for each allocation, "
+		   "Zipf-distributed over them, this is how far the misses per reference move: the "
+		   "band within which any statement about them holds.",
+	  .x_title = "access",
+	  .panels = 1,
+	  .panel_titles = {"L2 misses per 1000 references"},
+	  .units = {KM_UNIT_COUNT}},
+	 km_build_tlb_reuse},
 };
 const size_t km_figure_count = sizeof(km_figures) / sizeof(km_figures[0]);

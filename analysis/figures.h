@@ -12,4 +12,16 @@ int km_build_mapping_latency(const struct km_figure_context *context, struct km_
 int km_build_mapping_memory(const struct km_figure_context *context, struct km_figure *figure,
 			    struct km_err *err);
 
+/* figures_tlb.c */
+int km_build_tlb_misses(const struct km_figure_context *context, struct km_figure *figure,
+			struct km_err *err);
+int km_build_tlb_curve(const struct km_figure_context *context, struct km_figure *figure,
+		       struct km_err *err);
+int km_build_tlb_windows(const struct km_figure_context *context, struct km_figure *figure,
+			 struct km_err *err);
+int km_build_tlb_reuse(const struct km_figure_context *context, struct km_figure *figure,
+		       struct km_err *err);
+int km_build_tlb_classes(const struct km_figure_context *context, struct km_figure *figure,
+			 struct km_err *err);
+
 #endif

@@ -169,6 +169,8 @@ static void print_script(const struct km_figure *figure, FILE *out)
 	print_quoted(out, figure->title);
 	fputs("\ncaption = ", out);
 	print_quoted(out, figure->caption);
+	fputs("\nstamp = ", out);
+	print_quoted(out, figure->stamp);
 	fprintf(out, "\nlog_y = %d\ny_from = %.9g\n", figure->log_y, figure->y_from);
 	print_panels(figure, out);
 	fprintf(out, "array label[%zu]; array sampled[%zu]\n", figure->curve_count,

@@ -19,4 +19,8 @@ SCRIPT(sizes);
 SCRIPT(lifetimes);
 SCRIPT(classes);
 SCRIPT(bars);
+SCRIPT(tlbcurve);
+SCRIPT(tlbwindow);
+SCRIPT(tlbreuse);
+SCRIPT(tlbclasses);
 TEXT("km_report_css", "analysis/report.css");

@@ -95,6 +95,8 @@ static int print_figure(const struct km_report *report, const struct km_figure *
 		      "picture; the numbers are in the table.</p>\n",
 		      report->out);
 	fprintf(report->out, "<figcaption>%s", figure->about);
+	if (figure->stamp[0])
+		fprintf(report->out, " %s.", figure->stamp);
 	if (*figure->missing) {
 		fputs(" Not measured, so not drawn: ", report->out);
 		km_html_text(report->out, figure->missing);

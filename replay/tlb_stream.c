@@ -16,6 +16,7 @@
 struct cpu_tlbs {
 	struct km_tlb *tlb[KM_TLB_ACCESSES][KM_TLB_MAPS];
 	struct km_tlb_curve *curve[KM_TLB_MAPS];
+	uint64_t lines[KM_TLB_MAPS][KM_TLB_LINE_LEVELS]; /* of A0, as accounted so far */
 };
 
 /* The pages of one map, and in which window of each length each was touched last. */
@@ -236,12 +237,25 @@ static enum km_tlb_size size_of(const struct km_tlb_stream *stream, uint64_t add
 	return addr >= KM_VMEMMAP_BASE ? KM_TLB_2M : km_tlb_maps[map];
 }
 
-static void account(struct km_tlb_share *share, enum km_tlb_size size, int level)
+static void account(struct cpu_tlbs *cpu, struct km_tlb_share *share, unsigned map,
+		    enum km_tlb_size size, int level)
 {
-	share->counts.refs++;
-	share->counts.l1_misses += level > 1;
-	share->counts.l2_misses += level > 2;
-	share->counts.walks[size] += level > 2;
+	struct km_tlb_counts now;
+
+	if (share) {
+		share->counts.refs++;
+		share->counts.l1_misses += level > 1;
+		share->counts.l2_misses += level > 2;
+		share->counts.walks[size] += level > 2;
+	}
+	if (level <= 2)
+		return;
+	km_tlb_read(cpu->tlb[0][map], &now);
+	for (unsigned i = 0; i < KM_TLB_LINE_LEVELS; i++) {
+		if (share)
+			share->counts.lines[i] += now.lines[i] - cpu->lines[map][i];
+		cpu->lines[map][i] = now.lines[i];
+	}
 }
 
 static void see_page(struct km_tlb_stream *stream, struct cpu_tlbs *cpu, unsigned map,
@@ -272,9 +286,10 @@ void km_tlb_stream_touch(struct km_tlb_stream *stream, unsigned cpu_number, unsi
 			if (!(mask >> access & 1))
 				continue;
 			level = km_tlb_access(cpu->tlb[access][map], addr, size);
-			if (access || !share || (map && stream->one_map))
-				continue;
-			account(&share[map], size, level);
+			if (!access)
+				account(cpu,
+					!share || (map && stream->one_map) ? NULL : &share[map],
+					map, size, level);
 		}
 		if (mask & 1)
 			see_page(stream, cpu, map, size, addr);

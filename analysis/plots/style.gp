@@ -12,3 +12,5 @@ set grid lt 1 lc rgb '#dddddd' lw 0.7
 set key outside right top vertical Left reverse samplen 3 spacing 1.2 width -3 noautotitle
 set bmargin 5.4
 set label 1 caption at screen 0.012, screen 0.026 left font ',11' textcolor rgb '#555555'
+if (strlen(stamp)) set label 3 stamp at screen 0.012, screen 0.062 left font ',11' textcolor rgb '#555555'
+if (strlen(stamp)) set bmargin 6.6

@@ -47,10 +47,12 @@ ok $? "and the page is whole"
 if command -v gnuplot >/dev/null; then
 	for name in latency-alloc latency-free footprint internal-fragmentation \
 		external-fragmentation sizes lifetimes kmalloc-vmalloc-latency \
-		kmalloc-vmalloc-memory; do
+		kmalloc-vmalloc-memory tlb-misses tlb-classes tlb-working-set tlb-miss-ratio tlb-reuse; do
 		[ -s out/$name.dat ] && [ -s out/$name.gp ] && grep -q '</svg>' out/$name.svg
 		ok $? "$name: .dat, .gp and .svg"
 	done
+	grep -q "^stamp = 'TLB model · " out/tlb-misses.gp && grep -q 'access A0' out/tlb-misses.svg
+	ok $? "a TLB figure says which TLB and which access model"
 	"$KMLAB" plot r.kmr -o figures >plot.out
 	ok $? "plot"
 	cmp -s figures/footprint.svg out/footprint.svg
