@@ -69,7 +69,7 @@ static bool is_debugged(const char *line, size_t length)
 	       km_sysfs_slab_number(line, length, "store_user") > 0;
 }
 
-static void score_geometry(const char *text, const struct km_start *start, struct km_score *score)
+void km_fidelity_geometry(const char *text, const struct km_start *start, struct km_score *score)
 {
 	size_t length;
 
@@ -130,8 +130,8 @@ int km_fidelity_measure(struct km_trace *trace, const struct km_start *start, ui
 	code = score_bytes_alloc(trace, &fidelity->bytes_alloc, err);
 	if (code)
 		return code;
-	score_geometry(km_trace_snapshot_text(trace, "start", "sysfs slab"), start,
-		       &fidelity->geometry);
+	km_fidelity_geometry(km_trace_snapshot_text(trace, "start", "sysfs slab"), start,
+			     &fidelity->geometry);
 	code = km_slab_choice_measure(trace, start, seed, fidelity, err);
 	if (code) {
 		km_fidelity_release(fidelity);

@@ -57,6 +57,13 @@ struct km_fidelity {
 	int64_t pages_model, pages_kernel; /* of the slabs of all caches above; -1 unknown */
 };
 
+/*
+ * Adds how many caches of a snapshot "sysfs slab" were checked, and of how many size, order,
+ * objects and list limits follow from object size, alignment and flags. Debugged caches are left
+ * out: sysfs does not show all that their layout depends on. text may be NULL.
+ */
+void km_fidelity_geometry(const char *text, const struct km_start *start, struct km_score *score);
+
 int km_fidelity_measure(struct km_trace *trace, const struct km_start *start, uint64_t seed,
 			struct km_fidelity *fidelity, struct km_err *err);
 void km_fidelity_release(struct km_fidelity *fidelity);
