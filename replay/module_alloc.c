@@ -47,10 +47,10 @@ static void physical_runs(struct km_module_call *row, const struct object *objec
 	row->first_run = (uint32_t)report->nr_runs;
 	for (uint64_t i = 0; i < object->capacity >> KM_PAGE_SHIFT; i++) {
 		uint64_t pfn = km_kernel->area_pfns[first + i];
-		struct km_module_run *last = &report->runs[report->nr_runs - 1];
+		struct km_module_run *end = &report->runs[report->nr_runs];
 
-		if (row->nr_runs && last->pfn + last->pages == pfn) {
-			last->pages++;
+		if (row->nr_runs && end[-1].pfn + end[-1].pages == pfn) {
+			end[-1].pages++;
 			continue;
 		}
 		if (report->nr_runs == KM_MODULE_RUNS)

@@ -82,6 +82,9 @@ struct kernel {
 
 extern struct kernel *km_kernel; /* one per process: a module's calls carry no context */
 
+/* module_run.c: machine, memory and API of a kernel with options and report. 0 or -errno. */
+int km_module_boot(struct kernel *kernel, struct km_err *err);
+
 /* ---- module_report.c ---- */
 
 /* "file.c:12 function()" */
@@ -99,6 +102,8 @@ uint64_t km_code(const void *address);
 /* ---- module_memory.c: what belongs to whom ---- */
 
 int km_memory_setup(struct kernel *kernel, struct km_err *err);
+/* The machine, its memory and the books; a module's process ends without. */
+void km_memory_tear_down(struct kernel *kernel);
 static inline void *km_host(uint64_t addr)
 {
 	return addr <= 16 ? (void *)(uintptr_t)addr : km_memory_pointer(km_kernel->memory, addr);

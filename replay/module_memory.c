@@ -75,6 +75,30 @@ int km_memory_setup(struct kernel *kernel, struct km_err *err)
 	return 0;
 }
 
+void km_memory_tear_down(struct kernel *kernel)
+{
+	uint64_t direct = kernel->memory->direct_bytes;
+
+	km_machine_destroy(kernel->machine);
+	while (kernel->caches) {
+		struct cache *next = kernel->caches->next;
+
+		free(kernel->caches);
+		kernel->caches = next;
+	}
+	munmap(kernel->direct_shadow, direct / 8);
+	munmap(kernel->vmalloc_shadow, kernel->vmalloc_bytes / 8);
+	munmap(kernel->area_pfns,
+	       (kernel->vmalloc_bytes >> KM_PAGE_SHIFT) * sizeof(*kernel->area_pfns));
+	munmap(kernel->memory_map, (direct >> KM_PAGE_SHIFT) * PAGE_STRUCT);
+	km_memory_close(kernel->memory);
+	km_addr_map_free(&kernel->live);
+	km_addr_map_free(&kernel->freed);
+	km_addr_map_free(&kernel->locks);
+	km_addr_map_free(&kernel->owners);
+	free(kernel->objects);
+}
+
 uint64_t km_addr(const void *p)
 {
 	return (uintptr_t)p <= 16 ? (uintptr_t)p : km_memory_address(km_kernel->memory, p);

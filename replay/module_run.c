@@ -117,7 +117,7 @@ static void age(struct kernel *kernel)
 			km_free_pages(machine, 0, pages[i], 0);
 }
 
-static int boot(struct kernel *kernel, struct km_err *err)
+int km_module_boot(struct kernel *kernel, struct km_err *err)
 {
 	int code;
 
@@ -359,7 +359,7 @@ static void child(const struct km_module_options *options, struct km_module_repo
 	kernel->options = options;
 	kernel->report = report;
 	km_kernel = kernel;
-	if (boot(kernel, &err) || load(&module, path, &err)) {
+	if (km_module_boot(kernel, &err) || load(&module, path, &err)) {
 		snprintf(report->failure, sizeof(report->failure), "%s", err.text);
 		_exit(1);
 	}
