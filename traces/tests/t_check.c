@@ -7,7 +7,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
-#define EVENTS 200000 /* two chunks per CPU */
+#define EVENTS 140000 /* two chunks per CPU */
 #define LOST 11
 
 static struct km_err err;

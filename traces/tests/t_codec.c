@@ -208,6 +208,12 @@ static void test_selections(struct km_event *events)
 #undef SELECTION
 }
 
+#ifdef __SANITIZE_THREAD__
+#define FLIPS 1 /* one thread: nothing to find, and slow */
+#else
+#define FLIPS 8
+#endif
+
 /* Flip, cut and replace bytes of a chunk. `fixed`: with a checksum that fits the damage. */
 static void test_damage(struct km_event *events, uint32_t n, const char *what)
 {
@@ -228,7 +234,7 @@ static void test_damage(struct km_event *events, uint32_t n, const char *what)
 	for (size_t i = 0; i < size; i++) {
 		uint8_t good = copy[i];
 
-		for (int bit = 0; bit < 8; bit++) {
+		for (int bit = 0; bit < FLIPS; bit++) {
 			copy[i] = good ^ (uint8_t)(1 << bit);
 			unseen += km_chunk_decode(decoder, copy, size, &no_limits, &chunk, back) !=
 				  -EBADMSG;
@@ -245,7 +251,7 @@ static void test_damage(struct km_event *events, uint32_t n, const char *what)
 	}
 	TAP_EQ(unseen, 0, "%s: every flipped bit fails the checksum", what);
 	TAP_EQ(crashed, 0, "%s: with the checksum forged it is refused or other events", what);
-	TAP_OK(refused > 0, "%s: %u of %zu forgeries refused", what, refused, size * 8);
+	TAP_OK(refused > 0, "%s: %u of %zu forgeries refused", what, refused, size * FLIPS);
 	unseen = 0;
 	for (size_t cut = 0; cut < size; cut++) {
 		uint8_t *shorter = malloc(cut + !cut);
