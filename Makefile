@@ -286,7 +286,19 @@ RECORDER ?= $(BUILD)/kmlab-capture -e slab
 bench-capture: $(BUILD)/bench/capture all
 	$(Q)$< $(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(LOAD),--load='$(LOAD)') $(if $(FORMAT),--format=$(FORMAT)) -- $(RECORDER)
 
-bench: bench-store bench-large bench-pages bench-vmalloc bench-slab bench-capture
+# The TLB model: its speed, closed forms; then this machine measured and the model fitted to it, as root also in its kernel.
+$(BUILD)/bench/tlb: $(BUILD)/obj/replay/bench_tlb_main.o $(call archive,replay) $(nouns)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $^ $(PERF_LIBS) $(LDLIBS_BASE) $(LDLIBS) -o $@
+
+bench-tlb: $(BUILD)/bench/tlb all
+	$(Q)$<
+	$(Q)$(BUILD)/kmlab tlb calibrate -q -o $(BUILD)/bench/tlb.calibration || test $$? = 1
+	$(Q)$(BUILD)/kmlab tlb show -f csv -o $(BUILD)/bench/tlb.calibration >$(BUILD)/bench/tlb.csv || test $$? = 1
+	$(Q)gnuplot -e "points='$(BUILD)/bench/tlb.csv'; output='$(BUILD)/bench/tlb.svg'; \
+		caption='$(BUILD)/bench/tlb.calibration'" replay/bench_tlb.gp && echo $(BUILD)/bench/tlb.svg
+
+bench: bench-store bench-large bench-pages bench-vmalloc bench-slab bench-capture bench-tlb
 
 # Real kernels execute the recorded programs and new ones anew; the models must answer the same.
 ORACLE_SEED ?= 1
@@ -317,4 +329,4 @@ clean:
 	$(Q)rm -rf $(BUILD)
 
 -include $(shell find $(BUILD)/obj $(BUILD)/ext -name '*.d' 2>/dev/null)
-.PHONY: all tests fuzz fuzz-run bench bench-store bench-stat bench-large bench-pages stress-pages bench-vmalloc bench-slab bench-capture prove prove-all deps lint build-all check oracle demo install clean libperf
+.PHONY: all tests fuzz fuzz-run bench bench-store bench-tlb bench-stat bench-large bench-pages stress-pages bench-vmalloc bench-slab bench-capture prove prove-all deps lint build-all check oracle demo install clean libperf
