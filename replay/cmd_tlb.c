@@ -11,6 +11,7 @@
 #include "replay/commands.h"
 #include "replay/pmu.h"
 #include "replay/tlb_calibration.h"
+#include "replay/tlb_compare.h"
 #include "results/options.h"
 #include "results/term.h"
 
@@ -23,22 +24,43 @@ static const char doc[] =
 	"points, fit and held-out error. Exit 1: the model is not calibrated.\n"
 	"\nEXAMPLES\n"
 	"  sudo kmlab tlb calibrate\n"
+	"  kmlab tlb compare a.kmt --by site    # what if this site used vmalloc\n"
 	"  kmlab tlb show -f csv > points.csv";
 
-enum { OPT_ROUNDS = 256 };
+enum { OPT_ROUNDS = 256, OPT_BY, OPT_TOP, OPT_TLB };
 
 static const struct argp_option argp_options[] = {
 	{"output", 'o', "FILE", 0,
 	 "The calibration's file (default $XDG_DATA_HOME or ~/.local/share, kmlab/tlb)", 0},
 	{"rounds", OPT_ROUNDS, "N", 0, "Measure every point so many times (default 101)", 0},
+	{"by", OPT_BY, "WHAT", 0, "compare: a row per size (default) or site", 1},
+	{"top", OPT_TOP, "N", 0, "compare --by site: the sites that ask for most (default 10)", 1},
+	{"tlb", OPT_TLB, "NAME", 0, "compare: the TLB, as for 'kmlab replay' (default host)", 1},
 	{0},
 };
 
 struct arguments {
 	const char *action, *file;
+	struct km_tlb_comparison compare;
 	uint32_t rounds;
 	struct km_common_options common;
 };
+
+static void parse_word(struct arguments *arguments, const char *word, struct argp_state *state)
+{
+	bool compares = arguments->action && !strcmp(arguments->action, "compare");
+
+	if (compares && !arguments->compare.trace) {
+		arguments->compare.trace = word;
+		return;
+	}
+	if (arguments->action)
+		argp_error(state, "'%s' is one word too many", word);
+	if (strcmp(word, "calibrate") && strcmp(word, "show") && strcmp(word, "compare"))
+		argp_error(state, "there is no action '%s'; it is calibrate, show or compare",
+			   word);
+	arguments->action = word;
+}
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -54,15 +76,25 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_ROUNDS:
 		arguments->rounds = (uint32_t)km_parse_number(state, "--rounds", arg, 3, 10000);
 		return 0;
-	case ARGP_KEY_ARG:
-		if (arguments->action)
-			argp_error(state, "one action at a time; '%s' is a second", arg);
-		if (strcmp(arg, "calibrate") && strcmp(arg, "show"))
-			argp_error(state, "there is no action '%s'; it is calibrate or show", arg);
-		arguments->action = arg;
+	case OPT_BY:
+		if (strcmp(arg, "size") && strcmp(arg, "site"))
+			argp_error(state, "--by is size or site, not '%s'", arg);
+		arguments->compare.by_site = !strcmp(arg, "site");
 		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "no action given; it is calibrate or show");
+	case OPT_TOP:
+		arguments->compare.top = (unsigned)km_parse_number(state, "--top", arg, 1, 1000);
+		return 0;
+	case OPT_TLB:
+		arguments->compare.tlb = arg;
+		return 0;
+	case ARGP_KEY_ARG:
+		parse_word(arguments, arg, state);
+		return 0;
+	case ARGP_KEY_END:
+		if (!arguments->action)
+			argp_error(state, "no action given; it is calibrate, show or compare");
+		else if (!strcmp(arguments->action, "compare") && !arguments->compare.trace)
+			argp_error(state, "compare needs a trace; 'kmlab capture' makes one");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -338,18 +370,35 @@ static int calibrate(struct km_tlb_calibration *c, const struct arguments *argum
 	return code;
 }
 
+static int compare(struct arguments *arguments)
+{
+	struct km_err err = {""};
+	int code;
+
+	arguments->compare.format = arguments->common.format;
+	km_catch_interrupts();
+	code = km_tlb_compare(&arguments->compare, &err);
+	if (code == -EINTR || km_interrupted())
+		return KM_EXIT_INTERRUPTED;
+	return code ? km_error("%s", err.text) : KM_EXIT_OK;
+}
+
 int km_cmd_tlb(int argc, char **argv)
 {
 	static const struct argp argp = {
-		argp_options, parse_option, "calibrate|show", doc, km_common_children, NULL, NULL};
+		argp_options, parse_option,       "calibrate|show\ncompare T.kmt",
+		doc,          km_common_children, NULL,
+		NULL};
 	static struct km_tlb_calibration calibration;
-	struct arguments arguments = {.rounds = 101};
+	struct arguments arguments = {.rounds = 101, .compare = {.tlb = "host", .top = 10}};
 	struct km_err err = {""};
 	char *path;
 	int code;
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
 		return KM_EXIT_ERROR;
+	if (!strcmp(arguments.action, "compare"))
+		return compare(&arguments);
 	path = arguments.file ? strdup(arguments.file) : km_tlb_default_path();
 	if (!path)
 		return km_error("no memory to read the arguments");

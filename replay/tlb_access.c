@@ -160,15 +160,18 @@ static struct km_tlb_share *share_of(struct access_run *run, size_t index)
 	return run->measures->classes[km_size_class(program->ops[index].size)];
 }
 
+/* A size class has a share per map, a site one. */
 static void count_object(struct access_run *run, const struct km_op *op, uint64_t addr,
 			 struct km_tlb_share *share)
 {
-	if (!share)
-		return;
-	share->objects++;
-	share->asked += op->size;
-	share->placed += km_is_vmalloc_addr(addr) ? km_round_up(op->size, KM_PAGE_SIZE)
-						  : km_replayer_placed_bytes(run->replayer, op);
+	uint64_t placed = km_is_vmalloc_addr(addr) ? km_round_up(op->size, KM_PAGE_SIZE)
+						   : km_replayer_placed_bytes(run->replayer, op);
+
+	for (unsigned map = 0; share && map < (run->measures->sites ? 1 : KM_TLB_MAPS); map++) {
+		share[map].objects++;
+		share[map].asked += op->size;
+		share[map].placed += placed;
+	}
 }
 
 static void begin_object(struct access_run *run, size_t index)
