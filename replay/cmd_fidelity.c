@@ -5,6 +5,7 @@
 
 #include "replay/commands.h"
 #include "replay/fidelity.h"
+#include "replay/page_fidelity.h"
 #include "replay/vmap_fidelity.h"
 #include "results/options.h"
 #include "results/term.h"
@@ -15,18 +16,23 @@ static const char doc[] =
 	"size of every area and when what was freed was purged.\v"
 	"EXAMPLES\n"
 	"  kmlab fidelity a.kmt\n"
-	"  kmlab fidelity a.kmt --format json";
+	"  kmlab fidelity a.kmt --format json\n"
+	"  kmlab fidelity --buddyinfo pages.kmt        # recorded with capture -e page";
 
-enum { OPT_SEED = 256 };
+enum { OPT_SEED = 256, OPT_BUDDYINFO };
 
 struct options {
 	const char *trace;
 	uint64_t seed;
+	bool buddyinfo;
 	struct km_common_options common;
 };
 
 static const struct argp_option argp_options[] = {
 	{"seed", OPT_SEED, "N", 0, "Seed of placement and freelist order (default 1)", 0},
+	{"buddyinfo", OPT_BUDDYINFO, NULL, 0,
+	 "Replay the page events instead: /proc/buddyinfo at the end, the model's and the kernel's",
+	 0},
 	{0},
 };
 
@@ -40,6 +46,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_SEED:
 		options->seed = km_parse_number(state, "--seed", arg, 0, UINT64_MAX);
+		return 0;
+	case OPT_BUDDYINFO:
+		options->buddyinfo = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (options->trace)
@@ -228,13 +237,76 @@ static void print_rows(const struct km_fidelity *fidelity, const struct km_vmap_
 	km_table_free(table);
 }
 
+/* ---- /proc/buddyinfo ---- */
+
+static const char *const zone_names[KM_NR_ZONES] = {"DMA", "DMA32", "Normal", "Movable"};
+
+static void pages_json(const struct km_page_fidelity *pages)
+{
+	struct km_json json;
+
+	km_json_begin(&json, stdout);
+	km_json_u64(&json, "schema", 1);
+	km_json_array(&json, "buddyinfo");
+	for (unsigned zone = 0; zone < KM_NR_ZONES; zone++)
+		for (unsigned order = 0; pages->kernel.present[zone] && order < KM_NR_ORDERS;
+		     order++) {
+			km_json_object(&json, NULL);
+			km_json_str(&json, "zone", zone_names[zone]);
+			km_json_u64(&json, "order", order);
+			km_json_u64(&json, "start", pages->start.blocks[zone][order]);
+			km_json_u64(&json, "model", pages->model.blocks[zone][order]);
+			km_json_u64(&json, "kernel", pages->kernel.blocks[zone][order]);
+			km_json_close(&json);
+		}
+	km_json_close(&json);
+	km_json_u64(&json, "allocs", pages->allocs);
+	km_json_u64(&json, "frees", pages->frees);
+	km_json_u64(&json, "old_frees", pages->old_frees);
+	km_json_u64(&json, "lost_frees", pages->lost_frees);
+	km_json_u64(&json, "failed", pages->failed);
+	km_json_u64(&json, "implied", pages->implied);
+	km_json_u64(&json, "other_zone", pages->other_zone);
+	km_json_end(&json);
+}
+
+static void pages_rows(const struct km_page_fidelity *pages, enum km_format format)
+{
+	static const char *const titles[] = {"zone", "order>", "start>", "model>", "kernel>"};
+	struct km_table *table = km_table_new(5, titles);
+
+	if (!table)
+		return;
+	for (unsigned zone = 0; zone < KM_NR_ZONES; zone++)
+		for (unsigned order = 0; pages->kernel.present[zone] && order < KM_NR_ORDERS;
+		     order++) {
+			km_table_cell(table, zone_names[zone]);
+			km_table_cellf(table, "%u", order);
+			cell_count(table, pages->start.blocks[zone][order], true);
+			cell_count(table, pages->model.blocks[zone][order], true);
+			cell_count(table, pages->kernel.blocks[zone][order], true);
+		}
+	km_table_print(table, stdout, format);
+	km_table_free(table);
+	km_note("%llu allocations (%llu from another zone, %llu without a page in the model), %llu "
+		"frees, "
+		"of which %llu of pages no event allocated (%llu of them the model did not have); "
+		"%llu "
+		"frees implied",
+		(unsigned long long)pages->allocs, (unsigned long long)pages->other_zone,
+		(unsigned long long)pages->failed, (unsigned long long)pages->frees,
+		(unsigned long long)pages->old_frees, (unsigned long long)pages->lost_frees,
+		(unsigned long long)pages->implied);
+}
+
 int km_cmd_fidelity(int argc, char **argv)
 {
 	static const struct argp argp = {argp_options,       parse_option, "T.kmt", doc,
 					 km_common_children, NULL,         NULL};
 	struct options options = {.seed = 1};
+	struct km_fidelity fidelity = {.nr_caches = 0};
 	struct km_vmap_fidelity vmap;
-	struct km_fidelity fidelity;
+	struct km_page_fidelity pages;
 	struct km_trace *trace = NULL;
 	struct km_start start;
 	struct km_err err = {""};
@@ -247,8 +319,10 @@ int km_cmd_fidelity(int argc, char **argv)
 	if (!code)
 		code = km_start_read(trace, &start, &err);
 	if (!code)
-		code = km_vmap_fidelity_measure(trace, &start, &vmap, &err);
-	if (!code)
+		code = options.buddyinfo
+			       ? km_page_fidelity_measure(trace, &start, options.seed, &pages, &err)
+			       : km_vmap_fidelity_measure(trace, &start, &vmap, &err);
+	if (!code && !options.buddyinfo)
 		code = km_fidelity_measure(trace, &start, options.seed, &fidelity, &err);
 	if (code) {
 		km_trace_close(trace);
@@ -258,7 +332,11 @@ int km_cmd_fidelity(int argc, char **argv)
 		}
 		return km_error("%s", err.text);
 	}
-	if (options.common.format == KM_FORMAT_JSON)
+	if (options.buddyinfo && options.common.format == KM_FORMAT_JSON)
+		pages_json(&pages);
+	else if (options.buddyinfo)
+		pages_rows(&pages, options.common.format);
+	else if (options.common.format == KM_FORMAT_JSON)
 		print_json(&fidelity, &vmap, &start);
 	else
 		print_rows(&fidelity, &vmap, options.common.format);

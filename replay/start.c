@@ -214,26 +214,48 @@ int km_start_read(struct km_trace *trace, struct km_start *start, struct km_err 
 	return 0;
 }
 
+/* The counts behind a zone's name; how many there were. */
+static unsigned read_counts(const char *line, uint64_t counts[KM_NR_ORDERS])
+{
+	const char *at = strstr(line, "zone") + 4;
+	unsigned order = 0;
+	char *end;
+
+	at += strspn(at, " ");
+	at += strcspn(at, " ");
+	for (; order < KM_NR_ORDERS; order++) {
+		counts[order] = strtoull(at, &end, 10);
+		if (end == at)
+			break;
+		at = end;
+	}
+	return order;
+}
+
+void km_buddyinfo_read(const char *text, struct km_buddyinfo *info)
+{
+	char line[512];
+
+	while ((text = next_line(text, line, sizeof(line)))) {
+		int zone = zone_of_line(line);
+
+		if (zone >= 0)
+			info->present[zone] = read_counts(line, info->blocks[zone]) == KM_NR_ORDERS;
+	}
+}
+
 double km_buddyinfo_unusable(const char *text, unsigned order)
 {
 	double free_pages = 0, suitable = 0;
 	char line[512];
 
 	while ((text = next_line(text, line, sizeof(line)))) {
-		const char *at = line;
-		char *end;
+		uint64_t counts[KM_NR_ORDERS];
+		unsigned orders = zone_of_line(line) < 0 ? 0 : read_counts(line, counts);
 
-		if (zone_of_line(line) < 0)
-			continue;
-		at = strstr(line, "zone") + 4;
-		at += strspn(at, " ");
-		at += strcspn(at, " ");
-		for (unsigned o = 0; o < KM_NR_ORDERS; o++) {
-			double pages = (double)strtoull(at, &end, 10) * (double)(1ull << o);
+		for (unsigned o = 0; o < orders; o++) {
+			double pages = (double)counts[o] * (double)(1ull << o);
 
-			if (end == at)
-				break;
-			at = end;
 			free_pages += pages;
 			suitable += o >= order ? pages : 0;
 		}

@@ -34,6 +34,13 @@ int km_start_read(struct km_trace *trace, struct km_start *start, struct km_err 
  */
 int km_start_seed(const struct km_start *start, struct km_machine *machine);
 
+/* /proc/buddyinfo of node 0: free blocks by zone and order. */
+struct km_buddyinfo {
+	bool present[KM_NR_ZONES];
+	uint64_t blocks[KM_NR_ZONES][KM_NR_ORDERS];
+};
+void km_buddyinfo_read(const char *text, struct km_buddyinfo *info);
+
 /* Unusable free space index of order `order` from buddyinfo text, all zones; NAN if unreadable. */
 double km_buddyinfo_unusable(const char *text, unsigned order);
 
