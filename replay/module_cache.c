@@ -120,6 +120,36 @@ static void api_cache_destroy(const struct kmlab_site *site, void *handle)
 		cache->handle = NULL;
 }
 
+/*
+ * A slab's objects are constructed when it is made, and given back constructed. Slabs are known by
+ * their address until any is given up; what is in use is never constructed again.
+ */
+static void construct_slab(struct cache *cache, uint64_t addr)
+{
+	const struct km_machine *machine = km_kernel->machine;
+	struct km_cache_info info;
+	uint64_t base, known;
+
+	if (!addr || !cache->ctor ||
+	    machine->model->slab->cache_info(machine->slab, cache->handle, &info))
+		return;
+	if (cache->discards != km_kernel->env.count.slab_discard)
+		km_addr_map_free(&cache->constructed);
+	cache->discards = km_kernel->env.count.slab_discard;
+	base = addr & ~((KM_PAGE_SIZE << info.order) - 1);
+	if (km_addr_map_get(&cache->constructed, base, &known) ||
+	    km_addr_map_put(&cache->constructed, base, 1))
+		return;
+	km_kernel->constructing = true;
+	/* From this object down and up, so that a smaller slab than usual is met, too. */
+	for (uint64_t object = addr - (addr - base) / info.size * info.size;
+	     object < base + (uint64_t)info.objects_per_slab * info.size; object += info.size)
+		if (machine->model->slab->cache_of(machine->slab, object) == cache->handle &&
+		    !km_object_live(object))
+			cache->ctor(km_host(object));
+	km_kernel->constructing = false;
+}
+
 static void *make(const struct kmlab_site *site, struct cache *cache, uint64_t addr, unsigned gfp)
 {
 	struct object object = {.addr = addr,
@@ -127,12 +157,9 @@ static void *make(const struct kmlab_site *site, struct cache *cache, uint64_t a
 				.capacity = cache->size,
 				.kind = KM_OBJECT_SLAB,
 				.cache = cache};
-	void *p = km_given(site, &object, gfp);
 
-	/* A constructor has run when the slab was made; objects are given back constructed. */
-	if (p && cache->ctor)
-		cache->ctor(p);
-	return p;
+	construct_slab(cache, addr);
+	return km_given(site, &object, gfp);
 }
 
 static void *api_cache_alloc(const struct kmlab_site *site, void *handle, unsigned gfp, int node)

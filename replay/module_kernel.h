@@ -39,6 +39,8 @@ struct cache {
 	char name[32];
 	uint64_t size;
 	void (*ctor)(void *);
+	struct km_addr_map constructed; /* slabs, by address */
+	uint64_t discards;              /* when that was begun */
 	const struct kmlab_site *site;
 };
 
@@ -77,6 +79,7 @@ struct kernel {
 	struct file_entry *files;
 	sigjmp_buf escape; /* where a crash ends */
 	bool escapable;
+	bool constructing; /* objects that are nobody's yet */
 	struct kmlab_api api;
 };
 

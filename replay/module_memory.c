@@ -83,6 +83,7 @@ void km_memory_tear_down(struct kernel *kernel)
 	while (kernel->caches) {
 		struct cache *next = kernel->caches->next;
 
+		km_addr_map_free(&kernel->caches->constructed);
 		free(kernel->caches);
 		kernel->caches = next;
 	}
@@ -232,6 +233,12 @@ static uint32_t new_index(struct kernel *kernel)
 	return ++kernel->nr_objects;
 }
 
+/* Objects of a cache with a constructor stay as they are while they are free. */
+static bool keeps_contents(const struct object *object)
+{
+	return object->cache && object->cache->ctor;
+}
+
 /* Was a freed slab object written to since? Only if nobody else had its place. */
 static void check_poison(const struct object *fresh)
 {
@@ -240,7 +247,7 @@ static void check_poison(const struct object *fresh)
 	const uint8_t *first = shadow_of(fresh->addr);
 	char text[160];
 
-	if (!old || old->damaged || old->kind != KM_OBJECT_SLAB ||
+	if (!old || old->damaged || keeps_contents(old) || old->kind != KM_OBJECT_SLAB ||
 	    old->capacity != fresh->capacity || first[0] != SHADOW_FREED ||
 	    first[(fresh->capacity - 1) / 8] != SHADOW_FREED)
 		return;
@@ -271,7 +278,8 @@ static void fill(const struct object *object, uint32_t gfp)
 	uint8_t *bytes = km_host(object->addr);
 
 	if (object->kind == KM_OBJECT_SLAB) {
-		memset(bytes, gfp & KM_GFP_ZERO ? 0 : POISON_FREE, object->bytes);
+		if ((gfp & KM_GFP_ZERO) || !keeps_contents(object))
+			memset(bytes, gfp & KM_GFP_ZERO ? 0 : POISON_FREE, object->bytes);
 		memset(bytes + object->bytes, RED_ACTIVE, object->capacity - object->bytes);
 	} else if (gfp & KM_GFP_ZERO) {
 		memset(bytes, 0, object->capacity);
@@ -308,7 +316,7 @@ void km_object_remove(struct object *object, const struct kmlab_site *site)
 	km_addr_map_put(&kernel->freed, object->addr, (uint64_t)(object - kernel->objects));
 	set_shadow(object->addr, 0, object->capacity, SHADOW_FREED);
 	shadow_frames(object, false);
-	if (object->kind != KM_OBJECT_SLAB)
+	if (object->kind != KM_OBJECT_SLAB || keeps_contents(object))
 		return;
 	memset(bytes, POISON_FREE, object->capacity - 1);
 	bytes[object->capacity - 1] = POISON_END;
@@ -394,6 +402,8 @@ void km_access(const void *p, unsigned long bytes, int write, const void *from)
 	uint64_t addr, bad, offset = (uint64_t)((const char *)p - kernel->memory->direct);
 
 	/* The module's own variables and its stack are its business. */
+	if (kernel->constructing)
+		return;
 	if (offset >= kernel->memory->direct_bytes &&
 	    (uint64_t)((const char *)p - kernel->memory->vmalloc) >= kernel->vmalloc_bytes)
 		return;

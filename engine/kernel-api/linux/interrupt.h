@@ -3,6 +3,7 @@
 #ifndef _LINUX_INTERRUPT_H
 #define _LINUX_INTERRUPT_H
 
+#include <linux/atomic.h>
 #include <linux/hardirq.h>
 #include <linux/irqreturn.h>
 #include <linux/kernel.h>
@@ -35,9 +36,16 @@ typedef irqreturn_t (*irq_handler_t)(int, void *);
 struct tasklet_struct {
 	void (*func)(unsigned long);
 	void (*callback)(struct tasklet_struct *);
-	unsigned long data;
+	unsigned long data, state;
+	atomic_t count;
 };
-#define DECLARE_TASKLET(name, function) struct tasklet_struct name = {.callback = function}
+/* With data as a third argument up to 5.8. */
+#define KMLAB_TASKLET_2(name, function, ...) struct tasklet_struct name = {.callback = function}
+#define KMLAB_TASKLET_3(name, function, value)                                                     \
+	struct tasklet_struct name = {.func = function, .data = value}
+#define KMLAB_TASKLET_PICK(a, b, c, pick, ...) pick
+#define DECLARE_TASKLET(...)                                                                       \
+	KMLAB_TASKLET_PICK(__VA_ARGS__, KMLAB_TASKLET_3, KMLAB_TASKLET_2, )(__VA_ARGS__)
 #define DECLARE_TASKLET_OLD(name, function) struct tasklet_struct name = {.func = function}
 #define from_tasklet(variable, tasklet, member) container_of(tasklet, __typeof__(*variable), member)
 static inline void tasklet_init(struct tasklet_struct *tasklet, void (*func)(unsigned long),

@@ -31,6 +31,10 @@
 #define SLAB_TYPESAFE_BY_RCU 0x80000u
 #define SLAB_MEM_SPREAD 0x100000u
 #define SLAB_TRACE 0x200000u
+/* Of older kernels, or without effect on where objects lie. */
+#define SLAB_NOTRACK 0u
+#define SLAB_DEBUG_OBJECTS 0u
+#define SLAB_KASAN 0u
 #define SLAB_NO_MERGE 0x1000000u
 #define SLAB_ACCOUNT 0x4000000u
 
