@@ -3,6 +3,7 @@
 #include "replay/run.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,6 +91,19 @@ static void print_caches(struct executor *run, FILE *out)
 			km_state_print_cache(out, scenario->names[i], &info);
 }
 
+/* What no kernel file shows and no start state sets, so as comments. */
+static void print_tables(struct executor *run, FILE *out)
+{
+	const struct km_counters *count = &run->env.count;
+	struct km_vm_usage usage;
+
+	run->machine->model->vm->usage(run->machine->vm, &usage);
+	fprintf(out, "# vtlb flushes %" PRIu64 " full %" PRIu64 " on_cpus %" PRIu64 "\n",
+		count->tlb_flush, count->tlb_flush_full, count->tlb_flush_cpu);
+	fprintf(out, "# vtables pages %" PRIu64 " leaves_4k %" PRIu64 " leaves_2m %" PRIu64 "\n",
+		usage.page_table_pages, usage.leaf_4k, usage.leaf_2m);
+}
+
 static int print_state(struct executor *run, FILE *out)
 {
 	struct km_page_state pages;
@@ -107,6 +121,7 @@ static int print_state(struct executor *run, FILE *out)
 			return -ENOMEM;
 		km_state_print_vm(out, &vm);
 		km_vmalloc_release_state(run->machine->vm, &vm);
+		print_tables(run, out);
 	}
 	return 0;
 }

@@ -152,6 +152,14 @@ for vector in engine/oracle/*.kms.xz; do
 	exits 0 "$vector: on real memory"
 	like "$work/out" 'touched .* 0 of them changed' 'no object lies in another'
 done
+printf 'machine kernel=6.12 cpus=2 memory=64M\np = vmalloc(20000)\nvfree(p)\nvm_unmap_aliases()\n' >"$work/v.kms"
+run --state --format tsv "$work/v.kms"
+like "$work/out" '^# vtlb flushes 1 full 0 on_cpus 2$' 'TLB flushes are in the end state'
+like "$work/out" '^# vtables pages 2 leaves_4k 0 leaves_2m 0$' 'and page tables'
+{ echo 'state begin'; sed -n '/^expect begin/,/^expect end/{//!p}' "$work/out"; echo 'state end'; echo 'q = vmalloc(1)'; } >"$work/w"
+{ head -n 1 "$work/v.kms"; cat "$work/w"; } >"$work/w.kms"
+run "$work/w.kms"
+exits 0 'an end state is a start state'
 run --direct-map 3M "$work/clean.kms"
 exits 2 'no page has 3 MiB'
 like "$work/err" 'use 1G, 2M, 4K or split' 'the sizes are named'
