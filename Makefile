@@ -185,8 +185,12 @@ tests: $(unit_tests)
 
 # Unit and CLI tests of this build. KMLAB and KMLAB_BUILD tell the scripts what to run.
 test_env = KMLAB=$(abspath $(BUILD)/kmlab) KMLAB_BUILD=$(abspath $(BUILD)) LC_ALL=C
+# Unit tests run side by side; the others time, record or boot, and want the machine to themselves.
+jobs      := $(shell nproc 2>/dev/null || echo 1)
+run_prove  = $(test_env) prove --failures --comments --timer --exec ''
 prove: all tests
-	$(Q)$(test_env) prove --failures --comments --timer --exec '' $(unit_tests) $(if $(SAN),,$(cli_tests) .ci/lint)
+	$(Q)$(run_prove) --jobs $(jobs) $(unit_tests)
+	$(Q)$(if $(SAN),,$(run_prove) $(cli_tests) .ci/lint)
 
 # Both README commands begin here: a fresh machine gets what is missing, then make starts anew and sees it.
 deps:
@@ -197,17 +201,18 @@ lint: $(call archive,engine)
 
 build-all: deps
 	$(Q)$(MAKE) --no-print-directory libperf || true
-	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)$(MAKE) --no-print-directory -j $(jobs) all tests
 
 # Unit, CLI and lint parts; then the unit tests again under the sanitizers.
 check: build-all
-	$(Q)$(MAKE) --no-print-directory SAN=address,undefined all tests
-	$(Q)$(MAKE) --no-print-directory SAN=thread all tests
+	$(Q)$(MAKE) --no-print-directory -j $(jobs) SAN=address,undefined all tests
+	$(Q)$(MAKE) --no-print-directory -j $(jobs) SAN=thread all tests
 	$(Q)$(MAKE) --no-print-directory prove-all
 
 san_tests = $(foreach s,address-undefined thread,$(patsubst $(BUILD)/tests/%,$(BUILD)/$(s)/tests/%,$(unit_tests)))
 prove-all:
-	$(Q)$(test_env) prove --failures --comments --timer --exec '' $(unit_tests) $(san_tests) $(cli_tests) .ci/lint
+	$(Q)$(run_prove) --jobs $(jobs) $(unit_tests) $(san_tests); failed=$$?; \
+		$(run_prove) $(cli_tests) .ci/lint && exit $$failed
 
 # ---- fuzzing (clang): the targets are in traces/fuzz/targets.h, their corpus in traces/fuzz/corpus.tar.xz ----
 # make fuzz FUZZ=chunk FUZZ_SECONDS=60 CORPUS=DIR: run one, in DIR, which is filled from the kept corpus.
