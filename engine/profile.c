@@ -15,7 +15,7 @@
 	COMMON, .slab_front = KM_FRONT_CPU_SLAB, .order_old = true,    \
 	.fallback = KM_FALLBACK_STEAL
 
-#define SINCE_6_1 .pcp_thp_two = true, .vmalloc_bulk = true,              \
+#define SINCE_6_1 .debug_track = 32, .pcp_thp_two = true, .vmalloc_bulk = true,              \
 	.vmalloc_huge = true, .highatomic_last_resort = true, .exact_to_tail = true, \
 	.kvmalloc_any_gfp = true, .krealloc_zeroes = true
 
@@ -31,15 +31,15 @@
 	.krealloc_exact = true, .kvmalloc_no_reclaim = true
 
 static const struct km_profile profiles[] = {
-	{ .name = "5.15", UP_TO_6_6, .cpu_partial_objects = true, .slab_large_classes = true,
+	{ .name = "5.15", UP_TO_6_6, .cpu_partial_objects = true, .slab_large_classes = true, .debug_track = 152,
 	  .pcp_generation = 0,
 	  .gfp_atomic_bit = true, .reserve_harder = true, .nofragment_any_order = true },
-	{ .name = "6.1", UP_TO_6_6, SINCE_6_1, .pcp_generation = 1, .gfp_atomic_bit = true },
-	{ .name = "6.6", UP_TO_6_6, SINCE_6_1, .pcp_generation = 1, .highatomic_nonblock = true,
+	{ .name = "6.1", UP_TO_6_6, SINCE_6_1, .debug_orig_size = 4, .pcp_generation = 1, .gfp_atomic_bit = true },
+	{ .name = "6.6", UP_TO_6_6, SINCE_6_1, .debug_orig_size = 4, .debug_outside = 1, .pcp_generation = 1, .highatomic_nonblock = true,
 	  .watermark_movable_small = true, .roundup_limited = true, .vmap_block_sparing = true },
-	{ .name = "6.12", SINCE_6_12, .slab_front = KM_FRONT_CPU_SLAB },
-	{ .name = "6.18", SINCE_6_12, SINCE_6_18, .slab_front = KM_FRONT_CPU_SLAB },
-	{ .name = "7.2", SINCE_6_12, SINCE_6_18, .slab_front = KM_FRONT_SHEAVES,
+	{ .name = "6.12", SINCE_6_12, .debug_orig_size = 8, .debug_outside = 2, .slab_front = KM_FRONT_CPU_SLAB },
+	{ .name = "6.18", SINCE_6_12, .debug_orig_size = 4, .debug_outside = 2, SINCE_6_18, .slab_front = KM_FRONT_CPU_SLAB },
+	{ .name = "7.2", SINCE_6_12, .debug_orig_size = 8, .debug_outside = 2, SINCE_6_18, .slab_front = KM_FRONT_SHEAVES,
 	  .pcp_drain_chunks = true, .highatomic_from_buddy = true, .vmalloc_high_orders = true,
 	  .slowpath_single = true, .kvmalloc_atomic = true, .vrealloc_frees = true },
 };
@@ -91,6 +91,9 @@ uint64_t km_profile_max(const char *name)
 		     {"fallback", KM_FALLBACK_CLAIM},
 		     {"vmap_block_order", 10},
 		     {"pcp_generation", 2},
+		     {"debug_track", 255},
+		     {"debug_orig_size", 8},
+		     {"debug_outside", 2},
 		     {"reclaim", KM_RECLAIM_OOM}};
 
 	for (unsigned i = 0; i < sizeof(enums) / sizeof(enums[0]); i++)

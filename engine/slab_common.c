@@ -5,7 +5,9 @@
 /* Caches that differ in one of these are never one. */
 #define MERGE_SAME (KM_SLAB_RECLAIM_ACCOUNT | KM_SLAB_CACHE_DMA | KM_SLAB_ACCOUNT)
 /* Kmalloc classes are copied to and from user space, which hardened kernels keep apart. */
-#define MERGE_NEVER (KM_SLAB_CTOR | KM_SLAB_TYPESAFE_BY_RCU | KM_SLAB_NO_MERGE | KM_SLAB_KMALLOC)
+#define MERGE_NEVER                                                                                \
+	(KM_SLAB_CTOR | KM_SLAB_TYPESAFE_BY_RCU | KM_SLAB_NO_MERGE | KM_SLAB_KMALLOC |             \
+	 KM_SLAB_DEBUG)
 
 uint32_t km_slab_align(const struct km_cache_spec *spec)
 {

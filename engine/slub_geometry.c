@@ -14,19 +14,47 @@
 #define SLUB_MAX_ORDER 3u /* slab_max_order's default; one bigger object may need more */
 #define LARGEST_SIZE ((uint32_t)KM_PAGE_SIZE << KM_MAX_ORDER)
 
-static void lay_out_object(const struct km_cache_spec *spec, struct km_cache_geometry *geometry)
+/* Exact sizes are kept for kmalloc's caches with user tracking. */
+static uint32_t orig_size_bytes(const struct km_profile *profile, uint32_t flags)
+{
+	return flags & KM_SLAB_KMALLOC && flags & KM_SLAB_STORE_USER ? profile->debug_orig_size : 0;
+}
+
+/* May the free pointer not lie over the object's memory? */
+static bool pointer_outside(const struct km_profile *profile, const struct km_cache_spec *spec)
+{
+	uint32_t flags = spec->flags;
+	bool sized = orig_size_bytes(profile, flags) != 0;
+
+	if (flags & KM_SLAB_POISON ||
+	    (flags & (KM_SLAB_CTOR | KM_SLAB_TYPESAFE_BY_RCU) && !spec->freeptr_offset))
+		return true;
+	if (flags & KM_SLAB_RED_ZONE &&
+	    (spec->object_size < WORD || (sized && profile->debug_outside)))
+		return true;
+	return sized && profile->debug_outside == 1;
+}
+
+static void lay_out_object(const struct km_profile *profile, const struct km_cache_spec *spec,
+			   struct km_cache_geometry *geometry)
 {
 	uint64_t size = km_round_up(spec->object_size, WORD);
 
+	if (spec->flags & KM_SLAB_RED_ZONE && size == spec->object_size)
+		size += WORD;
 	geometry->inuse = (uint32_t)size;
-	if (spec->freeptr_offset) {
-		geometry->offset = spec->freeptr_offset - 1;
-	} else if (spec->flags & (KM_SLAB_CTOR | KM_SLAB_TYPESAFE_BY_RCU)) {
+	if (pointer_outside(profile, spec)) {
 		geometry->offset = (uint32_t)size;
 		size += WORD;
+	} else if (spec->freeptr_offset) {
+		geometry->offset = spec->freeptr_offset - 1;
 	} else {
 		geometry->offset = spec->object_size / 2 / WORD * WORD;
 	}
+	if (spec->flags & KM_SLAB_STORE_USER)
+		size += 2u * profile->debug_track + orig_size_bytes(profile, spec->flags);
+	if (spec->flags & KM_SLAB_RED_ZONE)
+		size += WORD + km_round_up(WORD, geometry->align);
 	geometry->size = (uint32_t)km_round_up(size, geometry->align);
 }
 
@@ -94,12 +122,13 @@ static uint32_t cpu_partial_of(const struct km_profile *profile, uint32_t size)
 	return profile->cpu_partial_objects ? limits[row].objects_5_15 : limits[row].objects;
 }
 
-static void set_limits(const struct km_profile *profile, struct km_cache_geometry *geometry)
+static void set_limits(const struct km_profile *profile, uint32_t flags,
+		       struct km_cache_geometry *geometry)
 {
 	unsigned half_log = (km_fls(geometry->size) - 1) / 2;
 
 	geometry->min_partial = half_log < 5 ? 5 : smaller(half_log, 10);
-	geometry->cpu_partial = cpu_partial_of(profile, geometry->size);
+	geometry->cpu_partial = flags & KM_SLAB_DEBUG ? 0 : cpu_partial_of(profile, geometry->size);
 	geometry->cpu_partial_slabs =
 		profile->cpu_partial_objects
 			? 0
@@ -115,7 +144,7 @@ int km_cache_geometry(const struct km_profile *profile, unsigned cpus,
 	if (!spec->object_size || spec->object_size > LARGEST_SIZE || spec->align > LARGEST_SIZE)
 		return -EINVAL;
 	result.align = km_slab_align(spec);
-	lay_out_object(spec, &result);
+	lay_out_object(profile, spec, &result);
 	if (spec->size_known)
 		result.size = spec->size_known;
 	if (result.size < WORD || result.size > LARGEST_SIZE)
@@ -133,7 +162,7 @@ int km_cache_geometry(const struct km_profile *profile, unsigned cpus,
 	result.min_objects = (uint32_t)((KM_PAGE_SIZE << result.min_order) / result.size);
 	if (result.objects > KM_SLAB_MAX_OBJECTS)
 		return -EINVAL;
-	set_limits(profile, &result);
+	set_limits(profile, spec->flags, &result);
 	*geometry = result;
 	return 0;
 }

@@ -35,38 +35,54 @@ static int score_bytes_alloc(struct km_trace *trace, struct km_score *score, str
 
 /* ---- geometry of every cache in sysfs ---- */
 
-static bool geometry_matches(const struct km_start *start, const char *line, size_t length)
+/* KM_SLAB_* that sysfs shows of a cache. */
+static uint32_t shown_flags(const char *line, size_t length)
+{
+	static const struct {
+		const char *attribute;
+		uint32_t flag;
+	} rows[] = {{"destroy_by_rcu", KM_SLAB_TYPESAFE_BY_RCU},
+		    {"red_zone", KM_SLAB_RED_ZONE},
+		    {"poison", KM_SLAB_POISON},
+		    {"store_user", KM_SLAB_STORE_USER}};
+	uint32_t flags = memmem(line, length, " ctor=", 6) ? KM_SLAB_CTOR : 0;
+
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (km_sysfs_slab_number(line, length, rows[i].attribute) > 0)
+			flags |= rows[i].flag;
+	if (!strncmp(line, "kmalloc-", 8) || !strncmp(line, "dma-kmalloc-", 12))
+		flags |= KM_SLAB_KMALLOC;
+	return flags;
+}
+
+static bool as_computed(const struct km_start *start, const struct km_cache_spec *spec,
+			const char *line, size_t length)
 {
 	struct km_cache_geometry geometry;
-	struct km_cache_spec spec = {
-		.object_size = (uint32_t)km_sysfs_slab_number(line, length, "object_size"),
-		.align = (uint32_t)km_sysfs_slab_number(line, length, "align"),
-	};
 
-	if (km_sysfs_slab_number(line, length, "destroy_by_rcu") > 0)
-		spec.flags |= KM_SLAB_TYPESAFE_BY_RCU;
-	if (memmem(line, length, " ctor=", 6))
-		spec.flags |= KM_SLAB_CTOR;
-	/* Since 6.12 a cache may say where inside the object its free pointer is. Where, sysfs does
-	 * not show, but then nothing is appended. */
-	if (spec.flags &&
-	    km_sysfs_slab_number(line, length, "slab_size") ==
-		    (int64_t)km_round_up(spec.object_size, spec.align ? spec.align : 1))
-		spec.freeptr_offset = 1;
-	if (km_cache_geometry(start->profile, start->cpus, &spec, &geometry))
-		return false;
-	return geometry.size == km_sysfs_slab_number(line, length, "slab_size") &&
+	return km_cache_geometry(start->profile, start->cpus, spec, &geometry) == 0 &&
+	       geometry.size == km_sysfs_slab_number(line, length, "slab_size") &&
 	       geometry.order == km_sysfs_slab_number(line, length, "order") &&
 	       geometry.objects == km_sysfs_slab_number(line, length, "objs_per_slab") &&
 	       geometry.min_partial == km_sysfs_slab_number(line, length, "min_partial") &&
 	       geometry.cpu_partial == km_sysfs_slab_number(line, length, "cpu_partial");
 }
 
-static bool is_debugged(const char *line, size_t length)
+static bool geometry_matches(const struct km_start *start, const char *line, size_t length)
 {
-	return km_sysfs_slab_number(line, length, "red_zone") > 0 ||
-	       km_sysfs_slab_number(line, length, "poison") > 0 ||
-	       km_sysfs_slab_number(line, length, "store_user") > 0;
+	struct km_cache_spec spec = {
+		.object_size = (uint32_t)km_sysfs_slab_number(line, length, "object_size"),
+		.align = (uint32_t)km_sysfs_slab_number(line, length, "align"),
+		.flags = shown_flags(line, length),
+	};
+
+	if (as_computed(start, &spec, line, length))
+		return true;
+	/* Since 6.12 a cache may say where inside the object its free pointer is. Whether one does,
+	 * sysfs does not show, but then nothing is appended. */
+	spec.freeptr_offset = 1;
+	return spec.flags & (KM_SLAB_CTOR | KM_SLAB_TYPESAFE_BY_RCU) &&
+	       start->profile->comp_always && as_computed(start, &spec, line, length);
 }
 
 void km_fidelity_geometry(const char *text, const struct km_start *start, struct km_score *score)
@@ -75,9 +91,7 @@ void km_fidelity_geometry(const char *text, const struct km_start *start, struct
 
 	for (; text && *text; text += length + (text[length] == '\n')) {
 		length = strcspn(text, "\n");
-		/* Slab debugging changes the layout in ways sysfs does not show in full. */
-		if (km_sysfs_slab_number(text, length, "slab_size") <= 0 ||
-		    is_debugged(text, length))
+		if (km_sysfs_slab_number(text, length, "slab_size") <= 0)
 			continue;
 		score->checked++;
 		score->matched += geometry_matches(start, text, length);

@@ -181,6 +181,42 @@ static void overrides(void)
 	TAP_OK(memcmp(&before, &g, sizeof(g)) == 0, "a refused spec leaves the result alone");
 }
 
+/* slab_debug=ZPU on kmalloc-64, worked out by hand: 72 with the red zone, 80 with the free pointer.
+ */
+static void debugged(void)
+{
+	static const struct {
+		const char *profile;
+		uint32_t flags, size;
+	} rows[] = {
+		/* 80 + 2 * 152 + 8 + 64 */
+		{"5.15", KM_SLAB_DEBUG, 512},
+		/* 80 + 2 * 32 + 4 + 8 + 64, and 8 instead of 4 */
+		{"6.1", KM_SLAB_DEBUG, 256},
+		{"6.12", KM_SLAB_DEBUG, 256},
+		/* 72 + 8 + 64; the pointer inside */
+		{"6.1", KM_SLAB_RED_ZONE, 192},
+		{"6.1", KM_SLAB_POISON, 128},
+		/* 64 + 64 + 4; 6.6 has the pointer outside then */
+		{"6.1", KM_SLAB_STORE_USER, 192},
+		{"6.6", KM_SLAB_STORE_USER, 192},
+	};
+	struct km_cache_spec spec = {.object_size = 64, .align = 64};
+	struct km_cache_geometry g;
+
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		spec.flags = KM_SLAB_KMALLOC | rows[i].flags;
+		km_cache_geometry(km_profile_find(rows[i].profile), 2, &spec, &g);
+		TAP_EQ(g.size, rows[i].size, "%s: kmalloc-64 debugged with 0x%x", rows[i].profile,
+		       rows[i].flags);
+		TAP_EQ(g.cpu_partial, 0, "no CPU keeps partial slabs of it");
+	}
+	TAP_EQ(g.offset, 64, "6.6: with user tracking the free pointer lies behind the object");
+	spec = (struct km_cache_spec){.object_size = 100, .flags = KM_SLAB_RED_ZONE};
+	km_cache_geometry(km_profile_find("6.12"), 2, &spec, &g);
+	TAP_EQ(g.size, 104 + 8 + 8, "padding to a word serves as red zone, with one on the left");
+}
+
 int main(void)
 {
 	live_6_18();
@@ -188,5 +224,6 @@ int main(void)
 	order_forms();
 	layout();
 	overrides();
+	debugged();
 	return tap_done();
 }

@@ -85,7 +85,7 @@ int main(void)
 	struct km_start start = {.cpus = (unsigned)sysconf(_SC_NPROCESSORS_CONF)};
 	struct km_score score = {0, 0};
 	struct utsname kernel;
-	unsigned caches;
+	unsigned caches, debugged = 0;
 
 	if (!text || uname(&kernel))
 		return 1;
@@ -95,9 +95,12 @@ int main(void)
 		free(text);
 		TAP_SKIP_ALL("no cache in " CACHES " can be read; root can, on kernels with SLUB");
 	}
+	for (const char *at = text; (at = strstr(at, " red_zone=1")); at++)
+		debugged++;
 	check(text, &start, &score);
-	TAP_OK(score.checked > 0, "%u caches of Linux %s can be compared with profile %s", caches,
-	       kernel.release, start.profile->name);
+	TAP_OK(score.checked > 0,
+	       "%u caches of Linux %s, %u with red zones, can be compared with profile %s", caches,
+	       kernel.release, debugged, start.profile->name);
 	TAP_EQ(score.matched, score.checked, "the geometry of each is as computed");
 	free(text);
 	return tap_done();

@@ -69,6 +69,11 @@ struct km_page_ops {
 #define KM_SLAB_KMALLOC 0x80u /* one of the kmalloc classes */
 #define KM_SLAB_NO_SHEAVES 0x100u
 #define KM_SLAB_PANIC 0x200u /* accepted, no effect */
+/* slab_debug=: they change the layout; the calls are those of a cache that is not debugged */
+#define KM_SLAB_RED_ZONE 0x400u
+#define KM_SLAB_POISON 0x800u
+#define KM_SLAB_STORE_USER 0x1000u
+#define KM_SLAB_DEBUG (KM_SLAB_RED_ZONE | KM_SLAB_POISON | KM_SLAB_STORE_USER)
 
 /* What kmem_cache_create() is told. */
 struct km_cache_spec {

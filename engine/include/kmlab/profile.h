@@ -53,6 +53,11 @@ enum km_fallback { KM_FALLBACK_STEAL, KM_FALLBACK_CLAIM }; /* mm/page_alloc.c up
 	  "6.12+: slabinfo samples long partial lists")                                            \
 	X(bool, random_freelist, "random_freelist", "CONFIG_SLAB_FREELIST_RANDOM")                 \
 	X(bool, merge, "merge", "caches of one geometry are merged")                               \
+	X(uint8_t, debug_track, "debug_track", "user tracking: bytes of one record")               \
+	X(uint8_t, debug_orig_size, "debug_orig_size",                                             \
+	  "user tracking: bytes for the size asked of kmalloc")                                    \
+	X(uint8_t, debug_outside, "debug_outside",                                                 \
+	  "where that is kept the free pointer lies outside: 1 always, 2 with red zones")          \
 	X(bool, flush_ring, "flush_ring",                                                          \
 	  "shrink goes round from the caller's CPU on, as under an emulator; else it comes last")  \
 	X(bool, slab_large_classes, "slab_large_classes",                                          \
