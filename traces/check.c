@@ -295,10 +295,13 @@ static int check_ledger(struct check *check, struct km_err *err)
 /* Run the repair pass again over what must be the same events. */
 static int check_repair(struct check *check, struct km_err *err)
 {
+	const char *rules = km_trace_meta(check->trace, "repair_rules");
 	struct km_repair_counts stored, again;
 	int code;
 
-	if (!km_trace_complete(check->trace) || check->result->damaged_chunks)
+	/* Counts by older rules are made anew by whoever asks for them. */
+	if (!km_trace_complete(check->trace) || check->result->damaged_chunks || !rules ||
+	    strtol(rules, NULL, 10) != KM_REPAIR_RULES)
 		return 0;
 	if (km_trace_repair(check->trace, &stored)) {
 		report(check, KM_CHECK_REPAIR, 0, "the repair counts are not all there");

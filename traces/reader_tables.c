@@ -449,7 +449,7 @@ const char *km_trace_snapshot_text(struct km_trace *trace, const char *phase, co
 		    !strcmp(trace->texts[i].source, source))
 			return trace->texts[i].text;
 	if (km_prepare(trace,
-		       "SELECT bytes,text FROM snapshot WHERE phase=? AND source=? "
+		       "SELECT bytes,text FROM main.snapshot WHERE phase=? AND source=? "
 		       "ORDER BY id DESC LIMIT 1",
 		       &statement, NULL))
 		return NULL;
@@ -467,7 +467,7 @@ int km_trace_each_snapshot(struct km_trace *trace, const char *phase, const char
 {
 	sqlite3_stmt *statement;
 	int code = km_prepare(trace,
-			      "SELECT bytes,text,time_ns FROM snapshot WHERE phase=? AND source=? "
+			      "SELECT bytes,text,time_ns FROM main.snapshot WHERE phase=? AND source=? "
 			      "ORDER BY time_ns,id",
 			      &statement, NULL),
 	    step = SQLITE_DONE;

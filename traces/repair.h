@@ -108,6 +108,12 @@ const struct km_object *km_repair_around(const struct km_repair *repair, uint64_
 void km_repair_counts(const struct km_repair *repair, struct km_repair_counts *counts);
 
 /*
+ * Which rules these are: to be raised whenever a decision changes, so that counts stored by older
+ * ones are made anew and not shown beside objects of these (meta key repair_rules).
+ */
+#define KM_REPAIR_RULES 2
+
+/*
  * All events of a trace through a repair of their own; km_trace_repair() reads what is stored.
  * 0 or -errno with a sentence in *err.
  */

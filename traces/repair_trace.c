@@ -3,10 +3,10 @@
 #include "reader.h"
 #include "repair.h"
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define BATCH 256
-#define KM_NEW_COUNTERS 2 /* since trace version 2: objects, rcu_pending */
 
 static int feed_all(struct km_repair *repair, struct km_trace_cursor *cursor, const char *path,
 		    struct km_err *err)
@@ -54,11 +54,14 @@ close:
 
 int km_trace_repair(struct km_trace *trace, struct km_repair_counts *counts)
 {
+	const char *rules = km_trace_meta(trace, "repair_rules");
 	struct km_repair_counts stored = {0};
-	int missing = trace->version < 2 ? -KM_NEW_COUNTERS : 0;
 	sqlite3_stmt *row;
-	int step, code = km_prepare(trace, "SELECT name,count FROM repair", &row, NULL);
+	int step, code, missing = 0;
 
+	if (!rules || strtol(rules, NULL, 10) != KM_REPAIR_RULES)
+		return -ENOENT;
+	code = km_prepare(trace, "SELECT name,count FROM repair", &row, NULL);
 	if (code)
 		return code;
 #define X(field, meaning) missing++;
@@ -80,8 +83,6 @@ int km_trace_repair(struct km_trace *trace, struct km_repair_counts *counts)
 	else if (missing)
 		code = -ENOENT;
 	sqlite3_finalize(row);
-	if (!code && trace->version < 2)
-		stored.objects = stored.matched_frees + stored.implied_frees + stored.open;
 	if (!code)
 		*counts = stored;
 	return code;

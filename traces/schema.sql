@@ -4,7 +4,8 @@
 -- printf('%x', address) shows it as the kernel would.
 
 -- Facts about the capture, one text per key: kernel, cpus, command, profile, version, host ...
--- The store itself writes two: duration_ns, and complete = 1 once the trace was finished.
+-- The store itself writes three: duration_ns, complete = 1 once the trace was finished, and
+-- repair_rules, which rules the counts in table repair were made by (KM_REPAIR_RULES).
 CREATE TABLE meta (
 	key   TEXT PRIMARY KEY,
 	value TEXT NOT NULL

@@ -205,7 +205,10 @@ const struct km_trace_gap *km_trace_gaps(const struct km_trace *trace, size_t *c
 /* Of an unfinished trace: fired and filtered are not known, lost is what its gaps hold, at least.
  */
 int km_trace_counts(const struct km_trace *trace, struct km_trace_counts *counts);
-/* The repair pass as km_trace_finish() stored it. -ENOENT: it is not, or not all, there. */
+/*
+ * The repair pass as km_trace_finish() stored it. -ENOENT: it is not, or not all, there, or it was
+ * made by other rules than those of now; km_repair_trace() makes it anew.
+ */
 int km_trace_repair(struct km_trace *trace, struct km_repair_counts *counts);
 
 /* What a reader will not look at: it is not decoded, and 0 in the events. */

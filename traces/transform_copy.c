@@ -311,7 +311,8 @@ const char *km_copy_origin(const struct km_trace *trace)
 
 int km_copy_facts(struct km_copy *copy, struct km_err *err)
 {
-	static const char *const own[] = {"uuid", "duration_ns", "complete", "edited"};
+	static const char *const own[] = {"uuid", "duration_ns", "complete", "repair_rules",
+					  "edited"};
 	int code = 0;
 
 	for (size_t i = 0; !code && i < copy->from->nr_meta; i++) {

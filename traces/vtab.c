@@ -95,6 +95,8 @@ int km_vtab_register(sqlite3 *db, struct km_trace *trace, void (*done)(void *tra
 	if (code == SQLITE_OK)
 		code = sqlite3_create_module_v2(db, "object", &km_vtab_object, trace, NULL);
 	if (code == SQLITE_OK)
+		code = km_vtab_views(db);
+	if (code == SQLITE_OK)
 		code = sqlite3_exec(db, "SELECT 1 FROM event, object LIMIT 0", NULL, NULL, NULL);
 	return code;
 }

@@ -39,6 +39,8 @@ void km_result_name(sqlite3_context *context, const char *text);
 /* "symbol+0x1c", "symbol+0x1c [module]" or the address. */
 void km_result_site(sqlite3_context *context, const struct km_trace_site *site);
 
+/* The views of vtab_views.c on a connection: an SQLite code. */
+int km_vtab_views(sqlite3 *db);
 /*
  * Make the tables on a connection, of which the trace's own is one. The trace must live as long;
  * `done` (or NULL) is called with it when the connection does not need it any more.

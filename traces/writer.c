@@ -342,6 +342,7 @@ static int write_repair(struct km_trace_writer *writer, struct km_err *err)
 {
 	struct km_repair_counts counts;
 	struct km_trace *trace;
+	char rules[16];
 	int code = km_trace_open(writer->path, &trace, err);
 
 	if (code)
@@ -353,7 +354,8 @@ static int write_repair(struct km_trace_writer *writer, struct km_err *err)
 		code = store_repair(writer, #field, counts.field, err);
 	KM_REPAIR_COUNTERS(X)
 #undef X
-	return code;
+	snprintf(rules, sizeof(rules), "%d", KM_REPAIR_RULES);
+	return code ? code : km_trace_set_meta(writer, "repair_rules", rules, err);
 }
 
 /* Fold the write-ahead log into the file: one plain file is left. */

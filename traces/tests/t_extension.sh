@@ -27,8 +27,14 @@ done <<-'END'
 	SELECT kind, count(*), sum(bytes_alloc) FROM event GROUP BY 1
 	SELECT time_ns, cpu, seq, ptr, site, comm FROM event WHERE cache = 'dentry' LIMIT 20
 	SELECT free_kind, kind, count(*), sum(bytes_req) FROM object GROUP BY 1, 2
+	SELECT name, count(*) FROM event JOIN site ON site.name = event.site WHERE kind = 'kmalloc' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 9
+	SELECT tid, comm, count(*) FROM object JOIN task ON tid = alloc_tid AND comm = alloc_comm GROUP BY 1, 2 ORDER BY 3 DESC, 1 LIMIT 5
+	SELECT cache.name, object_size, count(*) FROM object JOIN cache ON cache.name = object.cache GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT 5
+	SELECT phase, source, substr(text, 1, 40) FROM snapshot WHERE source = '/proc/buddyinfo' AND phase IN ('start', 'end')
 	SELECT e.kind, o.free_kind FROM event e JOIN object o ON o.alloc_ns = e.time_ns WHERE e.time_ns < 40000000 LIMIT 9
 END
+is "$("$kmlab" sql -q -f tsv "$dir/t.kmt" "SELECT count(*) FROM snapshot WHERE typeof(text) != 'text' OR length(CAST(text AS BLOB)) != bytes" | tail -1)" 0 "snapshots are texts, whole"
+is "$("$kmlab" sql -q -f tsv "$dir/t.kmt" "SELECT count(*) FROM event WHERE site NOT IN (SELECT name FROM site WHERE name IS NOT NULL)" | tail -1)" 0 "every call site has its row"
 shell "" "SELECT count(*) FROM event" >"$dir/none"
 like "$dir/none" 'no trace is open; open one before: sqlite3 T.kmt' "without a trace it says how to open one"
 sqlite3 "$dir/other.db" "CREATE TABLE a(b)"

@@ -4,6 +4,7 @@
 #include "engine/tests/tap.h"
 #include "traces/repair.h"
 #include "traces/tests/events.h"
+#include <glob.h>
 #include <sqlite3.h>
 
 #define PAGE(n) (KM_DIRECT_MAP_BASE + (uint64_t)(n)*KM_PAGE_SIZE)
@@ -149,10 +150,47 @@ static uint64_t count_of(const char *condition)
 	return strtoull(rows("count(*)", condition), NULL, 10);
 }
 
+/* Rows of the table are as many as the stored counts say. */
+static void account(const char *what)
+{
+	struct km_repair_counts counts;
+
+	TAP_EQ(km_trace_repair(trace, &counts), 0, "%s: its repair counts are stored", what);
+	TAP_EQ(count_of("free_kind = 'explicit'"), counts.matched_frees - counts.cross_api_frees,
+	       "explicit frees");
+	TAP_EQ(count_of("free_kind = 'cross_api'"), counts.cross_api_frees, "cross-API frees");
+	TAP_EQ(count_of("free_kind = 'implied'"), counts.implied_frees + counts.rcu_pending,
+	       "implied frees");
+	TAP_EQ(count_of("free_kind = 'open'"), counts.open - counts.rcu_pending, "open objects");
+	TAP_EQ(count_of("free_kind = 'preexisting'"), counts.preexisting_frees,
+	       "objects older than the trace");
+	TAP_EQ(count_of("free_kind != 'preexisting'"), counts.objects, "all objects");
+	TAP_EQ(strtoull(rows("sum(bytes_alloc)", "free_ns IS NULL AND free_before_ns IS NULL"),
+			NULL, 10),
+	       counts.open_bytes, "bytes of what is open");
+}
+
+/* The bundled traces: what `info` says and what `object` holds. */
+static void test_samples(void)
+{
+	glob_t found;
+
+	if (glob("traces/samples/*.kmt", 0, NULL, &found)) {
+		TAP_OK(true, "bundled traces # SKIP there are none here");
+		return;
+	}
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		snprintf(path, sizeof(path), "%s", found.gl_pathv[i]);
+		open_trace();
+		account(path);
+		km_trace_close(trace);
+	}
+	globfree(&found);
+}
+
 /* The table and the repair pass are the same decisions. */
 static void test_accounts(void)
 {
-	struct km_repair_counts counts;
 	struct km_trace_writer *writer;
 	uint64_t time = 0;
 
@@ -169,20 +207,7 @@ static void test_accounts(void)
 	if (km_trace_finish(writer, time, &err))
 		exit(2);
 	open_trace();
-	if (km_trace_repair(trace, &counts))
-		exit(2);
-	TAP_EQ(count_of("free_kind = 'explicit'"), counts.matched_frees - counts.cross_api_frees,
-	       "explicit frees");
-	TAP_EQ(count_of("free_kind = 'cross_api'"), counts.cross_api_frees, "cross-API frees");
-	TAP_EQ(count_of("free_kind = 'implied'"), counts.implied_frees + counts.rcu_pending,
-	       "implied frees");
-	TAP_EQ(count_of("free_kind = 'open'"), counts.open - counts.rcu_pending, "open objects");
-	TAP_EQ(count_of("free_kind = 'preexisting'"), counts.preexisting_frees,
-	       "objects older than the trace");
-	TAP_EQ(count_of("free_kind != 'preexisting'"), counts.objects, "all objects");
-	TAP_EQ(strtoull(rows("sum(bytes_alloc)", "free_ns IS NULL AND free_before_ns IS NULL"),
-			NULL, 10),
-	       counts.open_bytes, "bytes of what is open");
+	account("made");
 	TAP_EQ(count_of("free_ns < alloc_ns OR free_before_ns < free_after_ns OR free_after_ns < "
 			"alloc_ns"),
 	       0, "nothing ends before it begins");
@@ -200,6 +225,7 @@ int main(void)
 	test_kinds_of_free();
 	test_columns();
 	test_accounts();
+	test_samples();
 	test_remove_directory(directory);
 	return tap_done();
 }
