@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How fast the store is beside plain SQLite rows: the events of a trace, repeated, are written and
- * read both ways in turn, with the same settings (WAL, synchronous=NORMAL, 64 KiB pages, a commit
- * every 65536 events), by one thread. Every figure is the median of the rounds with its range;
- * every comparison is the median and range of the ratios within the rounds, so that a busy machine
- * slows both sides alike; beside each stands the median by CPU time of the thread, which others
- * hardly disturb. The times are of the calls alone: making the events is not counted.
+ * How fast the store is beside plain SQLite rows: the events of a trace (repeated if it has fewer
+ * than are asked for) are written and read both ways in turn, with the same settings (WAL,
+ * synchronous=NORMAL, 64 KiB pages, a commit every 65536 events), by one thread. Every figure is
+ * the median of the rounds with its range; every comparison is the median and range of the ratios
+ * within the rounds, so that a busy machine slows both sides alike; beside each stands the median
+ * by CPU time of the thread, which others hardly disturb. The times are of the calls alone: making
+ * the events is not counted.
  *
  * bench-store TRACE [EVENTS [ROUNDS]]: files go to $TMPDIR or /tmp, and are removed.
  */
@@ -42,9 +43,8 @@ struct bench {
 	struct km_trace *source;
 	struct km_event *base; /* all events of the source in order of time */
 	size_t nr_base;
-	struct km_event *lane; /* those of the busiest CPU: what a chunk is made of */
-	size_t nr_lane;
-	uint64_t period_ns; /* from one repetition to the next */
+	struct km_event *by_cpu; /* the same, one CPU after the other: what chunks are made of */
+	uint64_t period_ns;      /* from one repetition to the next */
 	uint64_t events, rounds;
 	char directory[512], store[544], rows[544];
 	struct span {
@@ -113,35 +113,34 @@ static void load_source(struct bench *bench, const char *path)
 	bench->period_ns = bench->base[bench->nr_base - 1].time_ns + 1000;
 }
 
-static void find_lane(struct bench *bench)
+static void sort_by_cpu(struct bench *bench)
 {
-	static size_t of_cpu[UINT16_MAX + 1];
-	unsigned busiest = 0;
+	static size_t place[UINT16_MAX + 2];
 
 	for (size_t i = 0; i < bench->nr_base; i++)
-		if (++of_cpu[bench->base[i].cpu] > of_cpu[busiest])
-			busiest = bench->base[i].cpu;
-	bench->lane = malloc(of_cpu[busiest] * sizeof(*bench->lane));
-	if (!bench->lane)
+		place[bench->base[i].cpu + 1]++;
+	for (unsigned cpu = 0; cpu < UINT16_MAX; cpu++)
+		place[cpu + 1] += place[cpu];
+	bench->by_cpu = malloc(bench->nr_base * sizeof(*bench->by_cpu));
+	if (!bench->by_cpu)
 		die("events", "not enough memory");
 	for (size_t i = 0; i < bench->nr_base; i++)
-		if (bench->base[i].cpu == busiest)
-			bench->lane[bench->nr_lane++] = bench->base[i];
+		bench->by_cpu[place[bench->base[i].cpu]++] = bench->base[i];
 }
 
-/* Event number i of the endless repetition of n events. */
+/* Event number i of the endless repetition of the events. */
 static inline struct km_event repeated(const struct bench *bench, const struct km_event *events,
-				       size_t n, uint64_t i)
+				       uint64_t i)
 {
-	struct km_event event = events[i % n];
+	struct km_event event = events[i % bench->nr_base];
 
-	event.time_ns += i / n * bench->period_ns;
+	event.time_ns += i / bench->nr_base * bench->period_ns;
 	return event;
 }
 
 static inline struct km_event event_at(const struct bench *bench, uint64_t i)
 {
-	return repeated(bench, bench->base, bench->nr_base, i);
+	return repeated(bench, bench->base, i);
 }
 
 /* ---- chunks in memory ---- */
@@ -162,7 +161,7 @@ static void codec_round(struct bench *bench, unsigned round)
 		size_t size;
 
 		for (uint32_t i = 0; i < KM_CHUNK_EVENTS; i++)
-			events[i] = repeated(bench, bench->lane, bench->nr_lane, done + i);
+			events[i] = repeated(bench, bench->by_cpu, done + i);
 		from = begin();
 		if (km_chunk_encode(encoder, events, &limits, &chunk, &bytes, &size))
 			die("codec", "cannot encode");
@@ -478,8 +477,10 @@ static void print_all(const struct bench *bench)
 {
 	double events = (double)bench->events;
 
-	printf("%llu events, %llu rounds: median (least .. most)\n",
-	       (unsigned long long)bench->events, (unsigned long long)bench->rounds);
+	printf("%llu events of %zu recorded ones%s, %llu rounds: median (least .. most)\n",
+	       (unsigned long long)bench->events, bench->nr_base,
+	       bench->events > bench->nr_base ? ", repeated" : "",
+	       (unsigned long long)bench->rounds);
 	print_rate(bench, "encode, in memory", ENCODE);
 	print_rate(bench, "decode, in memory", DECODE);
 	print_rate(bench, "write: append, encode, commit", STORE_WRITE);
@@ -520,7 +521,7 @@ int main(int argc, char **argv)
 	snprintf(bench.store, sizeof(bench.store), "%s/T.kmt", bench.directory);
 	snprintf(bench.rows, sizeof(bench.rows), "%s/rows.db", bench.directory);
 	load_source(&bench, argv[1]);
-	find_lane(&bench);
+	sort_by_cpu(&bench);
 	for (unsigned round = 0; round < bench.rounds; round++) {
 		codec_round(&bench, round);
 		store_write(&bench, round);
@@ -532,6 +533,6 @@ int main(int argc, char **argv)
 	rmdir(bench.directory);
 	km_trace_close(bench.source);
 	free(bench.base);
-	free(bench.lane);
+	free(bench.by_cpu);
 	return 0;
 }

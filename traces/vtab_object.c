@@ -39,7 +39,8 @@
 	X(COLUMN_FREE_CPU, "free_cpu INTEGER")                                                     \
 	X(COLUMN_FREE_SITE, "free_site TEXT")                                                      \
 	X(COLUMN_FREE_TID, "free_tid INTEGER")                                                     \
-	X(COLUMN_FREE_COMM, "free_comm TEXT")
+	X(COLUMN_FREE_COMM, "free_comm TEXT")                                                      \
+	X(COLUMN_LIFETIME_NS, "lifetime_ns INTEGER") /* where both its ends were traced */
 
 enum object_column {
 #define X(constant, declaration) constant,
@@ -357,8 +358,13 @@ static void free_column(sqlite3_context *context, const struct object_rows *rows
 	case COLUMN_FREE_TID:
 		number_if(context, rows->free.task, trace->tasks[rows->free.task].tid);
 		break;
-	default:
+	case COLUMN_FREE_COMM:
 		km_result_name(context, trace->tasks[rows->free.task].comm);
+		break;
+	default:
+		number_if(context,
+			  rows->free_kind == FREE_EXPLICIT || rows->free_kind == FREE_CROSS_API,
+			  rows->free.ns - rows->object.alloc_ns);
 	}
 }
 

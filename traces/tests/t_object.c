@@ -211,6 +211,11 @@ static void test_accounts(void)
 	TAP_EQ(count_of("free_ns < alloc_ns OR free_before_ns < free_after_ns OR free_after_ns < "
 			"alloc_ns"),
 	       0, "nothing ends before it begins");
+	TAP_EQ(count_of("lifetime_ns IS NOT free_ns - alloc_ns AND free_kind IN ('explicit', "
+			"'cross_api')") +
+		       count_of("lifetime_ns IS NOT NULL AND free_kind NOT IN ('explicit', "
+				"'cross_api')"),
+	       0, "lifetimes are those of both ends");
 	TAP_OK(count_of("alloc_ns IN (SELECT a.alloc_ns FROM object a WHERE a.free_kind = 'open' "
 			"LIMIT 3)") == 3,
 	       "two of the tables can be read at once");
