@@ -31,6 +31,17 @@ else
 	is "$(cat stat.rows)" "$(cat perf.rows)" "the call site's row is that of perf"
 fi
 is "$(cut -d' ' -f4 stat.rows)" "$timers" "and has one allocation per timer"
+
+# perf's own file, imported: perf's totals, to the byte, and perf's losses.
+"$KMLAB" import -q perf p.data -o i.kmt >import.out 2>&1
+is "$?" 0 "its file is imported"
+perf kmem -i p.data --slab --caller stat 2>/dev/null | awk -F'[:/]' '/^Total bytes requested/ {req = $2 + 0}
+	/^Total bytes allocated/ {alloc = $2 + 0} /^Cross CPU allocations/ {hits = $3 + 0} END {print hits, req, alloc}' >perf.total
+"$KMLAB" sql -q -f tsv i.kmt "SELECT count(*), sum(bytes_req), sum(bytes_alloc) FROM event
+	WHERE kind IN ('kmalloc', 'cache_alloc')" | tail -1 | tr '\t' ' ' >import.total
+is "$(cat import.total)" "$(cat perf.total)" "and has perf's totals"
+lost=$(perf report -i p.data --stats --stdio 2>/dev/null | awk '/LOST_SAMPLES events/ && !/\(/ {n += $3} END {print n + 0}')
+is "$("$KMLAB" info -q -f json i.kmt | sed -n 's/.*"lost_total": *\([0-9]*\).*/\1/p')" "$lost" "and perf's losses"
 "$KMLAB" check t.kmt --deep -q -f json >check.json
 is "$?" 0 "check finds the capture sound, and no misuse"
 done_testing

@@ -3,6 +3,7 @@
 #include "engine/tests/tap.h"
 #include "traces/repair.h"
 #include "traces/tests/events.h"
+#include <errno.h>
 #include <glob.h>
 #include <sqlite3.h>
 #include <xxhash.h>
