@@ -466,10 +466,11 @@ int km_trace_each_snapshot(struct km_trace *trace, const char *phase, const char
 			   void *context)
 {
 	sqlite3_stmt *statement;
-	int code = km_prepare(trace,
-			      "SELECT bytes,text,time_ns FROM main.snapshot WHERE phase=? AND source=? "
-			      "ORDER BY time_ns,id",
-			      &statement, NULL),
+	int code = km_prepare(
+		    trace,
+		    "SELECT bytes,text,time_ns FROM main.snapshot WHERE phase=? AND source=? "
+		    "ORDER BY time_ns,id",
+		    &statement, NULL),
 	    step = SQLITE_DONE;
 
 	if (code)
