@@ -22,7 +22,7 @@ echo 'p = frobnicate(3)' >"$dir/bad.kms"
 is $? 2 "a call it does not know: exit 2"
 like "$dir/err" 'line 1 is not executed here: p = frobnicate' "the line is named"
 
-for kind in page caches; do
+for kind in caches; do
 	"$oracle" random $kind 2 2000 6.1 2 >"$dir/$kind.kms"
 	"$oracle" ask "$dir/$kind.kms" >"$dir/asked.kms" 2>"$dir/err"
 	is $? 0 "$kind: Linux 6.1 executes it" || sed 's/^/# /' "$dir/err"
@@ -30,6 +30,18 @@ for kind in page caches; do
 		"and answers every allocation"
 	"$kmlab" run --check "$dir/asked.kms" >"$dir/verdict" 2>&1
 	is $? 0 "the models answer the same" || sed 's/^/# /' "$dir/verdict"
+	like "$dir/verdict" 'end state' "and end in the same state"
+done
+
+# Programs of pages share a boot: two CPUs, with plenty of memory and short of it.
+"$oracle" random plenty 1 1500 6.1 2 256M >"$dir/plenty.kms"
+"$oracle" random pressure 2 2500 6.1 2 256M >"$dir/pressure.kms"
+"$oracle" answer "$dir/answers" "$dir"/{plenty,pressure}.kms 2>"$dir/err"
+is $? 0 "pages: Linux 6.1 executes two programs in one boot" || sed 's/^/# /' "$dir/err"
+like "$dir/answers/pressure.kms" '> NULL' "memory ran out"
+for kind in plenty pressure; do
+	"$kmlab" run --check "$dir/answers/$kind.kms" >"$dir/verdict" 2>&1
+	is $? 0 "$kind: the models answer the same" || sed 's/^/# /' "$dir/verdict"
 	like "$dir/verdict" 'end state' "and end in the same state"
 done
 done_testing
