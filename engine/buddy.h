@@ -402,6 +402,7 @@ void km_zone_count_pageblocks(struct km_buddy *buddy, struct km_zone *zone);
 /* ---- page_check.c ---- */
 
 int km_buddy_validate(void *self);
+uint64_t km_buddy_mixed(void *self);
 void km_buddy_usage(void *self, struct km_page_usage *usage);
 
 #endif

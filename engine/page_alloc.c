@@ -354,5 +354,6 @@ const struct km_page_ops km_buddy_page_ops = {
 	.drain = buddy_drain,
 	.seed = km_buddy_seed_free,
 	.usage = km_buddy_usage,
+	.mixed = km_buddy_mixed,
 	.validate = km_buddy_validate,
 };

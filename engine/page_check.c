@@ -26,6 +26,29 @@ void km_buddy_usage(void *self, struct km_page_usage *usage)
 		usage->pageblocks_free += usage->free_blocks[order] << (order - KM_PAGEBLOCK_ORDER);
 }
 
+static bool holds_movable(const struct km_buddy *buddy, uint64_t number)
+{
+	const uint8_t *page = buddy->page + number * KM_PAGEBLOCK_PAGES;
+
+	if (buddy->block[number].lru)
+		return true;
+	for (uint64_t i = 0; i < KM_PAGEBLOCK_PAGES; i++)
+		if (page[i] == KM_PAGE_USED_MOVABLE)
+			return true;
+	return false;
+}
+
+uint64_t km_buddy_mixed(void *self)
+{
+	const struct km_buddy *buddy = self;
+	uint64_t mixed = 0;
+
+	for (uint64_t i = 0; i < buddy->nr_pageblocks; i++)
+		mixed += buddy->block[i].counted && buddy->block[i].unmovable &&
+			 holds_movable(buddy, i);
+	return mixed;
+}
+
 /* The block lies in the zone, is aligned, and nothing else starts inside it. */
 static bool block_is_sound(const struct km_buddy *buddy, const struct km_zone *zone, uint64_t pfn,
 			   unsigned order)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The three passes of a run on a simulated machine. */
+#include <kmlab/fragmentation.h>
+
 #include "replay/measure.h"
 
 #include <errno.h>
@@ -69,6 +71,15 @@ static double unusable_share(const struct km_page_usage *pages)
 }
 
 /* What objects take: NAN where the model places nothing, or the trace has no objects. */
+/* Huge-frame availability, as the LLFree papers measure it. */
+static double huge_free_share(const struct km_page_usage *pages)
+{
+	uint64_t optimal = km_order_optimal(pages->free_blocks, KM_PAGEBLOCK_ORDER);
+
+	return pages->pageblocks && optimal ? (double)pages->pageblocks_free / (double)optimal
+					    : NAN;
+}
+
 static void sample_objects(struct metrics_pass *pass, size_t i)
 {
 	const struct km_machine *machine = pass->replayer->machine;
@@ -113,6 +124,11 @@ static void sample(struct metrics_pass *pass, uint64_t time_ns)
 	series->unmovable[i] =
 		pages.pageblocks ? (double)pages.pageblocks_unmovable / (double)pages.pageblocks
 				 : NAN;
+	series->mixed[i] = pages.pageblocks && machine->model->page->mixed
+				   ? (double)machine->model->page->mixed(machine->page) /
+					     (double)pages.pageblocks
+				   : NAN;
+	series->huge_free[i] = huge_free_share(&pages);
 	sample_objects(pass, i);
 }
 
@@ -408,6 +424,8 @@ void km_measures_summarise(struct km_measures *measures)
 	measures->utilisation = curve_mean(series, series->utilisation);
 	measures->unusable = curve_mean(series, series->unusable);
 	measures->unmovable = curve_mean(series, series->unmovable);
+	measures->mixed = curve_mean(series, series->mixed);
+	measures->huge_free = curve_mean(series, series->huge_free);
 	measures->page_table_peak = curve_peak(series, series->page_table);
 	measures->tlb_4k_peak = curve_peak(series, series->tlb_4k);
 	measures->tlb_2m_peak = curve_peak(series, series->tlb_2m);

@@ -25,6 +25,10 @@
 	X(utilisation, "slab_utilisation", "share", "object bytes / slab bytes")                   \
 	X(unusable, "unusable_order9", "share", "free pages not in blocks of 2 MiB or more")       \
 	X(unmovable, "unmovable_2m_share", "share", "2 MiB blocks with an unmovable page")         \
+	X(mixed, "mixed_2m_share", "share",                                                        \
+	  "2 MiB blocks in use by movable and other pages, none at the start")                     \
+	X(huge_free, "free_2m_of_optimal", "share",                                                \
+	  "free 2 MiB blocks / those free pages could be")                                         \
 	X(page_table, "page_table_bytes", "bytes", "page tables of the vmalloc range")             \
 	X(tlb_4k, "tlb_entries_4k", "entries", "to reach all live objects, 4 KiB direct map")      \
 	X(tlb_2m, "tlb_entries_2m", "entries", "to reach all live objects, 2 MiB direct map")
@@ -58,7 +62,8 @@ struct km_measures {
 	uint64_t wall_ns;
 	double pages_peak, pages_mean, pages_end;
 	double internal_event, internal_time;
-	double utilisation, unusable, unmovable; /* time-weighted means; NAN: not measured */
+	/* time-weighted means; NAN: not measured */
+	double utilisation, unusable, unmovable, mixed, huge_free;
 	double page_table_peak, tlb_4k_peak, tlb_2m_peak;
 	double coverage;
 	struct km_series series;

@@ -224,6 +224,7 @@ static void sample(struct observer *observer, uint64_t time_ns)
 						   (double)(observer->slab_pages << KM_PAGE_SHIFT)
 					 : NAN;
 	series->unusable[i] = series->unmovable[i] = series->page_table[i] = NAN;
+	series->mixed[i] = series->huge_free[i] = NAN;
 	series->tlb_4k[i] = live.tlb_4k;
 	series->tlb_2m[i] = live.tlb_2m;
 }

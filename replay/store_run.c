@@ -69,6 +69,8 @@ static unsigned list_metrics(const struct km_measures *measures, struct metric *
 	add(metrics, &n, "fragmentation.slab_utilisation", "share", measures->utilisation, false);
 	add(metrics, &n, "fragmentation.unusable_order9", "share", measures->unusable, false);
 	add(metrics, &n, "fragmentation.unmovable_2m_share", "share", measures->unmovable, false);
+	add(metrics, &n, "fragmentation.mixed_2m_share", "share", measures->mixed, false);
+	add(metrics, &n, "fragmentation.free_2m_of_optimal", "share", measures->huge_free, false);
 	add(metrics, &n, "page_table_bytes.peak", "bytes", measures->page_table_peak, false);
 	add(metrics, &n, "tlb_entries_4k.peak", "entries", measures->tlb_4k_peak, false);
 	add(metrics, &n, "tlb_entries_2m.peak", "entries", measures->tlb_2m_peak, false);
@@ -102,6 +104,8 @@ static void emit_fragmentation(struct km_json *json, const struct km_measures *m
 	km_json_f64(json, "slab_utilisation", measures->utilisation);
 	km_json_f64(json, "unusable_order9", measures->unusable);
 	km_json_f64(json, "unmovable_2m_share", measures->unmovable);
+	km_json_f64(json, "mixed_2m_share", measures->mixed);
+	km_json_f64(json, "free_2m_of_optimal", measures->huge_free);
 	km_json_close(json);
 }
 

@@ -215,6 +215,7 @@ static void test_fallback(const char *profile)
 	       "%s: each fallback is one event", profile);
 	give(&m, pfn, 4);
 	TAP_EQ(usage_of(&m).pageblocks_unmovable, 1, "%s: one of two is still there", profile);
+	TAP_EQ(pages->mixed(m.machine.page), 0, "%s: nothing movable is beside it", profile);
 	page_machine_stop(&m);
 }
 
@@ -230,8 +231,11 @@ static void test_stealing(const char *profile)
 		count++;
 	for (uint32_t i = 0; i < count; i += 2)
 		give(&m, taken[i], 4);
+	TAP_EQ(pages->mixed(m.machine.page), 0, "%s: no pageblock is mixed", profile);
 	for (uint32_t i = 0; i < count / 3; i++)
 		take(&m, KM_GFP_NOWAIT, 4);
+	TAP_EQ(pages->mixed(m.machine.page), usage_of(&m).pageblocks_unmovable,
+	       "%s: movable pages are beside all unmovable ones", profile);
 	TAP_OK(m.env.count.fallback_claim + m.env.count.fallback_steal > 2,
 	       "%s: unmovable requests take from movable pageblocks", profile);
 	TAP_EQ(pages->validate(m.machine.page), 0, "%s: records are sound after it", profile);

@@ -54,6 +54,11 @@ struct km_page_ops {
 	int (*seed)(void *self, const struct km_buddy_seed *seed);
 	/* managed 0: the model places nothing. */
 	void (*usage)(void *self, struct km_page_usage *usage);
+	/*
+	 * Of the usage's pageblocks, those with both movable and other pages in use: looks at every
+	 * one. May be NULL.
+	 */
+	uint64_t (*mixed)(void *self);
 	int (*validate)(void *self);
 };
 
