@@ -203,7 +203,8 @@ int main(void)
 	test_points();
 	test_file();
 #ifdef __SANITIZE_THREAD__
-	printf("# what follows is one thread, and a minute's work here: left to the other builds\n");
+	printf("# what follows is one thread, and a minute's work here: left to the other "
+	       "builds\n");
 	return tap_done();
 #endif
 	test_recovers();
