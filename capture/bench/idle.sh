@@ -18,6 +18,7 @@ if [ "$seconds" -lt $((3 * window)) ]; then
 fi
 dir=$(mktemp -d) && shm=$(mktemp -d -p /dev/shm) || exit 2
 trap 'rm -rf "$dir" "$shm"' EXIT
+sync # what others wrote before is not written back on the recorder's account
 # The mark is in both traces: it tells where one begins in the other.
 ln -s "$(command -v sleep)" "$dir/idle-mark"
 "$build/kmlab-capture" -q -e all -o "$shm/watch.kmt" -- sh -c "echo \$\$ >'$dir/pid'; echo \$PPID >'$dir/watcher'
