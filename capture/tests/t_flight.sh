@@ -95,6 +95,38 @@ else
 	skip "an allocation that failed" "no perl, or an unknown machine"
 fi
 
+# Pages that cannot move, in pipes: more than their free lists hold, so others' blocks must serve.
+free_unmovable() { # in MiB
+	awk '$6 == "Unmovable" && $1 == "Node" {
+		for (order = 0; order + 7 <= NF; order++) {
+			sub(">", "", $(order + 7))
+			pages += $(order + 7) * 2 ^ order
+		}
+	} END {printf "%d", pages / 256 + 1}' /proc/pagetypeinfo
+}
+mib=$(($(free_unmovable) + 64))
+if perl -e 1 2>/dev/null && [ "$mib" -lt "$(awk '$1 == "MemAvailable:" {printf "%d", $2 / 2048}' /proc/meminfo)" ]; then
+	cat >"$dir/pin.pl" <<'EOF'
+use Fcntl;
+for (1 .. $ARGV[0]) {
+	pipe my $out, my $in or die "a pipe: $!";
+	fcntl($in, 1031, 1 << 20) or die "a pipe of 1 MiB: $!"; # F_SETPIPE_SZ
+	syswrite($in, "x" x (1 << 20)) == 1 << 20 or die "filling it: $!";
+	push @pipes, $out, $in;
+}
+select(undef, undef, undef, 0.3);
+EOF
+	"$capture" -q -e page -o "$dir/extfrag.kmt" --flight 30 --trigger extfrag -- \
+		sh -c "ulimit -n $((2 * mib + 64)) && exec perl '$dir/pin.pl' $mib"
+	echo "# $mib MiB of pages that cannot move were pinned"
+	is "$(meta "$dir/extfrag.1.kmt" flight)" extfrag "a fallback to another migratetype is a reason"
+	is "$(sql "$dir/extfrag.1.kmt" "select count(*) > 0 from event where kind = 'page_extfrag'")" \
+		1 "and is in the trace"
+	sound "$dir/extfrag.1.kmt"
+else
+	skip "a fallback to another migratetype" "no perl, or too little memory to force one"
+fi
+
 # ---- memory ----
 "$capture" -o "$dir/m.kmt" --flight 60 --flight-memory 1M -d 1 2>"$dir/m.err"
 is $? 2 "less memory than the machine's state takes: exit 2"
