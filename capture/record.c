@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "capture.h"
+#include "cpu_list.h"
 #include "privilege.h"
 #include "recorder.h"
 #include "watch.h"
@@ -129,18 +130,11 @@ static uint32_t ring_slots(uint64_t total_bytes, unsigned cpus)
  */
 static int count_rings(unsigned possible, unsigned *count, struct km_err *err)
 {
-	FILE *present = fopen("/sys/devices/system/cpu/present", "re");
-	char list[4096], *last = list; /* as 0-3,5 */
+	char list[4096];
 
-	if (!present)
-		return km_fail(err, -errno, "cannot read /sys/devices/system/cpu/present: %s",
-			       strerror(errno));
-	if (!fgets(list, sizeof(list), present))
-		list[0] = '\0';
-	fclose(present);
-	for (char *at = list; (at = strpbrk(at, "-,"));)
-		last = ++at;
-	*count = *last >= '0' && *last <= '9' ? (unsigned)strtoul(last, NULL, 10) + 1 : 0;
+	if (!km_cpu_list_read(KM_CPUS_PRESENT, list, sizeof(list)))
+		return km_fail(err, -EIO, KM_CPUS_PRESENT " cannot be read");
+	*count = km_cpu_list_end(list);
 	if (*count && *count <= possible)
 		return 0;
 	return km_fail(err, -EINVAL, "cannot tell how many CPUs this machine has");

@@ -9,14 +9,14 @@
 #include <errno.h>
 #include <linux/hw_breakpoint.h>
 #include <linux/perf_event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "cpu_list.h"
 #include "watch.h"
-
-#define ONLINE "/sys/devices/system/cpu/online"
 
 static struct bpf_program *program_of(const struct km_recorder *recorder, unsigned kind)
 {
@@ -62,29 +62,10 @@ static int watch_cpu(struct km_recorder *recorder, unsigned kind, unsigned cpu)
 	return -EINVAL;
 }
 
-static bool is_online(const char *list, unsigned cpu) /* as 0-2,4 */
-{
-	unsigned long from, to;
-	char *end = NULL;
-
-	for (const char *at = list; *at >= '0' && *at <= '9'; at = end + (*end == ',')) {
-		from = to = strtoul(at, &end, 10);
-		if (*end == '-')
-			to = strtoul(end + 1, &end, 10);
-		if (cpu >= from && cpu <= to)
-			return true;
-	}
-	return false;
-}
-
 static void read_online(char *list, size_t size)
 {
-	FILE *online = fopen(ONLINE, "re");
-
-	if (!online || !fgets(list, (int)size, online))
+	if (!km_cpu_list_read(KM_CPUS_ONLINE, list, size))
 		snprintf(list, size, "0-%u", UINT16_MAX); /* all: those that are not will refuse */
-	if (online)
-		fclose(online);
 }
 
 static void end_cpu(struct km_recorder *recorder, unsigned kind, unsigned cpu)
@@ -139,7 +120,7 @@ static int set_all(struct km_recorder *recorder, unsigned kind)
 	int ret = 0, one;
 
 	for (unsigned cpu = 0; cpu < recorder->nr_rings; cpu++) {
-		if (!is_online(recorder->online, cpu)) {
+		if (!km_cpu_list_has(recorder->online, cpu)) {
 			end_cpu(recorder, kind, cpu);
 			continue;
 		}
