@@ -8,12 +8,15 @@
 struct km_dictionary;
 struct km_drain;
 
-/* The time of a short system call, before and after programs are attached. */
-double km_budget_call_ns(void);
+/*
+ * CPU time per event of a system call that makes events of one of the groups (bits of
+ * enum km_event_group), whoever records them. 0: of these groups none of ours makes any.
+ */
+double km_budget_event_ns(unsigned groups);
 
 struct km_budget {
 	double percent;     /* of the CPU time of all CPUs */
-	double bare_ns;     /* km_budget_call_ns() before the recorder was opened */
+	double bare_ns;     /* km_budget_event_ns() before the recorder was opened */
 	double attached_ns; /* and after */
 };
 

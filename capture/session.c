@@ -89,7 +89,7 @@ static int keep_to(struct session *session, struct km_budget *budget, struct km_
 	struct km_recording *recording = &session->recording;
 	int ret;
 
-	budget->attached_ns = km_budget_call_ns();
+	budget->attached_ns = km_budget_event_ns(session->options->groups);
 	ret = start_command(session, err);
 	if (!ret)
 		ret = km_budget_choose(budget, recording->recorder, recording->drain,
@@ -102,9 +102,9 @@ static int prepare(struct session *session, struct km_err *err)
 {
 	const struct km_options *options = session->options;
 	struct km_recording *recording = &session->recording;
-	struct km_budget budget = {.percent = options->budget_percent,
-				   .bare_ns =
-					   options->budget_percent > 0 ? km_budget_call_ns() : 0};
+	struct km_budget budget = {
+		.percent = options->budget_percent,
+		.bare_ns = options->budget_percent > 0 ? km_budget_event_ns(options->groups) : 0};
 	int ret = open_recorder(session, err);
 
 	if (!ret)

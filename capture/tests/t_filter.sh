@@ -68,6 +68,15 @@ record --stacks -e slab -- "$workload" --seconds 1
 is "$(sql "$trace" "select count(*) * 100 >= (select count(*) from event) * 95 from event where stack > 0")" 1 "--stacks: events have theirs"
 is "$(sql "$trace" "select count(*) > 10 and count(*) < (select count(*) from event) from stack")" 1 "each is stored once"
 
+# ---- a budget: what it chose, and of which costs ----
+for groups in slab page vmap; do
+	"$capture" -e $groups --budget 99.9% -o "$trace" -- "$workload" --seconds 3 >/dev/null 2>"$dir/budget.err"
+	is $? 0 "$groups within a budget"
+	like "$dir/budget.err" "budget 99.9%: of .* all are recorded, which takes about" "it says what that takes"
+	is "$(grep -c 'only measured with slab or page' "$dir/budget.err") $(grep -c '; ? ns to see' "$dir/budget.err")" \
+		"$([ $groups = vmap ] && echo 1 1 || echo 0 0)" "and whether it knows what seeing an event takes"
+done
+
 # ---- misuse ----
 for bad in "--site no_such_function" "--site [no_such_module]" "--cache kmalloc-cg-64" "--pid x" "--size 9-3" \
 	"--sample 1/0" "--sample 8" "--comm a_name_longer_than_fifteen" "--cgroup /no/such/cgroup" "--budget 0" "--keep 3" "--trigger failed"; do
