@@ -95,6 +95,8 @@ static __attribute__((noinline)) uint64_t reroute(struct km_machine *machine, un
 
 	if (route == KM_ROUTE_PAGES)
 		return large_alloc(machine, cpu, bytes, gfp);
+	if (route == KM_ROUTE_VMALLOC_HUGE)
+		return machine->model->vm->alloc(machine->vm, cpu, bytes, 0, gfp, KM_VM_ALLOW_HUGE);
 	if (route == KM_ROUTE_VMALLOC || bytes >= machine->spec.kvmalloc_threshold)
 		return machine->model->vm->alloc(machine->vm, cpu, bytes, 0, gfp, 0);
 	if (cache)

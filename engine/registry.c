@@ -16,6 +16,8 @@ const struct km_model km_models[] = {
 	  &km_buddy_page_ops, &km_slub_slab_ops, &km_vmalloc_vm_ops, KM_ROUTE_PAGES },
 	{ "vmalloc", "every object is a vmalloc area",
 	  &km_buddy_page_ops, &km_slub_slab_ops, &km_vmalloc_vm_ops, KM_ROUTE_VMALLOC },
+	{ "vmalloc_huge", "every object is an area of vmalloc_huge(): 2 MiB pages from 2 MiB on",
+	  &km_buddy_page_ops, &km_slub_slab_ops, &km_vmalloc_vm_ops, KM_ROUTE_VMALLOC_HUGE },
 	{ "kvmalloc", "kvmalloc:BYTES, objects of at least BYTES are vmalloc areas, others slub",
 	  &km_buddy_page_ops, &km_slub_slab_ops, &km_vmalloc_vm_ops, KM_ROUTE_KVMALLOC },
 	{ "bump", "bump pointer, nothing is taken back: the floor of latency",

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "replay/commands.h"
+#include "replay/memory.h"
 #include "replay/session.h"
 #include "results/options.h"
 #include "results/term.h"
@@ -20,7 +21,16 @@ static const char doc[] =
 	"  kmlab replay a.kmt --model kernel,slub,buddy,vmalloc,bump,null -o a.kmr\n"
 	"  kmlab replay a.kmt --model slub@6.1,slub@6.18 --reps 5 -o gen.kmr -f json";
 
-enum { OPT_SEED = 256, OPT_REPS, OPT_ALLOW_LOSS, OPT_TLB, OPT_SOURCE, OPT_ACCESS, OPT_DIRECT_MAP };
+enum {
+	OPT_SEED = 256,
+	OPT_REPS,
+	OPT_ALLOW_LOSS,
+	OPT_TLB,
+	OPT_SOURCE,
+	OPT_ACCESS,
+	OPT_DIRECT_MAP,
+	OPT_TOUCH
+};
 
 static const struct argp_option argp_options[] = {
 	{"model", 'm', "A,B,C", 0, "Models to replay (default kernel,slub)", 0},
@@ -34,9 +44,18 @@ static const struct argp_option argp_options[] = {
 	{"source", OPT_SOURCE, "WHAT", 0,
 	 "Where TLB numbers come from: model (default) or pmu, this machine's counters", 0},
 	{"access", OPT_ACCESS, "MODEL", 0,
-	 "Access model of the headline TLB numbers: A0 (default), A1, A2:1, A2:4, A2:16", 0},
+	 "Access model of the headline TLB numbers: A0 (default), A1, A2:LAMBDA (touches of live "
+	 "objects per allocation) or A2:LAMBDA:SKEW (Zipf exponent, default 1)",
+	 0},
 	{"direct-map", OPT_DIRECT_MAP, "SIZE", 0,
-	 "Pages of the direct map in the headline TLB numbers: 1G (default), 2M, 4K", 0},
+	 "Pages of the direct map in the headline TLB numbers: 1G (default), 2M, 4K or "
+	 "split:PERCENT% (2M of which a share is split into 4K)",
+	 0},
+	{"touch", OPT_TOUCH, "ROUNDS", OPTION_ARG_OPTIONAL,
+	 "Also make the touches of --access on real memory, placed as each model places them, and "
+	 "time "
+	 "them (11 rounds; at most 6 models)",
+	 0},
 	{"reps", OPT_REPS, "N", 0, "Repetitions, interleaved over the models (default 1)", 0},
 	{"allow-loss", OPT_ALLOW_LOSS, NULL, 0, "Replay a trace with lost events", 0},
 	{0},
@@ -109,22 +128,24 @@ static void parse_param(struct km_replay_options *options, const char *text,
 	find_param(options, name, state)->value = value;
 }
 
-static unsigned parse_access(const char *text, struct argp_state *state)
+static void parse_access(struct km_replay_options *options, const char *text,
+			 struct argp_state *state)
 {
-	for (unsigned i = 0; i < KM_TLB_ACCESSES; i++)
-		if (!strcmp(text, km_tlb_access_names[i]))
-			return i;
-	argp_error(state, "there is no access model '%s'; it is A0, A1, A2:1, A2:4 or A2:16", text);
-	return 0;
+	struct km_err err;
+
+	if (km_access_parse(text, &options->access, &err))
+		argp_error(state, "%s", err.text);
 }
 
-static unsigned parse_map(const char *text, struct argp_state *state)
+static void parse_map(struct km_replay_options *options, const char *text, struct argp_state *state)
 {
-	for (unsigned i = 0; i < KM_TLB_MAPS; i++)
-		if (!strcmp(text, km_tlb_size_names[km_tlb_maps[i]]))
-			return i;
-	argp_error(state, "--direct-map is 1G, 2M or 4K, not '%s'", text);
-	return 0;
+	struct km_memory_layout layout = {0};
+	struct km_err err;
+
+	if (km_memory_parse(text, &layout, &err))
+		argp_error(state, "%s", err.text);
+	options->split_percent = layout.split_percent;
+	options->map = layout.split_percent ? KM_TLB_SPLIT : km_tlb_map_of(layout.direct);
 }
 
 struct arguments {
@@ -165,10 +186,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		options->count_with_pmu = !strcmp(arg, "pmu");
 		return 0;
 	case OPT_ACCESS:
-		options->access = parse_access(arg, state);
+		parse_access(options, arg, state);
 		return 0;
 	case OPT_DIRECT_MAP:
-		options->map = parse_map(arg, state);
+		parse_map(options, arg, state);
+		return 0;
+	case OPT_TOUCH:
+		options->touch_rounds = arg ? (unsigned)km_parse_number(state, "--touch", arg, 1,
+									KM_BENCH_MAX_VALUES)
+					    : 11;
 		return 0;
 	case OPT_ALLOW_LOSS:
 		options->allow_loss = true;
@@ -253,6 +279,7 @@ int km_cmd_replay(int argc, char **argv)
 	session.options.seed = 1;
 	session.options.reps = 1;
 	session.options.tlb = "host";
+	km_access_parse("A0", &session.options.access, NULL);
 	km_model_choice_parse("kernel", &session.options.choices[0], NULL);
 	km_model_choice_parse("slub", &session.options.choices[1], NULL);
 	session.options.nr_choices = 2;

@@ -27,21 +27,46 @@ static const char doc[] =
 	"  kmlab tlb compare a.kmt --by site    # what if this site used vmalloc\n"
 	"  kmlab tlb show -f csv > points.csv";
 
-enum { OPT_ROUNDS = 256, OPT_BY, OPT_TOP, OPT_TLB };
+enum {
+	OPT_ROUNDS = 256,
+	OPT_BY,
+	OPT_TOP,
+	OPT_TLB,
+	OPT_SITE,
+	OPT_ACCESS,
+	OPT_DIRECT_MAP,
+	OPT_KVMALLOC
+};
 
 static const struct argp_option argp_options[] = {
 	{"output", 'o', "FILE", 0,
 	 "The calibration's file (default $XDG_DATA_HOME or ~/.local/share, kmlab/tlb)", 0},
-	{"rounds", OPT_ROUNDS, "N", 0, "Measure every point so many times (default 101)", 0},
+	{"rounds", OPT_ROUNDS, "N", 0,
+	 "Measure every point so many times (default 101); compare: time calls and touches so many "
+	 "times (default 11; 0: only the model counts, and the answer is the same each time)",
+	 0},
 	{"by", OPT_BY, "WHAT", 0, "compare: a row per size (default) or site", 1},
 	{"top", OPT_TOP, "N", 0, "compare --by site: the sites that ask for most (default 10)", 1},
+	{"site", OPT_SITE, "NAME", 0,
+	 "compare: what if the call sites with NAME in their names used vmalloc, one by one", 1},
 	{"tlb", OPT_TLB, "NAME", 0, "compare: the TLB, as for 'kmlab replay' (default host)", 1},
+	{"access", OPT_ACCESS, "MODEL", 0,
+	 "compare: which memory is touched: A0 (default), A1, A2:LAMBDA or A2:LAMBDA:SKEW, as for "
+	 "'kmlab replay'",
+	 1},
+	{"direct-map", OPT_DIRECT_MAP, "SIZES", 0,
+	 "compare: pages of kmalloc's direct map, a list of 1G, 2M, 4K and split:PERCENT% (default "
+	 "1G,2M,4K)",
+	 1},
+	{"kvmalloc", OPT_KVMALLOC, "BYTES", 0,
+	 "compare: kvmalloc places objects from this size on in areas (default 16384)", 1},
 	{0},
 };
 
 struct arguments {
 	const char *action, *file;
 	struct km_tlb_comparison compare;
+	char *rounds_text;
 	uint32_t rounds;
 	struct km_common_options common;
 };
@@ -62,6 +87,82 @@ static void parse_word(struct arguments *arguments, const char *word, struct arg
 	arguments->action = word;
 }
 
+static void parse_maps(struct km_tlb_comparison *compare, char *list, struct argp_state *state)
+{
+	struct km_err err;
+	char *rest = NULL;
+
+	compare->maps = compare->split_percent = 0;
+	for (char *word = strtok_r(list, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+		struct km_memory_layout layout = {0};
+		unsigned map = KM_TLB_SPLIT;
+
+		if (km_memory_parse(word, &layout, &err))
+			argp_error(state, "%s", err.text);
+		if (layout.split_percent)
+			compare->split_percent = layout.split_percent;
+		else
+			map = km_tlb_map_of(layout.direct);
+		compare->maps |= 1u << map;
+	}
+	if (!compare->maps)
+		argp_error(state, "--direct-map names no page size");
+}
+
+static error_t parse_compare(int key, char *arg, struct argp_state *state)
+{
+	struct km_tlb_comparison *compare = &((struct arguments *)state->input)->compare;
+	struct km_err err;
+
+	switch (key) {
+	case OPT_BY:
+		if (strcmp(arg, "size") && strcmp(arg, "site"))
+			argp_error(state, "--by is size or site, not '%s'", arg);
+		compare->by_site = !strcmp(arg, "site");
+		return 0;
+	case OPT_TOP:
+		compare->top = (unsigned)km_parse_number(state, "--top", arg, 1, 1000);
+		return 0;
+	case OPT_SITE:
+		compare->site = arg;
+		compare->by_site = true;
+		return 0;
+	case OPT_TLB:
+		compare->tlb = arg;
+		return 0;
+	case OPT_ACCESS:
+		if (km_access_parse(arg, &compare->access, &err))
+			argp_error(state, "%s", err.text);
+		return 0;
+	case OPT_DIRECT_MAP:
+		parse_maps(compare, arg, state);
+		return 0;
+	case OPT_KVMALLOC:
+		compare->kvmalloc_bytes = km_parse_number(state, "--kvmalloc", arg, 1, UINT32_MAX);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static uint32_t default_rounds(const struct arguments *arguments)
+{
+	return strcmp(arguments->action, "compare") ? 101 : 11;
+}
+
+/* Of which command --rounds is may be said after it. */
+static void check_rounds(struct arguments *arguments, struct argp_state *state)
+{
+	bool compares = !strcmp(arguments->action, "compare");
+	uint32_t least = compares ? 0 : 3, most = compares ? KM_COMPARE_MOST_ROUNDS : 10000;
+
+	if (!arguments->rounds_text)
+		arguments->rounds = default_rounds(arguments);
+	else
+		arguments->rounds = (uint32_t)km_parse_number(state, "--rounds",
+							      arguments->rounds_text, least, most);
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct arguments *arguments = state->input;
@@ -74,18 +175,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		arguments->file = arg;
 		return 0;
 	case OPT_ROUNDS:
-		arguments->rounds = (uint32_t)km_parse_number(state, "--rounds", arg, 3, 10000);
-		return 0;
-	case OPT_BY:
-		if (strcmp(arg, "size") && strcmp(arg, "site"))
-			argp_error(state, "--by is size or site, not '%s'", arg);
-		arguments->compare.by_site = !strcmp(arg, "site");
-		return 0;
-	case OPT_TOP:
-		arguments->compare.top = (unsigned)km_parse_number(state, "--top", arg, 1, 1000);
-		return 0;
-	case OPT_TLB:
-		arguments->compare.tlb = arg;
+		arguments->rounds_text = arg;
 		return 0;
 	case ARGP_KEY_ARG:
 		parse_word(arguments, arg, state);
@@ -95,9 +185,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 			argp_error(state, "no action given; it is calibrate, show or compare");
 		else if (!strcmp(arguments->action, "compare") && !arguments->compare.trace)
 			argp_error(state, "compare needs a trace; 'kmlab capture' makes one");
+		check_rounds(arguments, state);
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return parse_compare(key, arg, state);
 	}
 }
 
@@ -376,6 +467,7 @@ static int compare(struct arguments *arguments)
 	int code;
 
 	arguments->compare.format = arguments->common.format;
+	arguments->compare.rounds = arguments->rounds;
 	km_catch_interrupts();
 	code = km_tlb_compare(&arguments->compare, &err);
 	if (code == -EINTR || km_interrupted())
@@ -390,11 +482,14 @@ int km_cmd_tlb(int argc, char **argv)
 		doc,          km_common_children, NULL,
 		NULL};
 	static struct km_tlb_calibration calibration;
-	struct arguments arguments = {.rounds = 101, .compare = {.tlb = "host", .top = 10}};
+	struct arguments arguments = {
+		.compare = {.tlb = "host", .top = 10, .maps = 7, .kvmalloc_bytes = 16384},
+	};
 	struct km_err err = {""};
 	char *path;
 	int code;
 
+	km_access_parse("A0", &arguments.compare.access, NULL);
 	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
 		return KM_EXIT_ERROR;
 	if (!strcmp(arguments.action, "compare"))

@@ -47,10 +47,9 @@ static bool show(char *at, uint64_t bytes, int file, uint64_t offset)
 		    (off_t)offset) != MAP_FAILED;
 }
 
-/* Exactly split_percent of the blocks in the long run, the same ones for a seed. */
-static bool is_split(const struct km_memory_layout *layout, uint64_t block)
+bool km_memory_is_split(const struct km_memory_layout *layout, uint64_t offset)
 {
-	struct km_env env = {.random_state = layout->seed + block};
+	struct km_env env = {.random_state = layout->seed + (offset >> BLOCK_SHIFT)};
 
 	return km_env_random(&env) % 100 < layout->split_percent;
 }
@@ -91,7 +90,7 @@ static bool show_direct(struct km_memory *memory)
 	     i++) {
 		uint64_t offset = i << BLOCK_SHIFT, left = memory->direct_bytes - offset;
 
-		if (is_split(layout, i))
+		if (km_memory_is_split(layout, offset))
 			madvise(memory->direct + offset, left < BLOCK_BYTES ? left : BLOCK_BYTES,
 				MADV_NOHUGEPAGE);
 	}
@@ -310,7 +309,7 @@ static bool back_block(struct km_memory *memory, uint64_t block)
 	memory->backed[block] = 1;
 	memory->touched_blocks++;
 	if (memory->layout.direct == KM_LEAF_2M && bytes == BLOCK_BYTES &&
-	    !is_split(&memory->layout, block)) {
+	    !km_memory_is_split(&memory->layout, offset)) {
 		/* A block without any page is not collapsed. */
 		volatile char *first = at;
 

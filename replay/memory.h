@@ -51,6 +51,12 @@ struct km_memory {
 /* "1G", "2M", "4K", "split:25%": the direct map of a layout. 0 or -EINVAL with a sentence. */
 int km_memory_parse(const char *text, struct km_memory_layout *layout, struct km_err *err);
 
+/*
+ * Is the 2 MiB block at that offset of the direct map mapped in 4 KiB pages? split_percent of the
+ * blocks are in the long run, the same ones for a seed.
+ */
+bool km_memory_is_split(const struct km_memory_layout *layout, uint64_t offset);
+
 /* Frames [0, max_pfn). 0 or -errno with a sentence. Costs address space until touched. */
 int km_memory_open(uint64_t max_pfn, const struct km_memory_layout *layout,
 		   struct km_memory **memory, struct km_err *err);

@@ -9,6 +9,8 @@
 #include "replay/host.h"
 #include "replay/malloc_model.h"
 
+#define HUGE_BYTES (2ull << 20)
+
 /* ---- --model ---- */
 
 static int unknown_model(const char *text, struct km_err *err)
@@ -217,6 +219,10 @@ uint64_t km_replayer_placed_bytes(const struct km_replayer *replayer, const stru
 	switch (route) {
 	case KM_ROUTE_PAGES:
 		return KM_PAGE_SIZE << km_get_order(op->size);
+	case KM_ROUTE_VMALLOC_HUGE:
+		if (op->size >= HUGE_BYTES && machine->spec.profile.vmalloc_huge)
+			return km_round_up(op->size, HUGE_BYTES);
+		/* fall through */
 	case KM_ROUTE_VMALLOC:
 		return km_round_up(op->size, KM_PAGE_SIZE);
 	default:

@@ -144,6 +144,8 @@ static int simulate_tlb(struct km_session *session, unsigned index, struct km_er
 		.start = &session->start,
 		.model = &session->options.choices[index],
 		.tlb = &session->tlb,
+		.access = &session->options.access,
+		.split_percent = session->options.split_percent,
 		.seed = session->options.seed,
 		.site_to_vmalloc = UINT32_MAX,
 	};
@@ -151,6 +153,53 @@ static int simulate_tlb(struct km_session *session, unsigned index, struct km_er
 	if (!pass.model->model || session->options.count_with_pmu || session->tlb_measures[index])
 		return 0;
 	return km_tlb_measure(&pass, &session->tlb_measures[index], err);
+}
+
+/* Models whose pages are a machine's; kmalloc on every direct map, areas beside one of 2 MiB. */
+static bool can_touch(const struct km_model_choice *choice)
+{
+	return choice->model && !strcmp(choice->model->page->name, "buddy");
+}
+
+static unsigned maps_of(const struct km_session *session, const struct km_model_choice *choice)
+{
+	if (choice->model->route != KM_ROUTE_SLAB && choice->model->route != KM_ROUTE_PAGES)
+		return 1u << KM_TLB_MAP_2M;
+	return session->options.split_percent ? (1u << KM_TLB_MAPS) - 1 : (1u << KM_TLB_SPLIT) - 1;
+}
+
+static int time_touches(struct km_session *session, struct km_err *err)
+{
+	const struct km_replay_options *options = &session->options;
+	struct km_placement placements[KM_PLACEMENTS];
+	struct km_placing placing = {
+		.program = session->program,
+		.trace = session->trace,
+		.start = &session->start,
+		.tlb = &session->tlb,
+		.predict = !strcmp(options->tlb, "host"),
+		.access = &options->access,
+		.split_percent = options->split_percent,
+		.rounds = options->touch_rounds,
+		.seed = options->seed,
+		.placements = placements,
+		.site = UINT32_MAX,
+	};
+
+	for (unsigned i = 0; i < options->nr_choices; i++) {
+		session->touch_of[i] = KM_PLACEMENTS;
+		if (!options->touch_rounds || !can_touch(&options->choices[i]))
+			continue;
+		if (placing.nr_placements == KM_PLACEMENTS)
+			return km_fail(err, -EINVAL,
+				       "touches of %d models at most are timed side by side; leave "
+				       "some out",
+				       KM_PLACEMENTS);
+		session->touch_of[i] = placing.nr_placements;
+		placements[placing.nr_placements++] = (struct km_placement){
+			&options->choices[i], UINT32_MAX, maps_of(session, &options->choices[i])};
+	}
+	return placing.nr_placements ? km_touch_measure(&placing, &session->touches, err) : 0;
 }
 
 void km_session_describe_run(const struct km_session *session, unsigned i, struct km_run *run)
@@ -168,8 +217,12 @@ void km_session_describe_run(const struct km_session *session, unsigned i, struc
 		.tlb = session->tlb_measures[choice],
 		.tlb_choice = &session->tlb,
 		.tlb_why = options->choices[choice].model ? "" : KERNEL_TLB_WHY,
-		.tlb_access = options->access,
+		.access = &options->access,
 		.tlb_map = options->map,
+		.touches = session->touches,
+		.touch_placement = session->touch_of[choice],
+		.touch_why = options->touch_rounds ? "no model here places what can be touched"
+						   : "not asked for: --touch",
 	};
 }
 
@@ -185,6 +238,7 @@ static int run_all(struct km_session *session, struct km_err *err)
 	session->tlb_measures = calloc(options->nr_choices, sizeof(*session->tlb_measures));
 	if (!session->measures || !session->readings || !session->tlb_measures)
 		return km_fail(err, -ENOMEM, "no memory for %u runs", total);
+	code = time_touches(session, err);
 	km_progress_start(&progress, "replaying", total);
 	for (unsigned i = 0; i < total && !code; i++) {
 		unsigned choice = i % options->nr_choices;
@@ -234,6 +288,7 @@ int km_session_close(struct km_session *session, struct km_err *err)
 	for (unsigned i = 0; session->tlb_measures && i < session->options.nr_choices; i++)
 		km_tlb_measures_free(session->tlb_measures[i]);
 	free(session->tlb_measures);
+	free(session->touches);
 	free(session->measures);
 	free(session->readings);
 	km_fidelity_release(&session->fidelity);

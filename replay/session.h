@@ -25,10 +25,13 @@ struct km_replay_options {
 	unsigned reps;
 	enum km_format format;
 	bool allow_loss;
-	const char *tlb;      /* name of a TLB (tlb_choice.h) */
-	bool count_with_pmu;  /* the counters instead of the model */
-	unsigned access, map; /* which of the model's numbers are the headline */
-	char command[1024];   /* as given, for provenance */
+	const char *tlb;     /* name of a TLB (tlb_choice.h) */
+	bool count_with_pmu; /* the counters instead of the model */
+	struct km_access_spec access;
+	unsigned map; /* of the model's numbers, which are the headline */
+	unsigned split_percent;
+	unsigned touch_rounds; /* of the timed touch replay; 0: none */
+	char command[1024];    /* as given, for provenance */
 };
 
 struct km_session {
@@ -43,6 +46,8 @@ struct km_session {
 	struct km_timer timer;
 	struct km_tlb_choice tlb;
 	struct km_tlb_measures **tlb_measures; /* [choice]: one for all repetitions */
+	struct km_touches *touches;            /* NULL: not timed */
+	unsigned touch_of[KM_MAX_CHOICES];     /* a choice's placement in it, or KM_PLACEMENTS */
 	struct km_pmu *pmu;
 	struct km_pmu_reading no_pmu;
 	char params[KM_MAX_PARAMS * 80 + 8]; /* JSON object, keys sorted */

@@ -150,6 +150,7 @@ void km_emit_run(struct km_json *json, const struct km_run *run)
 	km_json_close(json);
 	emit_fragmentation(json, measures);
 	km_emit_tlb(json, run);
+	km_emit_touch(json, run);
 	km_json_f64(json, "coverage", measures->coverage);
 	km_json_close(json);
 }
@@ -251,6 +252,8 @@ static int store_all(struct km_result *result, int64_t trace, const struct km_ru
 		code = store_notes(result, id, run, err);
 	if (!code)
 		code = km_store_tlb(result, id, run, err);
+	if (!code)
+		code = km_store_touch(result, id, run, err);
 	if (!code && measures->latency)
 		code = store_latency(result, id, measures->latency, err);
 	if (!code)

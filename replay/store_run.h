@@ -7,6 +7,7 @@
 #include "replay/measure.h"
 #include "replay/pmu.h"
 #include "replay/tlb_access.h"
+#include "replay/touch.h"
 #include "results/emit.h"
 #include "results/result.h"
 
@@ -20,7 +21,11 @@ struct km_run {
 	const struct km_tlb_measures *tlb; /* NULL: not simulated, tlb_why says why */
 	const struct km_tlb_choice *tlb_choice;
 	const char *tlb_why;
-	unsigned tlb_access, tlb_map; /* the headline */
+	const struct km_access_spec *access; /* which is the headline */
+	unsigned tlb_map;                    /* likewise */
+	const struct km_touches *touches;    /* NULL: not timed, touch_why says why */
+	unsigned touch_placement;            /* of it; KM_PLACEMENTS: none */
+	const char *touch_why;
 };
 
 /* Provenance and distributions of the trace. *id is its row. */
@@ -34,6 +39,10 @@ int km_store_run(struct km_result *result, int64_t trace, const struct km_run *r
 int km_store_tlb(struct km_result *result, int64_t id, const struct km_run *run,
 		 struct km_err *err);
 void km_emit_tlb(struct km_json *json, const struct km_run *run);
+/* store_touch.c: the timed touch replay likewise; the object "touch", or null. */
+int km_store_touch(struct km_result *result, int64_t id, const struct km_run *run,
+		   struct km_err *err);
+void km_emit_touch(struct km_json *json, const struct km_run *run);
 /* The run as an object of the "runs" array. */
 void km_emit_run(struct km_json *json, const struct km_run *run);
 

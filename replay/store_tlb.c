@@ -16,11 +16,6 @@ static double walk_cycles(const struct km_run *run, const struct km_tlb_counts *
 			    : NAN;
 }
 
-static const char *map_name(unsigned map)
-{
-	return km_tlb_size_names[km_tlb_maps[map]];
-}
-
 static bool simulated(const struct km_run *run)
 {
 	return !run->pmu && run->tlb && !run->tlb->why[0];
@@ -76,28 +71,32 @@ static void put_model(struct storing *to, const struct km_run *run)
 	const struct km_tlb_measures *tlb = run->tlb;
 	char prefix[64];
 
-	for (unsigned map = 0; map < KM_TLB_MAPS; map++) {
-		for (unsigned access = 0; access < KM_TLB_ACCESSES; access++) {
-			snprintf(prefix, sizeof(prefix), "tlb.%s.%s", km_tlb_access_names[access],
-				 map_name(map));
+	for (unsigned map = 0; map < tlb->nr_maps; map++) {
+		for (unsigned access = 0; access < KM_ACCESSES; access++) {
+			snprintf(prefix, sizeof(prefix), "tlb.%s.%s", run->access->names[access],
+				 km_tlb_map_name(map));
 			put_counts(to, run, &tlb->lanes[access][map], prefix);
 		}
 		for (unsigned i = 0; i < KM_TLB_WINDOWS; i++)
-			put(to, "pages", tlb->working_set[map][i], "tlb.ws.%s.%u", map_name(map),
-			    km_tlb_windows[i]);
+			put(to, "pages", tlb->working_set[map][i], "tlb.ws.%s.%u",
+			    km_tlb_map_name(map), km_tlb_windows[i]);
 		for (unsigned i = 0; i < KM_TLB_CAPACITIES; i++)
-			put(to, "share", tlb->miss_ratio[map][i], "tlb.mrc.%s.%u", map_name(map),
-			    km_tlb_capacities[i]);
+			put(to, "share", tlb->miss_ratio[map][i], "tlb.mrc.%s.%u",
+			    km_tlb_map_name(map), km_tlb_capacities[i]);
 		for (unsigned i = 0; i < KM_SIZE_CLASSES; i++) {
 			const struct km_tlb_share *share = &tlb->classes[i][map];
 
-			snprintf(prefix, sizeof(prefix), "tlb.class.%s.%s", map_name(map),
+			snprintf(prefix, sizeof(prefix), "tlb.class.%s.%s", km_tlb_map_name(map),
 				 km_size_class_names[i]);
 			if (share->counts.refs)
 				put_counts(to, run, &share->counts, prefix);
 		}
 	}
 	put_note(to, "tlb.source", "model");
+	for (unsigned i = 0; i < KM_ACCESS_BANDS; i++) {
+		snprintf(prefix, sizeof(prefix), "tlb.band.%u", i);
+		put_note(to, prefix, run->access->names[2 + i]);
+	}
 	put_note(to, "tlb.name", run->tlb_choice->text);
 	put_note(to, "tlb.calibrated", run->tlb_choice->calibrated ? "yes" : "no");
 	put_note(to, "tlb.why", run->tlb_choice->why);
@@ -145,12 +144,12 @@ static void emit_counts(struct km_json *json, const struct km_run *run,
 static void emit_lanes(struct km_json *json, const struct km_run *run)
 {
 	km_json_array(json, "lanes");
-	for (unsigned i = 0; i < KM_TLB_ACCESSES * KM_TLB_MAPS; i++) {
-		unsigned access = i / KM_TLB_MAPS, map = i % KM_TLB_MAPS;
+	for (unsigned i = 0; i < KM_ACCESSES * run->tlb->nr_maps; i++) {
+		unsigned access = i / run->tlb->nr_maps, map = i % run->tlb->nr_maps;
 
 		km_json_object(json, NULL);
-		km_json_str(json, "access", km_tlb_access_names[access]);
-		km_json_str(json, "direct_map", map_name(map));
+		km_json_str(json, "access", run->access->names[access]);
+		km_json_str(json, "direct_map", km_tlb_map_name(map));
 		emit_counts(json, run, &run->tlb->lanes[access][map]);
 		km_json_close(json);
 	}
@@ -162,12 +161,12 @@ static void emit_model(struct km_json *json, const struct km_run *run)
 	const struct km_tlb_choice *choice = run->tlb_choice;
 
 	km_json_str(json, "source", "model");
-	emit_counts(json, run, &run->tlb->lanes[run->tlb_access][run->tlb_map]);
+	emit_counts(json, run, &run->tlb->lanes[run->access->which][run->tlb_map]);
 	km_json_bool(json, "calibrated", choice->calibrated);
 	km_json_str(json, "why", choice->why[0] ? choice->why : NULL);
 	km_json_str(json, "tlb", choice->text);
-	km_json_str(json, "access", km_tlb_access_names[run->tlb_access]);
-	km_json_str(json, "direct_map", map_name(run->tlb_map));
+	km_json_str(json, "access", run->access->names[run->access->which]);
+	km_json_str(json, "direct_map", km_tlb_map_name(run->tlb_map));
 	km_json_object(json, "working_set");
 	for (unsigned i = 0; i < KM_TLB_WINDOWS; i++) {
 		char key[16];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What placement costs, table by table: every size class by kmalloc in each direct map, by vmalloc
- * and by kvmalloc; or, for the call sites that ask for most, what changes if that site alone used
- * vmalloc. The TLB model's counts under access A0.
+ * What placement costs: every size class by kmalloc in each direct map, by vmalloc, by
+ * vmalloc_huge() and by kvmalloc; or, for the call sites that ask for most, what changes if that
+ * site alone used vmalloc.
  */
 #include "replay/tlb_compare.h"
 
@@ -11,8 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "replay/tlb_access.h"
+#include "replay/call_cost.h"
+#include "replay/tlb_calibration.h"
 #include "results/term.h"
+
+#define MODELS 4 /* slub, vmalloc, vmalloc_huge, kvmalloc:BYTES */
 
 struct comparing {
 	const struct km_tlb_comparison *asked;
@@ -20,168 +23,278 @@ struct comparing {
 	struct km_start start;
 	struct km_program *program;
 	struct km_tlb_choice tlb;
-	struct km_table *table;
+	struct km_model_choice models[MODELS];
+	struct km_compare_document document;
+	size_t room;
+	struct km_call_costs *calls; /* of the placements that are compared now; NULL: not timed */
+	struct km_touches *touches;
+	struct km_err *err;
 };
 
-static int measure(struct comparing *comparing, const char *model, uint32_t site,
-		   struct km_tlb_measures **measures, struct km_err *err)
+static int measure(struct comparing *comparing, unsigned model, uint32_t site,
+		   struct km_tlb_measures **measures)
 {
-	struct km_model_choice choice;
 	const struct km_tlb_pass pass = {
 		.program = comparing->program,
 		.trace = comparing->trace,
 		.start = &comparing->start,
-		.model = &choice,
+		.model = &comparing->models[model],
 		.tlb = &comparing->tlb,
+		.access = &comparing->asked->access,
+		.split_percent = comparing->asked->split_percent,
 		.seed = 1,
 		.by_site = comparing->asked->by_site,
+		.site_map = KM_TLB_MAP_2M,
+		.share_access = comparing->asked->access.which,
 		.site_to_vmalloc = site,
 	};
-	int code = km_model_choice_parse(model, &choice, err);
 
-	return code ? code : km_tlb_measure(&pass, measures, err);
+	return km_tlb_measure(&pass, measures, comparing->err);
 }
 
-static void cell_number(struct km_table *table, const char *format, double value)
+/* What the host gave and did not give is the same for all of one command. */
+static void keep_touches(struct comparing *comparing, struct km_touches *touches)
 {
-	if (isnan(value))
-		km_table_cell(table, "-");
-	else
-		km_table_cellf(table, format, value);
+	free(comparing->touches);
+	comparing->touches = touches;
+	memcpy(comparing->document.why, touches->why, sizeof(touches->why));
+	memcpy(comparing->document.gives, touches->gives, sizeof(touches->gives));
 }
 
-static double waste(const struct km_tlb_share *share)
+static int measure_times(struct comparing *comparing, const struct km_placement *placements,
+			 unsigned nr_placements, uint32_t site)
 {
-	return share->placed ? 100 * (1 - (double)share->asked / (double)share->placed) : NAN;
+	const struct km_tlb_comparison *asked = comparing->asked;
+	const struct km_placing placing = {
+		.program = comparing->program,
+		.trace = comparing->trace,
+		.start = &comparing->start,
+		.tlb = &comparing->tlb,
+		.predict = !strcmp(asked->tlb, "host"),
+		.access = &asked->access,
+		.split_percent = asked->split_percent,
+		.rounds = asked->rounds,
+		.seed = 1,
+		.placements = placements,
+		.nr_placements = nr_placements,
+		.site = site,
+	};
+	struct km_touches *touches;
+	int code;
+
+	if (!asked->rounds)
+		return 0;
+	free(comparing->calls);
+	comparing->calls = NULL;
+	code = km_call_measure(&placing, &comparing->calls, comparing->err);
+	if (!code)
+		code = km_touch_measure(&placing, &touches, comparing->err);
+	if (!code)
+		keep_touches(comparing, touches);
+	return code;
 }
 
-static double cycles_per_object(const struct comparing *comparing, const struct km_tlb_share *share)
+/* ---- rows ---- */
+
+static struct km_compare_row *new_row(struct comparing *comparing)
 {
-	return share->objects ? (double)km_tlb_walk_cycles(&comparing->tlb.spec, &share->counts) /
-					(double)share->objects
-			      : NAN;
+	struct km_compare_document *document = &comparing->document;
+	struct km_compare_row *row;
+
+	if (document->nr_rows == comparing->room) {
+		size_t room = comparing->room ? 2 * comparing->room : 64;
+		struct km_compare_row *rows =
+			realloc(document->rows, room * sizeof(*document->rows));
+
+		if (!rows) {
+			km_fail(comparing->err, -ENOMEM, "no memory for a table");
+			return NULL;
+		}
+		document->rows = rows;
+		comparing->room = room;
+	}
+	row = &document->rows[document->nr_rows++];
+	for (unsigned i = 0; i < KM_COMPARE_NR_COLUMNS; i++)
+		row->values[i] = (struct km_bench_figure){NAN, NAN, NAN};
+	return row;
+}
+
+static void fill_share(const struct comparing *comparing, const struct km_tlb_share *share,
+		       struct km_compare_row *row)
+{
+	const struct km_tlb_counts *counts = &share->counts;
+	struct km_bench_figure *values = row->values;
+
+	values[KM_COMPARE_OBJECTS].median = (double)share->objects;
+	values[KM_COMPARE_ASKED].median = (double)share->asked;
+	if (share->placed)
+		values[KM_COMPARE_WASTE].median =
+			100 * (1 - (double)share->asked / (double)share->placed);
+	values[KM_COMPARE_L1].median = km_tlb_per_kref(counts->l1_misses, counts);
+	values[KM_COMPARE_L2].median = km_tlb_per_kref(counts->l2_misses, counts);
+	if (share->objects)
+		values[KM_COMPARE_WALK].median =
+			(double)km_tlb_walk_cycles(&comparing->tlb.spec, counts) /
+			(double)share->objects;
+}
+
+static void fill_whole(const struct km_tlb_measures *whole, unsigned map,
+		       struct km_compare_row *row)
+{
+	row->values[KM_COMPARE_WORKING_SET].median = whole->working_set[map][1];
+	row->values[KM_COMPARE_PAGES].median = whole->pages_peak;
+	row->values[KM_COMPARE_TABLES].median = whole->page_table_peak;
+}
+
+static void fill_times(const struct comparing *comparing, unsigned placement, unsigned map,
+		       unsigned subset, struct km_compare_row *row)
+{
+	struct km_bench_figure *values = row->values;
+
+	if (comparing->calls && comparing->calls->figures[placement][subset].pairs) {
+		const struct km_call_figures *call = &comparing->calls->figures[placement][subset];
+
+		values[KM_COMPARE_CALL] = call->ns;
+		values[KM_COMPARE_CALL_RATIO] = call->ratio;
+	}
+	if (comparing->touches && comparing->touches->figures[placement][map][subset].touches) {
+		const struct km_touch_figures *touch =
+			&comparing->touches->figures[placement][map][subset];
+
+		values[KM_COMPARE_TOUCH] = touch->ns;
+		values[KM_COMPARE_TOUCH_FLAT] = touch->flat_ns;
+		values[KM_COMPARE_TRANSLATION] = touch->translation_ns;
+		values[KM_COMPARE_PREDICTED].median = touch->predicted_ns;
+	}
 }
 
 /* ---- by size class ---- */
 
-static const char *const class_titles[] = {"size",
-					   "placement",
-					   "objects>",
-					   "waste %>",
-					   "L1 miss/kref>",
-					   "L2 miss/kref>",
-					   "walk cycles/object>",
-					   "pages/1000 ops>",
-					   "peak pages>",
-					   "page tables KiB>"};
-#define NR_CLASS_TITLES (sizeof(class_titles) / sizeof(class_titles[0]))
-
-static void class_row(struct comparing *comparing, const char *name, const char *placement,
-		      const struct km_tlb_share *share, const struct km_tlb_measures *whole,
-		      unsigned map)
-{
-	struct km_table *table = comparing->table;
-
-	km_table_cell(table, name);
-	km_table_cell(table, placement);
-	km_table_cellf(table, "%llu", (unsigned long long)share->objects);
-	cell_number(table, "%.1f", waste(share));
-	cell_number(table, "%.2f", km_tlb_per_kref(share->counts.l1_misses, &share->counts));
-	cell_number(table, "%.2f", km_tlb_per_kref(share->counts.l2_misses, &share->counts));
-	cell_number(table, "%.1f", cycles_per_object(comparing, share));
-	cell_number(table, "%.1f", whole ? whole->working_set[map][1] : NAN);
-	cell_number(table, "%.0f", whole ? whole->pages_peak : NAN);
-	cell_number(table, "%.0f", whole ? whole->page_table_peak / 1024 : NAN);
-}
-
-static void add_share(struct km_tlb_share *into, const struct km_tlb_share *from)
+static void add_counts(struct km_tlb_share *into, const struct km_tlb_share *from)
 {
 	into->objects += from->objects;
 	into->asked += from->asked;
 	into->placed += from->placed;
-	into->counts.refs += from->counts.refs;
-	into->counts.l1_misses += from->counts.l1_misses;
-	into->counts.l2_misses += from->counts.l2_misses;
-	for (unsigned i = 0; i < KM_TLB_SIZES; i++)
-		into->counts.walks[i] += from->counts.walks[i];
-	for (unsigned i = 0; i < KM_TLB_LINE_LEVELS; i++)
-		into->counts.lines[i] += from->counts.lines[i];
 }
 
-static const struct {
-	const char *model, *placement;
-	unsigned map; /* index of km_tlb_maps */
-} placements[] = {
-	{"slub", "kmalloc, 1G direct map", 0},   {"slub", "kmalloc, 2M direct map", 1},
-	{"slub", "kmalloc, 4K direct map", 2},   {"vmalloc", "vmalloc", 0},
-	{"kvmalloc:16384", "kvmalloc:16384", 0},
-};
-#define NR_PLACEMENTS (sizeof(placements) / sizeof(placements[0]))
-
-static int by_class(struct comparing *comparing, struct km_err *err)
+/* All classes together; touches between operations belong to none. */
+static struct km_tlb_share whole_share(const struct comparing *comparing,
+				       const struct km_tlb_measures *measures, unsigned map)
 {
-	struct km_tlb_measures *measures[NR_PLACEMENTS] = {0};
+	struct km_tlb_share all = {.counts = measures->lanes[comparing->asked->access.which][map]};
+
+	for (unsigned i = 0; i < KM_SIZE_CLASSES; i++)
+		add_counts(&all, &measures->classes[i][map]);
+	return all;
+}
+
+static int class_row(struct comparing *comparing, unsigned class,
+		     const struct km_tlb_measures *measures, unsigned model, unsigned map)
+{
+	bool all = class == KM_SIZE_CLASSES;
+	struct km_tlb_share share =
+		all ? whole_share(comparing, measures, map) : measures->classes[class][map];
+	struct km_compare_row *row;
+
+	if (!all && !share.objects)
+		return 0;
+	row = new_row(comparing);
+	if (!row)
+		return -ENOMEM;
+	snprintf(row->what, sizeof(row->what), "%s", all ? "all" : km_size_class_names[class]);
+	if (model)
+		snprintf(row->placement, sizeof(row->placement), "%s",
+			 comparing->models[model].text);
+	else if (map == KM_TLB_SPLIT)
+		snprintf(row->placement, sizeof(row->placement),
+			 "kmalloc, 2M direct map, %u %% split", comparing->asked->split_percent);
+	else
+		snprintf(row->placement, sizeof(row->placement), "kmalloc, %s direct map",
+			 km_tlb_map_name(map));
+	fill_share(comparing, &share, row);
+	if (all)
+		fill_whole(measures, map, row);
+	fill_times(comparing, model, map, all ? 0 : class + 1, row);
+	return 0;
+}
+
+static int class_rows(struct comparing *comparing, unsigned class,
+		      struct km_tlb_measures *const *measures)
+{
 	int code = 0;
 
-	for (unsigned i = 0; i < NR_PLACEMENTS && !code; i++)
-		if (!placements[i].map)
-			code = measure(comparing, placements[i].model, UINT32_MAX, &measures[i],
-				       err);
-	for (unsigned class = 0; class <= KM_SIZE_CLASSES && !code; class ++)
-		for (unsigned i = 0; i < NR_PLACEMENTS; i++) {
-			unsigned map = placements[i].map;
-			const struct km_tlb_measures *from = measures[i - map];
-			struct km_tlb_share all = {{0}, 0, 0, 0};
+	for (unsigned map = 0; map < KM_TLB_MAPS && !code; map++)
+		if (comparing->asked->maps >> map & 1)
+			code = class_row(comparing, class, measures[0], 0, map);
+	for (unsigned model = 1; model < MODELS && !code; model++)
+		code = class_row(comparing, class, measures[model], model, KM_TLB_MAP_2M);
+	return code;
+}
 
-			if (class < KM_SIZE_CLASSES && from->classes[class][map].objects)
-				class_row(comparing, km_size_class_names[class],
-					  placements[i].placement, &from->classes[class][map], NULL,
-					  map);
-			for (unsigned k = 0; k < KM_SIZE_CLASSES; k++)
-				add_share(&all, &from->classes[k][map]);
-			if (class == KM_SIZE_CLASSES)
-				class_row(comparing, "all", placements[i].placement, &all, from,
-					  map);
-		}
-	for (unsigned i = 0; i < NR_PLACEMENTS; i++)
+static int by_class(struct comparing *comparing)
+{
+	struct km_tlb_measures *measures[MODELS] = {0};
+	struct km_placement placements[MODELS];
+	int code = 0;
+
+	for (unsigned i = 0; i < MODELS && !code; i++) {
+		placements[i] = (struct km_placement){
+			.model = &comparing->models[i],
+			.site_to_vmalloc = UINT32_MAX,
+			.maps = i ? 1u << KM_TLB_MAP_2M : comparing->asked->maps,
+		};
+		code = measure(comparing, i, UINT32_MAX, &measures[i]);
+	}
+	if (!code)
+		code = measure_times(comparing, placements, MODELS, UINT32_MAX);
+	for (unsigned class = 0; class <= KM_SIZE_CLASSES && !code; class ++)
+		code = class_rows(comparing, class, measures);
+	for (unsigned i = 0; i < MODELS; i++)
 		km_tlb_measures_free(measures[i]);
 	return code;
 }
 
 /* ---- by call site ---- */
 
-static const char *const site_titles[] = {"call site",
-					  "objects>",
-					  "bytes asked>",
-					  "waste kmalloc %>",
-					  "waste vmalloc %>",
-					  "peak pages +>",
-					  "page tables KiB>",
-					  "L2 miss/kref kmalloc>",
-					  "L2 miss/kref vmalloc>",
-					  "walk cycles/object kmalloc>",
-					  "walk cycles/object vmalloc>"};
-#define NR_SITE_TITLES (sizeof(site_titles) / sizeof(site_titles[0]))
-
-static void site_row(struct comparing *comparing, uint32_t site,
+static int site_rows(struct comparing *comparing, uint32_t site,
 		     const struct km_tlb_measures *before, const struct km_tlb_measures *after)
 {
-	const struct km_tlb_share *kmalloc = &before->sites[site], *vmalloc = &after->sites[site];
 	const struct km_trace_site *sites = km_trace_site_table(comparing->trace, &(uint32_t){0});
-	struct km_table *table = comparing->table;
 	char text[KM_SITE_TEXT];
 
-	km_table_cell(table, km_trace_site_text(&sites[site], text));
-	km_table_cellf(table, "%llu", (unsigned long long)kmalloc->objects);
-	km_table_cellf(table, "%llu", (unsigned long long)kmalloc->asked);
-	cell_number(table, "%.1f", waste(kmalloc));
-	cell_number(table, "%.1f", waste(vmalloc));
-	cell_number(table, "%+.0f", after->pages_peak - before->pages_peak);
-	cell_number(table, "%.0f", after->page_table_peak / 1024);
-	cell_number(table, "%.2f", km_tlb_per_kref(kmalloc->counts.l2_misses, &kmalloc->counts));
-	cell_number(table, "%.2f", km_tlb_per_kref(vmalloc->counts.l2_misses, &vmalloc->counts));
-	cell_number(table, "%.1f", cycles_per_object(comparing, kmalloc));
-	cell_number(table, "%.1f", cycles_per_object(comparing, vmalloc));
+	for (unsigned i = 0; i < 2; i++) {
+		const struct km_tlb_measures *measures = i ? after : before;
+		struct km_compare_row *row = new_row(comparing);
+
+		if (!row)
+			return -ENOMEM;
+		snprintf(row->what, sizeof(row->what), "%s",
+			 km_trace_site_text(&sites[site], text));
+		snprintf(row->placement, sizeof(row->placement), i ? "vmalloc" : "kmalloc");
+		fill_share(comparing, &measures->sites[site], row);
+		fill_whole(measures, KM_TLB_MAP_2M, row);
+		fill_times(comparing, i, KM_TLB_MAP_2M, 1, row);
+	}
+	return 0;
+}
+
+static int compare_site(struct comparing *comparing, uint32_t site,
+			const struct km_tlb_measures *before)
+{
+	const struct km_placement placements[2] = {
+		{&comparing->models[0], UINT32_MAX, 1u << KM_TLB_MAP_2M},
+		{&comparing->models[0], site, 1u << KM_TLB_MAP_2M},
+	};
+	struct km_tlb_measures *after;
+	int code = measure(comparing, 0, site, &after);
+
+	if (code)
+		return code;
+	code = measure_times(comparing, placements, 2, site);
+	if (!code)
+		code = site_rows(comparing, site, before, after);
+	km_tlb_measures_free(after);
+	return code;
 }
 
 /* The site that asked for most and was not chosen yet; UINT32_MAX: none is left. */
@@ -196,27 +309,45 @@ static uint32_t next_site(const struct km_tlb_measures *measures, const bool *ch
 	return best;
 }
 
-static int by_site(struct comparing *comparing, struct km_err *err)
+/* Sites that are not asked for count as chosen. 0, or -ENOENT when none is left. */
+static int keep_named(const struct comparing *comparing, const struct km_tlb_measures *measures,
+		      bool *chosen)
 {
-	struct km_tlb_measures *before = NULL, *after;
+	const struct km_trace_site *sites = km_trace_site_table(comparing->trace, &(uint32_t){0});
+	const char *name = comparing->asked->site;
+	char text[KM_SITE_TEXT];
+	bool any = !name;
+
+	for (uint32_t i = 0; name && i < measures->nr_sites; i++) {
+		chosen[i] = !strstr(km_trace_site_text(&sites[i], text), name);
+		any |= !chosen[i] && measures->sites[i].objects;
+	}
+	return any ? 0
+		   : km_fail(comparing->err, -ENOENT,
+			     "%s: no object was allocated by a call site with '%s' in its name; "
+			     "'kmlab stat --by site' lists them",
+			     comparing->asked->trace, name);
+}
+
+static int by_site(struct comparing *comparing)
+{
+	struct km_tlb_measures *before = NULL;
 	bool *chosen = NULL;
-	int code = measure(comparing, "slub", UINT32_MAX, &before, err);
+	int code = measure(comparing, 0, UINT32_MAX, &before);
 
 	if (!code)
 		chosen = calloc(before->nr_sites + 1, sizeof(*chosen));
 	if (!code && !chosen)
-		code = km_fail(err, -ENOMEM, "no memory for the call sites");
+		code = km_fail(comparing->err, -ENOMEM, "no memory for the call sites");
+	if (!code)
+		code = keep_named(comparing, before, chosen);
 	for (unsigned i = 0; i < comparing->asked->top && !code; i++) {
 		uint32_t site = next_site(before, chosen);
 
 		if (site == UINT32_MAX)
 			break;
 		chosen[site] = true;
-		code = measure(comparing, "slub", site, &after, err);
-		if (code)
-			break;
-		site_row(comparing, site, before, after);
-		km_tlb_measures_free(after);
+		code = compare_site(comparing, site, before);
 	}
 	free(chosen);
 	km_tlb_measures_free(before);
@@ -225,39 +356,69 @@ static int by_site(struct comparing *comparing, struct km_err *err)
 
 /* ---- the command ---- */
 
+/* 2 MiB pages that the guest maps may be 4 KiB pages for the TLB. */
+static void describe_splinters(struct km_compare_document *document)
+{
+	static struct km_tlb_calibration calibration;
+	char *path = km_tlb_default_path();
+
+	if (path && !km_tlb_read_file(&calibration, path, NULL) && calibration.huge_pages)
+		snprintf(document->splinters, sizeof(document->splinters),
+			 "2 MiB pages: %u of %u had one TLB entry when this machine was "
+			 "calibrated%s",
+			 calibration.huge_real, calibration.huge_pages,
+			 2 * calibration.huge_real > calibration.huge_pages
+				 ? ""
+				 : ": a hypervisor backs the others with smaller pages");
+	free(path);
+}
+
+static int choose_models(struct comparing *comparing, struct km_err *err)
+{
+	char kvmalloc[64];
+	const char *const names[MODELS] = {"slub", "vmalloc", "vmalloc_huge", kvmalloc};
+	int code = 0;
+
+	snprintf(kvmalloc, sizeof(kvmalloc), "kvmalloc:%llu",
+		 (unsigned long long)comparing->asked->kvmalloc_bytes);
+	for (unsigned i = 0; i < MODELS && !code; i++)
+		code = km_model_choice_parse(names[i], &comparing->models[i], err);
+	return code;
+}
+
 static int prepare(struct comparing *comparing, struct km_err *err)
 {
-	bool sites = comparing->asked->by_site;
 	int code = km_tlb_choose(comparing->asked->tlb, &comparing->tlb, err);
 
+	if (!code)
+		code = choose_models(comparing, err);
 	if (!code)
 		code = km_trace_open(comparing->asked->trace, &comparing->trace, err);
 	if (!code)
 		code = km_start_read(comparing->trace, &comparing->start, err);
 	if (!code)
 		code = km_compile(comparing->trace, NULL, NULL, &comparing->program, err);
-	if (code)
-		return code;
-	comparing->table = sites ? km_table_new(NR_SITE_TITLES, site_titles)
-				 : km_table_new(NR_CLASS_TITLES, class_titles);
-	return comparing->table ? 0 : km_fail(err, -ENOMEM, "no memory for a table");
+	return code;
 }
 
 int km_tlb_compare(const struct km_tlb_comparison *asked, struct km_err *err)
 {
-	struct comparing comparing = {.asked = asked};
+	struct comparing comparing = {
+		.asked = asked,
+		.document = {.asked = asked, .tlb = &comparing.tlb},
+		.err = err,
+	};
 	int code = prepare(&comparing, err);
 
+	if (!code && asked->rounds)
+		describe_splinters(&comparing.document);
 	if (!code)
-		code = asked->by_site ? by_site(&comparing, err) : by_class(&comparing, err);
+		code = asked->by_site ? by_site(&comparing) : by_class(&comparing);
 	if (!code)
-		km_table_print(comparing.table, stdout, asked->format);
-	if (!code && asked->format == KM_FORMAT_TABLE)
-		printf("\nTLB model, access A0 (allocator's records, first and last line of each "
-		       "object): %s%s%s\n",
-		       comparing.tlb.text,
-		       comparing.tlb.calibrated ? "" : "; not calibrated: ", comparing.tlb.why);
-	km_table_free(comparing.table);
+		km_compare_print(&comparing.document);
+	free(comparing.document.rows);
+	free(comparing.calls);
+	free(comparing.touches);
 	km_program_free(comparing.program);
 	km_trace_close(comparing.trace);
 	return code;

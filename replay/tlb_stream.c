@@ -5,18 +5,17 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "replay/host.h"
+#include "replay/memory.h"
 
-#define AREA_PAGES (1ull << 24) /* of the vmalloc range are followed: 64 GiB */
-#define HUGE_LEAF (1u << 31)    /* in a frame number: part of a 2 MiB leaf */
 #define FIRST_BITS 12u
 
 struct cpu_tlbs {
-	struct km_tlb *tlb[KM_TLB_ACCESSES][KM_TLB_MAPS];
+	struct km_tlb *tlb[KM_ACCESSES][KM_TLB_MAPS];
 	struct km_tlb_curve *curve[KM_TLB_MAPS];
-	uint64_t lines[KM_TLB_MAPS][KM_TLB_LINE_LEVELS]; /* of A0, as accounted so far */
+	uint64_t lines[KM_TLB_MAPS]
+		      [KM_TLB_LINE_LEVELS]; /* of the shares' access model, as accounted so far */
 };
 
 /* The pages of one map, and in which window of each length each was touched last. */
@@ -34,78 +33,44 @@ struct page_set {
 
 struct km_tlb_stream {
 	struct km_env env; /* of the TLBs */
-	const struct km_tlb_spec *spec;
-	struct km_env *machine_env;
+	const struct km_frames *frames;
 	struct cpu_tlbs **cpus;
 	unsigned nr_cpus;
-	uint32_t *frames; /* by page of the vmalloc range */
+	unsigned nr_maps;
+	struct km_memory_layout split; /* of the last map */
 	struct page_set sets[KM_TLB_MAPS];
 	uint64_t operations;
-	bool one_map;
+	const struct km_tlb_pass *pass;
 	int failed;
 };
 
-/* ---- following the vmalloc range ---- */
-
-static void on_mapped(void *self, uint64_t addr, const km_pfn *pfns, uint64_t count, bool huge)
-{
-	struct km_tlb_stream *stream = self;
-	uint64_t first = (addr - KM_VMALLOC_START) >> KM_PAGE_SHIFT;
-
-	for (uint64_t i = 0; i < count && first + i < AREA_PAGES; i++)
-		stream->frames[first + i] = (uint32_t)(huge ? pfns[0].value + i : pfns[i].value) |
-					    (huge ? HUGE_LEAF : 0);
-}
-
-/* Frames stay known: the area's pages are given back after it was unmapped. */
-static void on_unmapped(void *self, uint64_t addr, uint64_t count)
-{
-	(void)self, (void)addr, (void)count;
-}
-
-static uint32_t frame_entry(const struct km_tlb_stream *stream, uint64_t addr)
-{
-	uint64_t page = (addr - KM_VMALLOC_START) >> KM_PAGE_SHIFT;
-
-	return page < AREA_PAGES ? stream->frames[page] : 0;
-}
-
-uint64_t km_tlb_stream_frame(const struct km_tlb_stream *stream, uint64_t addr)
-{
-	return frame_entry(stream, addr) & ~HUGE_LEAF;
-}
-
 /* ---- making ---- */
 
-struct km_tlb_stream *km_tlb_stream_new(const struct km_tlb_spec *spec, struct km_machine *machine,
-					uint64_t seed)
+struct km_tlb_stream *km_tlb_stream_new(const struct km_tlb_pass *pass,
+					const struct km_frames *frames, unsigned cpus)
 {
 	struct km_tlb_stream *stream = calloc(1, sizeof(*stream));
 
 	if (!stream)
 		return NULL;
-	km_host_env(&stream->env, seed);
-	stream->spec = spec;
-	stream->nr_cpus = machine->spec.cpus;
+	km_host_env(&stream->env, pass->seed);
+	stream->pass = pass;
+	stream->frames = frames;
+	stream->nr_maps = pass->split_percent ? KM_TLB_MAPS : KM_TLB_SPLIT;
+	stream->split = (struct km_memory_layout){
+		.direct = KM_LEAF_2M, .split_percent = pass->split_percent, .seed = pass->seed};
+	stream->nr_cpus = cpus;
 	stream->cpus = calloc(stream->nr_cpus, sizeof(struct cpu_tlbs *));
-	stream->frames = mmap(NULL, AREA_PAGES * sizeof(uint32_t), PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (stream->frames == MAP_FAILED)
-		stream->frames = NULL;
 	for (unsigned map = 0; map < KM_TLB_MAPS; map++) {
 		stream->sets[map].bits = FIRST_BITS;
 		stream->sets[map].pages = calloc(1u << FIRST_BITS, sizeof(struct seen_page));
 		if (!stream->sets[map].pages)
 			stream->failed = -ENOMEM;
 	}
-	if (!stream->cpus || !stream->frames || stream->failed) {
+	if (!stream->cpus || stream->failed) {
 		km_tlb_stream_free(stream);
 		return NULL;
 	}
-	stream->machine_env = machine->env;
-	machine->env->memory = stream;
-	machine->env->mapped = on_mapped;
-	machine->env->unmapped = on_unmapped;
 	return stream;
 }
 
@@ -114,7 +79,7 @@ static void free_cpu(struct cpu_tlbs *cpu)
 	if (!cpu)
 		return;
 	for (unsigned map = 0; map < KM_TLB_MAPS; map++) {
-		for (unsigned access = 0; access < KM_TLB_ACCESSES; access++)
+		for (unsigned access = 0; access < KM_ACCESSES; access++)
 			km_tlb_destroy(cpu->tlb[access][map]);
 		km_tlb_curve_destroy(cpu->curve[map]);
 	}
@@ -125,17 +90,11 @@ void km_tlb_stream_free(struct km_tlb_stream *stream)
 {
 	if (!stream)
 		return;
-	if (stream->machine_env) {
-		stream->machine_env->mapped = NULL;
-		stream->machine_env->unmapped = NULL;
-	}
 	for (unsigned i = 0; stream->cpus && i < stream->nr_cpus; i++)
 		free_cpu(stream->cpus[i]);
 	free(stream->cpus);
 	for (unsigned map = 0; map < KM_TLB_MAPS; map++)
 		free(stream->sets[map].pages);
-	if (stream->frames)
-		munmap(stream->frames, AREA_PAGES * sizeof(uint32_t));
 	free(stream);
 }
 
@@ -148,8 +107,8 @@ static struct cpu_tlbs *cpu_of(struct km_tlb_stream *stream, unsigned cpu)
 	if (made || stream->failed)
 		return made;
 	made = calloc(1, sizeof(*made));
-	for (unsigned i = 0; made && !code && i < KM_TLB_ACCESSES * KM_TLB_MAPS; i++)
-		code = km_tlb_create(&stream->env, stream->spec,
+	for (unsigned i = 0; made && !code && i < KM_ACCESSES * KM_TLB_MAPS; i++)
+		code = km_tlb_create(&stream->env, &stream->pass->tlb->spec,
 				     &made->tlb[i / KM_TLB_MAPS][i % KM_TLB_MAPS]);
 	for (unsigned map = 0; made && !code && map < KM_TLB_MAPS; map++)
 		code = km_tlb_curve_create(&stream->env, &made->curve[map]);
@@ -232,12 +191,31 @@ void km_tlb_stream_operation(struct km_tlb_stream *stream)
 /* How the address is mapped: vmalloc as its leaf is, struct page always by 2 MiB. */
 static enum km_tlb_size size_of(const struct km_tlb_stream *stream, uint64_t addr, unsigned map)
 {
-	if (km_is_vmalloc_addr(addr))
-		return frame_entry(stream, addr) & HUGE_LEAF ? KM_TLB_2M : KM_TLB_4K;
-	return addr >= KM_VMEMMAP_BASE ? KM_TLB_2M : km_tlb_maps[map];
+	static const uint8_t sizes[KM_TLB_SPLIT] = {KM_TLB_1G, KM_TLB_2M, KM_TLB_4K};
+	bool huge;
+
+	if (km_is_vmalloc_addr(addr)) {
+		km_frames_of(stream->frames, addr, &huge);
+		return huge ? KM_TLB_2M : KM_TLB_4K;
+	}
+	if (addr >= KM_VMEMMAP_BASE)
+		return KM_TLB_2M;
+	if (map < KM_TLB_SPLIT)
+		return sizes[map];
+	return km_memory_is_split(&stream->split, addr - KM_DIRECT_MAP_BASE) ? KM_TLB_4K
+									     : KM_TLB_2M;
 }
 
-static void account(struct cpu_tlbs *cpu, struct km_tlb_share *share, unsigned map,
+/* Sites have one share, of the pass's map; size classes one per map. */
+static struct km_tlb_share *share_of(const struct km_tlb_pass *pass, struct km_tlb_share *share,
+				     unsigned map)
+{
+	if (!share || !pass->by_site)
+		return share ? &share[map] : NULL;
+	return map == pass->site_map ? share : NULL;
+}
+
+static void account(struct cpu_tlbs *cpu, unsigned access, struct km_tlb_share *share, unsigned map,
 		    enum km_tlb_size size, int level)
 {
 	struct km_tlb_counts now;
@@ -250,7 +228,7 @@ static void account(struct cpu_tlbs *cpu, struct km_tlb_share *share, unsigned m
 	}
 	if (level <= 2)
 		return;
-	km_tlb_read(cpu->tlb[0][map], &now);
+	km_tlb_read(cpu->tlb[access][map], &now);
 	for (unsigned i = 0; i < KM_TLB_LINE_LEVELS; i++) {
 		if (share)
 			share->counts.lines[i] += now.lines[i] - cpu->lines[map][i];
@@ -263,8 +241,8 @@ static void see_page(struct km_tlb_stream *stream, struct cpu_tlbs *cpu, unsigne
 {
 	uint64_t page;
 
-	if (stream->spec->host_size < size)
-		size = stream->spec->host_size;
+	if (stream->pass->tlb->spec.host_size < size)
+		size = stream->pass->tlb->spec.host_size;
 	/* The number of the page, and apart from it the size: below 2^54. */
 	page = (addr >> km_tlb_shift[size]) << 2 | size;
 	if (km_tlb_curve_add(cpu->curve[map], page & (UINT64_MAX >> 1)))
@@ -277,19 +255,18 @@ void km_tlb_stream_touch(struct km_tlb_stream *stream, unsigned cpu_number, unsi
 {
 	struct cpu_tlbs *cpu = cpu_of(stream, cpu_number);
 
-	for (unsigned map = 0; cpu && map < KM_TLB_MAPS; map++) {
+	for (unsigned map = 0; cpu && map < stream->nr_maps; map++) {
 		enum km_tlb_size size = size_of(stream, addr, map);
 
-		for (unsigned access = 0; access < KM_TLB_ACCESSES; access++) {
+		for (unsigned access = 0; access < KM_ACCESSES; access++) {
 			int level;
 
 			if (!(mask >> access & 1))
 				continue;
 			level = km_tlb_access(cpu->tlb[access][map], addr, size);
-			if (!access)
-				account(cpu,
-					!share || (map && stream->one_map) ? NULL : &share[map],
-					map, size, level);
+			if (access == stream->pass->share_access)
+				account(cpu, access, share_of(stream->pass, share, map), map, size,
+					level);
 		}
 		if (mask & 1)
 			see_page(stream, cpu, map, size, addr);
@@ -299,13 +276,8 @@ void km_tlb_stream_touch(struct km_tlb_stream *stream, unsigned cpu_number, unsi
 void km_tlb_stream_flush(struct km_tlb_stream *stream)
 {
 	for (unsigned i = 0; i < stream->nr_cpus; i++)
-		for (unsigned k = 0; stream->cpus[i] && k < KM_TLB_ACCESSES * KM_TLB_MAPS; k++)
+		for (unsigned k = 0; stream->cpus[i] && k < KM_ACCESSES * KM_TLB_MAPS; k++)
 			km_tlb_flush(stream->cpus[i]->tlb[k / KM_TLB_MAPS][k % KM_TLB_MAPS]);
-}
-
-void km_tlb_stream_one_map(struct km_tlb_stream *stream)
-{
-	stream->one_map = true;
 }
 
 int km_tlb_stream_failed(const struct km_tlb_stream *stream)
@@ -347,7 +319,7 @@ static void read_curves(const struct km_tlb_stream *stream, struct km_tlb_measur
 void km_tlb_stream_read(const struct km_tlb_stream *stream, struct km_tlb_measures *measures)
 {
 	for (unsigned i = 0; i < stream->nr_cpus; i++)
-		for (unsigned k = 0; stream->cpus[i] && k < KM_TLB_ACCESSES * KM_TLB_MAPS; k++) {
+		for (unsigned k = 0; stream->cpus[i] && k < KM_ACCESSES * KM_TLB_MAPS; k++) {
 			struct km_tlb_counts counts;
 
 			km_tlb_read(stream->cpus[i]->tlb[k / KM_TLB_MAPS][k % KM_TLB_MAPS],

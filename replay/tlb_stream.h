@@ -8,28 +8,22 @@
 
 #include "replay/tlb_access.h"
 
-#define KM_VMEMMAP_BASE 0xffffea0000000000ull /* x86_64, 4-level paging, without KASLR */
-
 struct km_tlb_stream;
 
-/* It follows the machine's vmalloc mappings from now on, until it is freed. NULL: no memory. */
-struct km_tlb_stream *km_tlb_stream_new(const struct km_tlb_spec *spec, struct km_machine *machine,
-					uint64_t seed);
+/* frames: of the machine. The stream keeps both pointers. NULL: no memory. */
+struct km_tlb_stream *km_tlb_stream_new(const struct km_tlb_pass *pass,
+					const struct km_frames *frames, unsigned cpus);
 void km_tlb_stream_free(struct km_tlb_stream *stream);
 
 /*
  * A reference in the access models of the mask (bit 0: A0). Reuse and windows see those of A0.
- * share[KM_TLB_MAPS], or the first only for a site; NULL: nobody's.
+ * share[KM_TLB_MAPS], or one for a site; NULL: nobody's.
  */
 void km_tlb_stream_touch(struct km_tlb_stream *stream, unsigned cpu, unsigned mask, uint64_t addr,
 			 struct km_tlb_share *share);
 /* An operation ends: windows go on. */
 void km_tlb_stream_operation(struct km_tlb_stream *stream);
 void km_tlb_stream_flush(struct km_tlb_stream *stream);
-/* The frame that backs a vmalloc address, 0: none known. */
-uint64_t km_tlb_stream_frame(const struct km_tlb_stream *stream, uint64_t addr);
-/* Only the first map is accounted to shares (they are one per site, not per map). */
-void km_tlb_stream_one_map(struct km_tlb_stream *stream);
 int km_tlb_stream_failed(const struct km_tlb_stream *stream); /* 0 or -ENOMEM */
 void km_tlb_stream_read(const struct km_tlb_stream *stream, struct km_tlb_measures *measures);
 

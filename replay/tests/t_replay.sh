@@ -46,6 +46,13 @@ is "$(json "$dir/a.json" runs.0.tlb.source)" unavailable "of the kernel's own ac
 is "$(json "$dir/a.json" runs.8.tlb.l2_miss_per_kref)" null "null touches nothing, which is not 0 misses"
 "$kmlab" replay "$dir/t.kmt" --model slub --tlb zen4 --access A2:4 --direct-map 4K -o "$dir/tlb.kmr" -f json >"$dir/tlb.json"
 is "$(json "$dir/tlb.json" runs.0.tlb.access),$(json "$dir/tlb.json" runs.0.tlb.direct_map)" "A2:4,4K" "both can be chosen"
+is "$(json "$dir/tlb.json" runs.0.touch)" null "nobody asked for timed touches"
+"$kmlab" replay "$dir/t.kmt" --model kernel,slub,vmalloc_huge,null --tlb zen4 --access A2:20:0.5 --direct-map split:50% --touch=2 -o "$dir/touch.kmr" -f json >"$dir/touch.json"
+is "$? $(json "$dir/touch.json" runs.1.tlb.access),$(json "$dir/touch.json" runs.1.tlb.direct_map)" "0 A2:20:0.5,split" "touches, their skew, and a split direct map, too"
+is "$(perl -MJSON::PP -e 'local $/; my $d = decode_json(<>); print join " ", map {$_->{access}} grep {$_->{direct_map} eq "split"} @{$d->{runs}[1]{tlb}{lanes}}' "$dir/touch.json")" \
+	"A0 A1 A2:5:0.5 A2:20:0.5 A2:80:0.5" "with a quarter and four times as many beside it"
+is "$(perl -MJSON::PP -e 'local $/; my $d = decode_json(<>); print join " ", map {my $t = $_->{touch}; $t ? join(",", map {$_->{direct_map}} grep {$_->{ns}{low} > 0} @{$t->{maps}}) : "none"} @{$d->{runs}}' "$dir/touch.json" | sed 's/1G,//')" \
+	"none 2M,4K,split 2M none" "timed touches of what places objects in memory"
 is "$(grep -c "\"calibrated\": *false" "$dir/tlb.json")" 1 "a core of the table is not calibrated"
 "$kmlab" replay "$dir/t.kmt" --model slub --source pmu -o "$dir/tlb.kmr" -f json >"$dir/tlb.json"
 case $(json "$dir/tlb.json" runs.0.tlb.source) in
@@ -105,7 +112,8 @@ refused "parameter 'fallback' takes 0 to 1, not 9" "a parameter out of its range
 refused "takes KEY=NUMBER" "a parameter without a value" "$kmlab" replay "$dir/t.kmt" -p merge -o "$dir/x.kmr"
 refused "no TLB 'pentium'" "an unknown TLB" "$kmlab" replay "$dir/t.kmt" --tlb pentium -o "$dir/x.kmr"
 refused "no access model 'A3'" "an unknown access model" "$kmlab" replay "$dir/t.kmt" --access A3 -o "$dir/x.kmr"
-refused "1G, 2M or 4K, not '64K'" "an unknown direct map" "$kmlab" replay "$dir/t.kmt" --direct-map 64K -o "$dir/x.kmr"
+refused "at most are timed" "too many models for timed touches" "$kmlab" replay "$dir/t.kmt" --touch --model slub,slub@5.15,slub@6.1,slub@6.6,slub@6.12,vmalloc,buddy -o "$dir/x.kmr"
+refused "use 1G, 2M, 4K or split:PERCENT%" "an unknown direct map" "$kmlab" replay "$dir/t.kmt" --direct-map 64K -o "$dir/x.kmr"
 refused "model or pmu, not 'guess'" "an unknown source" "$kmlab" replay "$dir/t.kmt" --source guess -o "$dir/x.kmr"
 refused "names no model" "no model" "$kmlab" replay "$dir/t.kmt" --model , -o "$dir/x.kmr"
 refused "table, json, csv or tsv" "an unknown format" "$kmlab" replay "$dir/t.kmt" -f xml -o "$dir/x.kmr"

@@ -52,13 +52,49 @@ sed -i 's/^calibrated 1/calibrated 0/' "$XDG_DATA_HOME/kmlab/tlb"
 "$kmlab" tlb show >"$dir/out"
 is $? 1 "show of what is not calibrated: exit 1"
 
-"$kmlab" tlb compare "$sample" --tlb zen4 -f tsv >"$dir/sizes"
+refused "no access model 'A3'" "an unknown access model" "$kmlab" tlb compare "$sample" --access A3
+refused "out of range" "a skew beyond what is known" "$kmlab" tlb compare "$sample" --access A2:4:9
+refused "no page size of a direct map" "an unknown page size" "$kmlab" tlb compare "$sample" --direct-map 2M,3M
+refused "with 'no_such_function' in its name" "a site that is not there" "$kmlab" tlb compare "$sample" --site no_such_function --rounds 0
+refused "takes 0 to 256" "too many rounds" "$kmlab" tlb compare "$sample" --rounds 257
+
+# Rows by the titles of their columns.
+column() { awk -F'\t' -v what="$2" -v placement="$3" -v title="$4" '
+	NR == 1 {for (i = 1; i <= NF; i++) if ($i == title) column = i}
+	$1 == what && $2 == placement {print $column}' "$1"; }
+"$kmlab" tlb compare "$sample" --tlb zen4 --rounds 0 --direct-map 1G,2M,4K,split:30% -f tsv >"$dir/sizes"
 is $? 0 "compare by size"
-is "$(grep -c '^all' "$dir/sizes")" 5 "five placements in all"
-is "$(awk -F'\t' '$1 == "all" && $2 ~ /1G/ {a = $6} $1 == "all" && $2 == "vmalloc" {b = $6} END {print a < b}' "$dir/sizes")" 1 \
+is "$(awk -F'\t' '$1 == "all" {print $2}' "$dir/sizes" | paste -sd,)" \
+	"kmalloc, 1G direct map,kmalloc, 2M direct map,kmalloc, 4K direct map,kmalloc, 2M direct map, 30 % split,vmalloc,vmalloc_huge,kvmalloc:16384" \
+	"seven placements in all"
+is "$(column "$dir/sizes" all "kmalloc, 1G direct map" "L2 miss/kref" | cut -c1)$(awk -v a="$(column "$dir/sizes" all "kmalloc, 1G direct map" "L2 miss/kref")" \
+	-v b="$(column "$dir/sizes" all vmalloc "L2 miss/kref")" 'BEGIN {print (a < b)}')" 01 \
 	"vmalloc misses more than kmalloc in a direct map of 1 GiB pages"
+is "$(awk -v a="$(column "$dir/sizes" all "kmalloc, 2M direct map" "pages/1000 ops")" -v b="$(column "$dir/sizes" all "kmalloc, 2M direct map, 30 % split" "pages/1000 ops")" \
+	-v c="$(column "$dir/sizes" all "kmalloc, 4K direct map" "pages/1000 ops")" 'BEGIN {print (a < b && b < c)}')" 1 \
+	"a split direct map has a working set between those of 2 MiB and 4 KiB pages"
+is "$(column "$dir/sizes" all vmalloc "page tables B")" "$(column "$dir/sizes" all vmalloc_huge "page tables B")" \
+	"no object here is as large as 2 MiB: vmalloc_huge is vmalloc"
+is "$(column "$dir/sizes" all vmalloc "touch ns")" - "what was not timed has no number"
 is "$(awk -F'\t' 'NR > 1 && $1 != "all" {n[$2] += $3} $1 == "all" {if (n[$2] != $3) print $2}' "$dir/sizes")" "" "the classes add up"
-"$kmlab" tlb compare "$sample" --tlb zen4 --by site --top 3 -f tsv >"$dir/sites"
-is "$? $(wc -l <"$dir/sites")" "0 4" "compare by site: a header and three rows"
-is "$(awk -F'\t' 'NR > 1 && !($5 >= $4 && $9 >= $8)' "$dir/sites")" "" "vmalloc rounds up more and misses no less, site by site"
+awk -F'\t' -v OFS=, 'NR == 1 || $1 == "all" {print $2, $3, $4, $5, $6, $7, $8, $9, $10, $11}' "$dir/sizes" >"$dir/golden"
+is "$(diff "$dir/golden" results/golden/tlb-compare-fork.csv)" "" "the numbers are those kept in results/golden"
+"$kmlab" tlb compare "$sample" --tlb zen4 --rounds 0 --by site --top 3 -f tsv >"$dir/sites"
+is "$? $(wc -l <"$dir/sites")" "0 7" "compare by site: a header and two rows for each of three"
+is "$(awk -F'\t' 'NR > 1 {waste[$1, $2] = $5; misses[$1, $2] = $7; sites[$1]}
+	END {for (s in sites) if (waste[s, "vmalloc"] < waste[s, "kmalloc"] || misses[s, "vmalloc"] < misses[s, "kmalloc"]) print s}' "$dir/sites")" "" \
+	"vmalloc rounds up more and misses no less, site by site"
+name=$(sed -n '2s/[+\t ].*//p' "$dir/sites")
+"$kmlab" tlb compare "$sample" --tlb zen4 --rounds 0 --site "$name" -f tsv >"$dir/named"
+is "$(awk -F'\t' -v name="$name" 'NR > 1 && index($1, name) == 0' "$dir/named")" "" "--site $name: only call sites of that name"
+like "$dir/named" "$name" "which are there"
+
+"$kmlab" tlb compare "$sample" --rounds 2 -f json >"$dir/out" 2>"$dir/err"
+is $? 0 "compare with touches and calls timed"
+is "$(perl -MJSON::PP -e 'local $/; my $d = decode_json(<>); my ($direct, $mapped) = map {my $p = $_; grep {$_->{size} eq "all" && $_->{placement} eq $p} @{$d->{rows}}} "kmalloc, 2M direct map", "vmalloc";
+	my $ordered = 1; for my $row ($direct, $mapped) {for (qw(call_ns touch_ns translation_ns)) {my $v = $row->{$_}; $ordered &&= $v->{low} <= $v->{median} && $v->{median} <= $v->{high}}}
+	my ($giant) = grep {$_->{direct_map} eq "1G"} @{$d->{touch_memory}};
+	my ($row) = grep {$_->{size} eq "all" && $_->{placement} =~ /1G/} @{$d->{rows}};
+	print join ",", $d->{schema}, $ordered, $giant->{available} ? defined $row->{touch_ns} : !defined $row->{touch_ns} && $giant->{what} =~ /hugepagesz=1G/' "$dir/out")" \
+	"1,1,1" "in intervals; memory of 1 GiB pages is timed where there is some, else the remedy is told"
 done_testing

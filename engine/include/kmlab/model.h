@@ -187,10 +187,11 @@ struct km_vm_ops {
 /* ---- a model: how a machine answers a kernel's requests ---- */
 
 enum km_route {
-	KM_ROUTE_SLAB,     /* as Linux does: caches, kmalloc classes, large kmalloc from pages */
-	KM_ROUTE_PAGES,    /* every object is whole pages */
-	KM_ROUTE_VMALLOC,  /* every object is a vmalloc area */
-	KM_ROUTE_KVMALLOC, /* objects of at least `threshold` bytes go to vmalloc */
+	KM_ROUTE_SLAB,    /* as Linux does: caches, kmalloc classes, large kmalloc from pages */
+	KM_ROUTE_PAGES,   /* every object is whole pages */
+	KM_ROUTE_VMALLOC, /* every object is a vmalloc area */
+	KM_ROUTE_VMALLOC_HUGE, /* the same, with KM_VM_ALLOW_HUGE */
+	KM_ROUTE_KVMALLOC,     /* objects of at least `threshold` bytes go to vmalloc */
 };
 
 struct km_model {
