@@ -8,6 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
+
+/* From libFuzzer; absent where the corpus is only replayed. */
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t room) __attribute__((weak));
+
+#define KEPT 4096
+#define FLUSHED 64
+#define WHOLE 1024
 
 void km_fuzz_lines(const uint8_t *data, size_t size)
 {
@@ -55,30 +63,77 @@ static void check_made(const char *path)
 	km_trace_close(trace);
 }
 
-static void import(enum km_import_format format, const uint8_t *data, size_t size)
+/* Into the trace, as it says; 0 or -errno. */
+static int import_to(struct km_trace_writer *writer, enum km_import_format format,
+		     const uint8_t *data, size_t size, struct km_import_report *report)
 {
-	FILE *in = size ? fmemopen((void *)(uintptr_t)data, size, "rb") : NULL;
+	FILE *in = fmemopen((void *)(uintptr_t)data, size, "rb");
 	const struct km_import_options options = {.kernel = "6.1"};
+	struct km_err err = {""};
+	int code;
+
+	if (!in)
+		abort();
+	code = km_import_stream(format, in, "input", &options, writer, report, &err);
+	if (code && !*err.text)
+		abort();
+	fclose(in);
+	return code;
+}
+
+/* A trace of its own, which is finished and examined. */
+static void import_whole(enum km_import_format format, const uint8_t *data, size_t size)
+{
 	struct km_import_report report;
 	struct km_trace_writer *writer;
 	struct km_err err = {""};
 	char path[64];
 
-	if (!in)
-		return;
 	if (km_trace_create(km_fuzz_file(path, ".kmt"), &writer, &err))
 		abort();
-	if (km_import_stream(format, in, "input", &options, writer, &report, &err)) {
-		if (!*err.text)
-			abort();
+	if (import_to(writer, format, data, size, &report)) {
 		km_trace_discard(writer);
-	} else {
-		if (km_trace_finish(writer, report.duration_ns, &err))
-			abort();
-		check_made(path);
-		remove(path);
+		return;
 	}
-	fclose(in);
+	if (km_trace_finish(writer, report.duration_ns, &err))
+		abort();
+	check_made(path);
+	remove(path);
+}
+
+/*
+ * To create a trace takes a hundred times as long as to import an input into it. So they go into
+ * one trace, KEPT inputs long or until one of them makes it useless, which a flush tells.
+ */
+static void import_quickly(enum km_import_format format, const uint8_t *data, size_t size)
+{
+	static struct km_trace_writer *writer;
+	static unsigned kept;
+	struct km_import_report report;
+	struct km_err err = {""};
+	char path[64];
+
+	if (!writer && km_trace_create(km_fuzz_file(path, "-kept.kmt"), &writer, &err))
+		abort();
+	import_to(writer, format, data, size, &report);
+	if (++kept % FLUSHED || (kept % KEPT && !km_trace_flush(writer, &err)))
+		return;
+	km_trace_discard(writer);
+	writer = NULL;
+}
+
+/*
+ * Where a corpus is replayed each input becomes a trace. Under libFuzzer, which has millions, one
+ * of WHOLE does: which, its bytes say, so that it is the same one when it is run alone.
+ */
+static void import(enum km_import_format format, const uint8_t *data, size_t size)
+{
+	if (!size)
+		return;
+	if (!LLVMFuzzerMutate || XXH64(data, size, 0) % WHOLE == 0)
+		import_whole(format, data, size);
+	else
+		import_quickly(format, data, size);
 }
 
 void km_fuzz_perf(const uint8_t *data, size_t size)
