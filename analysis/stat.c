@@ -351,7 +351,8 @@ int km_stat_run(struct km_trace *trace, const struct km_stat_options *options, s
 		pass.lanes[i] = (struct lane){.chunk = UINT32_MAX};
 	if (!pass.lanes || km_groups_init(&stat->groups, trace, options->by) ||
 	    reserve_rows(stat, stat->groups.count) ||
-	    km_living_init(&pass.live, km_trace_kinds(trace), km_trace_direct_map(trace), cpus))
+	    km_living_init(&pass.live, km_trace_kinds(trace), km_trace_events(trace),
+			   km_trace_direct_map(trace), cpus))
 		code = no_memory(trace, err);
 	else
 		code = take_all(&pass, trace, options, err);

@@ -10,6 +10,11 @@
 #define MAX_ORDER 13                                           /* as in traces/repair.c */
 #define NR_LEAVES ((uint64_t)1 << (40 - KM_LIVING_LEAF_SHIFT)) /* 52 bits of physical address */
 
+/* The first table: few traces have a live object per so many calls, and few need one to grow. */
+#define CALLS_PER_PLACE 16
+#define FIRST_BITS_MIN 12
+#define FIRST_BITS_MAX 16 /* 2 MiB */
+
 static size_t table_bytes(unsigned bits)
 {
 	return sizeof(struct km_living_object) << bits;
@@ -33,12 +38,15 @@ static void free_table(struct km_living *live)
 		munmap(live->objects, table_bytes(live->bits));
 }
 
-int km_living_init(struct km_living *live, uint32_t kinds, uint64_t direct_map, unsigned cpus)
+int km_living_init(struct km_living *live, uint32_t kinds, uint64_t calls, uint64_t direct_map,
+		   unsigned cpus)
 {
-	*live = (struct km_living){.bits = 12,
+	*live = (struct km_living){.bits = FIRST_BITS_MIN,
 				   .with_pages =
 					   kinds & (1u << KM_EV_PAGE_ALLOC | 1u << KM_EV_PAGE_FREE),
 				   .direct_map = direct_map};
+	while (live->bits < FIRST_BITS_MAX && (uint64_t)CALLS_PER_PLACE << live->bits < calls)
+		live->bits++;
 	live->objects = new_table(live->bits);
 	live->large = calloc(cpus, sizeof(*live->large));
 	if (live->objects && live->large)

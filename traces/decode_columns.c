@@ -176,34 +176,44 @@ static int read_actors(const struct km_decoder *decoder, const struct km_chunk_l
 	return from == end ? 0 : -EPROTO;
 }
 
-/* Loops that compilers turn into vectors: in steps of 16, then what is left. */
-#define IDS_STEP 16
+/* As vectors of the compiler: at its usual level it makes none of loops like these. */
+typedef uint8_t bytes_vector __attribute__((vector_size(16)));
+typedef uint16_t ids_vector __attribute__((vector_size(32)));
+#define IDS_STEP (sizeof(bytes_vector))
 
 static void widen_ids(const uint8_t *restrict raw, uint16_t *restrict ids, uint32_t n)
 {
 	uint32_t i = 0;
 
-	for (; i + IDS_STEP <= n; i += IDS_STEP)
-		for (unsigned k = 0; k < IDS_STEP; k++)
-			ids[i + k] = raw[i + k];
+	for (; i + IDS_STEP <= n; i += IDS_STEP) {
+		bytes_vector narrow;
+		ids_vector wide;
+
+		memcpy(&narrow, raw + i, sizeof(narrow));
+		wide = __builtin_convertvector(narrow, ids_vector);
+		memcpy(ids + i, &wide, sizeof(wide));
+	}
 	for (; i < n; i++)
 		ids[i] = raw[i];
 }
 
-/* Not 0: some id is greater than `last`. */
-static uint16_t ids_beyond(const uint16_t *ids, uint32_t n, uint16_t last)
+static bool any_beyond(const uint16_t *ids, uint32_t n, uint16_t last)
 {
-	uint16_t beyond[IDS_STEP] = {0};
+	ids_vector limit = last - (ids_vector){0}, beyond = {0};
+	bool any = false;
 	uint32_t i = 0;
 
-	for (; i + IDS_STEP <= n; i += IDS_STEP)
-		for (unsigned k = 0; k < IDS_STEP; k++)
-			beyond[k] |= ids[i + k] > last ? ids[i + k] - last : 0;
+	for (; i + IDS_STEP <= n; i += IDS_STEP) {
+		ids_vector here;
+
+		memcpy(&here, ids + i, sizeof(here));
+		beyond |= (ids_vector)(here > limit);
+	}
 	for (; i < n; i++)
-		beyond[0] |= ids[i] > last ? ids[i] - last : 0;
-	for (unsigned k = 1; k < IDS_STEP; k++)
-		beyond[0] |= beyond[k];
-	return beyond[0];
+		any |= ids[i] > last;
+	for (unsigned k = 0; k < IDS_STEP; k++)
+		any |= beyond[k] != 0;
+	return any;
 }
 
 static int read_ids(const uint8_t *raw, uint16_t *ids, uint32_t n, uint32_t distinct)
@@ -212,7 +222,7 @@ static int read_ids(const uint8_t *raw, uint16_t *ids, uint32_t n, uint32_t dist
 		memcpy(ids, raw, (size_t)n * 2);
 	else
 		widen_ids(raw, ids, n);
-	return ids_beyond(ids, n, (uint16_t)(distinct - 1)) ? -EPROTO : 0;
+	return any_beyond(ids, n, (uint16_t)(distinct - 1)) ? -EPROTO : 0;
 }
 
 int km_decoder_shape_ids(struct km_decoder *decoder, struct km_columns *columns)

@@ -1,15 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # `kmlab stat --by site` beside `perf kmem stat --caller`, and the files beside perf.data:
-# beside_perf.sh [ROUNDS (7)]. One load is recorded by each in turn (LOAD, or messages between
-# processes; DIR keeps the files). perf's own file is also imported, so that both count the very
-# same events. The readings alternate; figures are the median of the rounds with least and most, the
-# comparisons those of the ratios within the rounds, by wall time and by CPU time. Needs root and perf.
+# beside_perf.sh [ROUNDS (7)]. A load is recorded by each in turn (LOAD, or messages between
+# processes; DIR keeps the files), for perf a shorter one (PERF_LOAD), which its largest buffers hold:
+# where it loses frees, what both count is not the load any more. perf's own file is also imported, so
+# that both count the very same events. The readings alternate; figures are the median of the rounds
+# with least and most, the comparisons those of the ratios within the rounds, by wall time and by CPU
+# time. Needs root and perf.
 set -u
 rounds=${1:-7}
 build=${KMLAB_BUILD:-$(dirname "$0")/../../build}
 kmlab=${KMLAB:-$build/kmlab}
 load=${LOAD:-perf bench sched messaging -g 4 -l 1600}
+perf_load=${PERF_LOAD:-${LOAD:-perf bench sched messaging -g 4 -l 400}}
 if [ "$(id -u)" -ne 0 ] || ! command -v perf >/dev/null || [ ! -x "$build/kmlab-capture" ]; then
 	echo "beside_perf.sh: perf.data is not compared: recording needs root, perf and kmlab-capture" >&2
 	exit 0
@@ -25,7 +28,7 @@ field() { # trace key
 # shellcheck disable=SC2086 # the load is words
 "$kmlab" capture -q -e slab -o "$dir/own.kmt" -- $load >"$scratch/out" 2>&1 || exit 2
 # shellcheck disable=SC2086
-perf kmem --slab record -m 4096 -o "$scratch/perf.data" -- $load >"$scratch/out" 2>&1 || exit 2
+perf kmem --slab record -m 65536 -o "$scratch/perf.data" -- $perf_load >"$scratch/out" 2>&1 || exit 2
 "$kmlab" import -q perf "$scratch/perf.data" -o "$scratch/same.kmt" >"$scratch/out" || exit 2
 
 reading() { # name events command…: a line of it
