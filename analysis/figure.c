@@ -47,7 +47,7 @@ static const struct {
 	{"vmalloc", {"#D55E00", 2, 2.2}},  {"buddy", {"#E69F00", 4, 2.2}},
 	{"bump", {"#009E73", 3, 2.6}},     {"null", {"#8C8C8C", 3, 2.0}},
 	{"kvmalloc", {"#CC79A7", 5, 2.2}}, {"slab", {"#56B4E9", 2, 2.2}},
-	{"slob", {"#B8A500", 4, 2.2}},
+	{"slob", {"#B8A500", 4, 2.2}},     {"vmalloc_huge", {"#8C3A00", 3, 2.2}},
 };
 #define NR_STYLES (sizeof(known_styles) / sizeof(known_styles[0]))
 

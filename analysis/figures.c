@@ -441,6 +441,31 @@ const struct km_figure_spec km_figures[] = {
 	  .panel_titles = {"memory held (MiB)", "page tables (KiB)", "TLB entries needed"},
 	  .units = {KM_UNIT_MIB, KM_UNIT_KIB, KM_UNIT_COUNT}},
 	 km_build_mapping_memory},
+	{{.name = "touch",
+	  .template = km_plot_touch,
+	  .title = "What touching the same objects takes, timed on real memory",
+	  .about = "Each touch is a load that waits for the one before it. slub with 1G, 2M and 4K "
+		   "is "
+		   "the direct map in pages of that size, areas lie in 4 KiB pages. Right: what is "
+		   "left when the time of the same bytes in the same order through 2 MiB pages is "
+		   "taken off, so that caches cancel. Whiskers: 95 % intervals; diamonds: what "
+		   "the TLB model says of the same touches (only for this machine's own TLB).",
+	  .x_title = "",
+	  .panels = 2,
+	  .panel_titles = {"time per touch (ns)", "of it translation (ns) · ◆ TLB model"},
+	  .units = {KM_UNIT_NS, KM_UNIT_NS}},
+	 km_build_touch},
+	{{.name = "touch-classes",
+	  .template = km_plot_touchclasses,
+	  .title = "Time per touch by size of the object, timed on real memory",
+	  .about =
+		  "The touches of the objects of each size replayed on their own. A size with less "
+		  "than 1000 touches is not measured.",
+	  .x_title = "size class",
+	  .panels = 1,
+	  .panel_titles = {"ns per touch"},
+	  .units = {KM_UNIT_NS}},
+	 km_build_touch_classes},
 	{{.name = "tlb-misses",
 	  .template = km_plot_bars,
 	  .title = "TLB misses and walks per 1000 references (TLB model, access A0)",

@@ -24,4 +24,10 @@ int km_build_tlb_reuse(const struct km_figure_context *context, struct km_figure
 int km_build_tlb_classes(const struct km_figure_context *context, struct km_figure *figure,
 			 struct km_err *err);
 
+/* figures_touch.c */
+int km_build_touch(const struct km_figure_context *context, struct km_figure *figure,
+		   struct km_err *err);
+int km_build_touch_classes(const struct km_figure_context *context, struct km_figure *figure,
+			   struct km_err *err);
+
 #endif

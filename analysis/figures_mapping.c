@@ -18,6 +18,12 @@ static bool is_model(const struct km_machine_runs *machine, const char *name)
 	       (!machine->model[length] || strchr("@:", machine->model[length]));
 }
 
+static bool maps_areas(const struct km_machine_runs *machine)
+{
+	return is_model(machine, "vmalloc") || is_model(machine, "vmalloc_huge") ||
+	       is_model(machine, "kvmalloc");
+}
+
 /* The slub and vmalloc machines; both kinds are needed to compare. */
 static bool takes_part(const struct km_figure_context *context, size_t index)
 {
@@ -27,12 +33,11 @@ static bool takes_part(const struct km_figure_context *context, size_t index)
 		const struct km_machine_runs *machine = &context->trace->machines[i];
 
 		slub |= is_model(machine, "slub");
-		mapped |= is_model(machine, "vmalloc") || is_model(machine, "kvmalloc");
+		mapped |= maps_areas(machine);
 	}
 	return slub && mapped &&
 	       (is_model(&context->trace->machines[index], "slub") ||
-		is_model(&context->trace->machines[index], "vmalloc") ||
-		is_model(&context->trace->machines[index], "kvmalloc"));
+		maps_areas(&context->trace->machines[index]));
 }
 
 static const struct {
@@ -101,6 +106,10 @@ int km_build_mapping_latency(const struct km_figure_context *context, struct km_
 	free(hist);
 	for (unsigned i = 0; i < NR_SIZE_CLASSES; i++)
 		km_figure_row(figure, i + 1, "%s", size_classes[i].text);
+	snprintf(figure->stamp, sizeof(figure->stamp),
+		 "source: host time of each of the model's calls, the clock's cost included · "
+		 "access: "
+		 "the call's own records, no object is touched");
 	return code ? km_figure_no_memory(err) : 0;
 }
 
@@ -153,5 +162,8 @@ int km_build_mapping_memory(const struct km_figure_context *context, struct km_f
 					       : bar(context, figure, i, panel,
 						     panels[panel].metric, panels[panel].scale, "");
 	km_figure_row(figure, 1, "peak");
+	snprintf(figure->stamp, sizeof(figure->stamp),
+		 "source: counted in the models · TLB entries: to reach every live object once, no "
+		 "access model");
 	return code ? km_figure_no_memory(err) : 0;
 }

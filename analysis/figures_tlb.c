@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const maps[] = {"1G", "2M", "4K"};
+static const char *const maps[] = {"1G", "2M", "4K", "split"};
 #define NR_MAPS (sizeof(maps) / sizeof(maps[0]))
 
 /* WHAT of a machine under tlb.PREFIX.MAP; PREFIX "ws", "mrc", "A0" ...: NAN when not measured. */
@@ -94,8 +94,11 @@ static int map_points(const struct km_figure_context *context, struct km_figure 
 	int code = 0;
 
 	for (unsigned map = 0; map < nr_maps && !code; map++) {
-		struct km_curve *curve = map_curve(context, figure, index, 0, map);
+		struct km_curve *curve;
 
+		if (isnan(value_of(context, index, "A0", map, "refs")))
+			continue;
+		curve = map_curve(context, figure, index, 0, map);
 		code = curve ? 0 : -ENOMEM;
 		for (unsigned i = 0; i < n && !code; i++) {
 			double y = value_of(context, index, prefix, map, what[i]);
@@ -124,6 +127,18 @@ static int all_points(const struct km_figure_context *context, struct km_figure 
 	return code ? km_figure_no_memory(err) : 0;
 }
 
+static int add_bar(const struct km_figure_context *context, struct km_figure *figure, size_t index,
+		   unsigned panel, unsigned map, const char *what)
+{
+	double value = value_of(context, index, "A0", map, what);
+	struct km_curve *curve;
+
+	if (isnan(value))
+		return 0;
+	curve = map_curve(context, figure, index, panel, map);
+	return curve ? km_curve_point(curve, 1, value) : -ENOMEM;
+}
+
 int km_build_tlb_misses(const struct km_figure_context *context, struct km_figure *figure,
 			struct km_err *err)
 {
@@ -140,14 +155,8 @@ int km_build_tlb_misses(const struct km_figure_context *context, struct km_figur
 						    &context->trace->machines[i], "tlb");
 				continue;
 			}
-			for (unsigned map = 0; map < nr_maps && !code; map++) {
-				struct km_curve *curve = map_curve(context, figure, i, panel, map);
-
-				code = curve ? km_curve_point(curve, 1,
-							      value_of(context, i, "A0", map,
-								       panels[panel]))
-					     : -ENOMEM;
-			}
+			for (unsigned map = 0; map < nr_maps && !code; map++)
+				code = add_bar(context, figure, i, panel, map, panels[panel]);
 		}
 	km_figure_row(figure, 1, "A0");
 	stamp(context, figure);
@@ -179,14 +188,68 @@ int km_build_tlb_windows(const struct km_figure_context *context, struct km_figu
 	return all_points(context, figure, "ws", windows, x, 4, err);
 }
 
+/* The access models A2 of the trace's runs: a name, and its touches per allocation. */
+#define MOST_BANDS 16
+struct bands {
+	char names[MOST_BANDS][24];
+	double lambda[MOST_BANDS];
+	unsigned n;
+};
+
+static void add_band(struct bands *bands, const char *name)
+{
+	for (unsigned i = 0; i < bands->n; i++)
+		if (!strcmp(bands->names[i], name))
+			return;
+	if (bands->n == MOST_BANDS)
+		return;
+	snprintf(bands->names[bands->n], sizeof(bands->names[0]), "%.23s", name);
+	bands->lambda[bands->n++] = strncmp(name, "A2:", 3) ? 0 : atof(name + 3);
+}
+
+static void read_bands(const struct km_figure_context *context, struct bands *bands)
+{
+	add_band(bands, "A0");
+	for (size_t i = 0; i < context->trace->machine_count; i++)
+		for (unsigned k = 0; k < 3; k++) {
+			char note[16];
+			const char *name;
+
+			snprintf(note, sizeof(note), "tlb.band.%u", k);
+			name = km_dataset_note(context->dataset, &context->trace->machines[i],
+					       note);
+			if (name)
+				add_band(bands, name);
+		}
+}
+
+static int reuse_curve(const struct km_figure_context *context, struct km_figure *figure,
+		       size_t index, unsigned map, const struct bands *bands)
+{
+	struct km_curve *curve;
+	int code;
+
+	if (isnan(value_of(context, index, "A0", map, "l2_miss_per_kref")))
+		return 0;
+	curve = map_curve(context, figure, index, 0, map);
+	code = curve ? 0 : -ENOMEM;
+	for (unsigned i = 0; i < bands->n && !code; i++) {
+		double y = value_of(context, index, bands->names[i], map, "l2_miss_per_kref");
+
+		if (!isnan(y))
+			code = km_curve_point(curve, bands->lambda[i], y);
+	}
+	return code;
+}
+
 /* L2 misses as touches per object rise: how much of the picture is the access model's. */
 int km_build_tlb_reuse(const struct km_figure_context *context, struct km_figure *figure,
 		       struct km_err *err)
 {
-	static const char *const accesses[] = {"A0", "A2:1", "A2:4", "A2:16"};
-	static const double x[] = {0, 1, 4, 16};
+	struct bands bands = {.n = 0};
 	int code = 0;
 
+	read_bands(context, &bands);
 	for (size_t i = 0; i < context->trace->machine_count && !code; i++) {
 		unsigned nr_maps = maps_shown(context, i);
 
@@ -195,18 +258,11 @@ int km_build_tlb_reuse(const struct km_figure_context *context, struct km_figure
 					    "tlb");
 			continue;
 		}
-		for (unsigned map = 0; map < nr_maps && !code; map++) {
-			struct km_curve *curve = map_curve(context, figure, i, 0, map);
-
-			code = curve ? 0 : -ENOMEM;
-			for (unsigned k = 0; k < 4 && !code; k++)
-				code = km_curve_point(
-					curve, x[k],
-					value_of(context, i, accesses[k], map, "l2_miss_per_kref"));
-		}
+		for (unsigned map = 0; map < nr_maps && !code; map++)
+			code = reuse_curve(context, figure, i, map, &bands);
 	}
-	for (unsigned k = 0; k < 4; k++)
-		km_figure_row(figure, x[k], "%s", accesses[k]);
+	for (unsigned i = 0; i < bands.n; i++)
+		km_figure_row(figure, bands.lambda[i], "%s", bands.names[i]);
 	stamp(context, figure);
 	return code ? km_figure_no_memory(err) : 0;
 }

@@ -23,4 +23,6 @@ SCRIPT(tlbcurve);
 SCRIPT(tlbwindow);
 SCRIPT(tlbreuse);
 SCRIPT(tlbclasses);
+SCRIPT(touch);
+SCRIPT(touchclasses);
 TEXT("km_report_css", "analysis/report.css");

@@ -10,6 +10,7 @@ extern const char km_plot_style[], km_plot_latency[], km_plot_footprint[], km_pl
 extern const char km_plot_sizes[], km_plot_lifetimes[], km_plot_classes[], km_plot_bars[];
 extern const char km_plot_tlbcurve[], km_plot_tlbwindow[], km_plot_tlbreuse[];
 extern const char km_plot_tlbclasses[];
+extern const char km_plot_touch[], km_plot_touchclasses[];
 extern const char km_report_css[];
 
 #endif

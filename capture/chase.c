@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "chase.skel.h"
@@ -179,14 +180,29 @@ static int load(struct chase *chase)
 	return code ? code : chase_bpf__load(chase->skel);
 }
 
+/* Why the kernel did not take the programs. */
+static void say_why(int code)
+{
+	unsigned major = 0, minor = 0;
+	struct utsname names;
+
+	if (!uname(&names) && sscanf(names.release, "%u.%u", &major, &minor) == 2 &&
+	    (major < 6 || (major == 6 && minor < 2)))
+		km_error("the pointer-chasing programs need Linux 6.2 or newer, and this is %s; "
+			 "without them 'kmlab tlb calibrate' measures user space",
+			 names.release);
+	else
+		km_error("the pointer-chasing programs cannot be loaded: %s; they need Linux 6.2 "
+			 "or newer with BTF, and cap_bpf and cap_perfmon (%s)",
+			 strerror(-code), km_setcap_command());
+}
+
 static int prepare(struct chase *chase)
 {
 	int code = load(chase);
 
 	if (code) {
-		km_error("the pointer-chasing programs cannot be loaded: %s; they need Linux 6.2 "
-			 "or newer with BTF, and cap_bpf and cap_perfmon (%s)",
-			 strerror(-code), km_setcap_command());
+		say_why(code);
 		return code;
 	}
 	chase->order = calloc(chase->most, sizeof(*chase->order));

@@ -35,7 +35,8 @@ enum {
 	OPT_SITE,
 	OPT_ACCESS,
 	OPT_DIRECT_MAP,
-	OPT_KVMALLOC
+	OPT_KVMALLOC,
+	OPT_SOURCE
 };
 
 static const struct argp_option argp_options[] = {
@@ -44,6 +45,11 @@ static const struct argp_option argp_options[] = {
 	{"rounds", OPT_ROUNDS, "N", 0,
 	 "Measure every point so many times (default 101); compare: time calls and touches so many "
 	 "times (default 11; 0: only the model counts, and the answer is the same each time)",
+	 0},
+	{"source", OPT_SOURCE, "WHAT", 0,
+	 "calibrate: timed (default), or pmu: also count the chains' data-TLB misses, page walks "
+	 "and "
+	 "walk cycles, beside what the model says. Exit 1 where nothing can be counted",
 	 0},
 	{"by", OPT_BY, "WHAT", 0, "compare: a row per size (default) or site", 1},
 	{"top", OPT_TOP, "N", 0, "compare --by site: the sites that ask for most (default 10)", 1},
@@ -65,6 +71,7 @@ static const struct argp_option argp_options[] = {
 
 struct arguments {
 	const char *action, *file;
+	bool count; /* --source pmu */
 	struct km_tlb_comparison compare;
 	char *rounds_text;
 	uint32_t rounds;
@@ -174,6 +181,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'o':
 		arguments->file = arg;
 		return 0;
+	case OPT_SOURCE:
+		if (strcmp(arg, "timed") && strcmp(arg, "pmu"))
+			argp_error(state, "--source is timed or pmu, not '%s'", arg);
+		arguments->count = !strcmp(arg, "pmu");
+		return 0;
 	case OPT_ROUNDS:
 		arguments->rounds_text = arg;
 		return 0;
@@ -281,6 +293,26 @@ static void emit_points(struct km_json *json, const struct km_tlb_calibration *c
 	km_json_close(json);
 }
 
+static void emit_counted(struct km_json *json, const struct km_tlb_calibration *c)
+{
+	km_json_array(json, "counted");
+	for (unsigned i = 0; i < c->nr_counted; i++) {
+		const struct km_tlb_counted *counted = &c->counted[i];
+
+		km_json_object(json, NULL);
+		km_json_str(json, "place", km_tlb_place_names[counted->place]);
+		km_json_u64(json, "pages", counted->pages);
+		km_json_f64(json, "l1_misses_per_load", counted->l1_misses);
+		km_json_f64(json, "walks_per_load", counted->walks);
+		km_json_f64(json, "walk_cycles_per_load", counted->walk_cycles);
+		km_json_f64(json, "model_l1_misses_per_load", counted->model_l1_misses);
+		km_json_f64(json, "model_walks_per_load", counted->model_walks);
+		km_json_bool(json, "multiplexed", counted->multiplexed);
+		km_json_close(json);
+	}
+	km_json_close(json);
+}
+
 static void show_json(const struct km_tlb_calibration *c)
 {
 	struct km_json json;
@@ -308,6 +340,7 @@ static void show_json(const struct km_tlb_calibration *c)
 	emit_candidates(&json, c);
 	emit_fits(&json, c);
 	emit_points(&json, c);
+	emit_counted(&json, c);
 	km_json_close(&json);
 	km_json_end(&json);
 }
@@ -401,6 +434,41 @@ static void show_fits(const struct km_tlb_calibration *c)
 	printf("\n");
 }
 
+static void number_or_dash(struct km_table *table, double value)
+{
+	if (isnan(value))
+		km_table_cell(table, "-");
+	else
+		km_table_cellf(table, "%.3f", value);
+}
+
+static void show_counted(const struct km_tlb_calibration *c)
+{
+	static const char *const titles[] = {
+		"counted in",  "pages>", "L1 misses/load>",   "model>",
+		"walks/load>", "model>", "walk cycles/load>", "multiplexed"};
+	struct km_table *table;
+
+	if (!c->nr_counted)
+		return;
+	table = km_table_new(8, titles);
+	for (unsigned i = 0; table && i < c->nr_counted; i++) {
+		const struct km_tlb_counted *counted = &c->counted[i];
+
+		km_table_cell(table, km_tlb_place_what[counted->place]);
+		km_table_cellf(table, "%u", counted->pages);
+		number_or_dash(table, counted->l1_misses);
+		number_or_dash(table, counted->model_l1_misses);
+		number_or_dash(table, counted->walks);
+		number_or_dash(table, counted->model_walks);
+		number_or_dash(table, counted->walk_cycles);
+		km_table_cell(table, counted->multiplexed ? "yes, scaled" : "no");
+	}
+	km_table_print(table, stdout, KM_FORMAT_TABLE);
+	km_table_free(table);
+	printf("\n");
+}
+
 static int show(const struct km_tlb_calibration *c, enum km_format format)
 {
 	if (format == KM_FORMAT_JSON) {
@@ -410,6 +478,7 @@ static int show(const struct km_tlb_calibration *c, enum km_format format)
 			show_machine(c);
 			show_candidates(c);
 			show_fits(c);
+			show_counted(c);
 		}
 		show_points(c, format);
 		if (format == KM_FORMAT_TABLE)
@@ -424,8 +493,6 @@ static int show(const struct km_tlb_calibration *c, enum km_format format)
 static void describe_machine(struct km_tlb_calibration *c)
 {
 	time_t now = time(NULL);
-	struct km_pmu_reading reading;
-	struct km_pmu *pmu;
 	struct utsname names;
 
 	km_tlb_cpu_read(&c->cpu);
@@ -433,12 +500,30 @@ static void describe_machine(struct km_tlb_calibration *c)
 		snprintf(c->kernel, sizeof(c->kernel), "%s", names.release);
 	strftime(c->date, sizeof(c->date), "%Y-%m-%d", gmtime(&now));
 	c->cycle_ns = km_tlb_cycle_ns();
+}
+
+/* Counters that were asked for and cannot be had are no error: the calibration says so. */
+static int count_chains(struct km_tlb_calibration *c, bool asked, struct km_err *err)
+{
+	struct km_pmu_reading reading;
+	struct km_pmu *pmu;
+	int code = 0;
+
 	km_pmu_open(&pmu, &reading);
-	snprintf(c->pmu, sizeof(c->pmu), "%s",
-		 pmu ? "available; 'kmlab replay --source pmu' counts with them" : "");
 	if (!pmu)
 		snprintf(c->pmu, sizeof(c->pmu), "unavailable: %s", reading.why);
+	else if (!asked)
+		snprintf(c->pmu, sizeof(c->pmu),
+			 "available, not asked for: 'kmlab tlb calibrate --source pmu' and 'kmlab "
+			 "replay --source pmu' count with them");
+	else
+		snprintf(c->pmu, sizeof(c->pmu), "available; what they counted is kept");
+	if (!pmu && asked)
+		km_warn("nothing was counted: %s", reading.why);
+	if (pmu && asked)
+		code = km_tlb_count_user(c, pmu, err);
 	km_pmu_close(pmu);
+	return code;
 }
 
 static int calibrate(struct km_tlb_calibration *c, const struct arguments *arguments,
@@ -452,6 +537,8 @@ static int calibrate(struct km_tlb_calibration *c, const struct arguments *argum
 		code = km_tlb_measure_kernel(c, arguments->rounds, err);
 	if (!code && c->kernel_why[0])
 		km_note("only user space was measured: %s", c->kernel_why);
+	if (!code)
+		code = count_chains(c, arguments->count, err);
 	if (!code)
 		code = km_tlb_fit(c, NULL, err);
 	if (!code)
@@ -507,5 +594,7 @@ int km_cmd_tlb(int argc, char **argv)
 		return KM_EXIT_INTERRUPTED;
 	if (code)
 		return km_error("%s", err.text);
-	return show(&calibration, arguments.common.format);
+	code = show(&calibration, arguments.common.format);
+	/* Asked for and not there: the answer is no. */
+	return arguments.count && !calibration.nr_counted ? KM_EXIT_NO : code;
 }

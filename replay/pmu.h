@@ -10,7 +10,7 @@
 
 struct km_pmu_reading {
 	const char *source; /* "pmu", or "unavailable" */
-	char why[160];      /* when unavailable */
+	char why[240];      /* when unavailable: reason and remedy */
 	/* Data TLB; NAN where the event does not exist or the CPU's is not known. */
 	double loads, l1_misses, l2_misses, walk_cycles;
 	double cycles, instructions;

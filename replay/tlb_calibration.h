@@ -78,6 +78,17 @@ struct km_tlb_cpu {
 	char source[160]; /* of l1 and l2, or why there is nothing */
 };
 
+/* What the counters said of a chain, per load, beside what the model says of it. */
+struct km_tlb_counted {
+	uint8_t place;
+	uint32_t pages;
+	double l1_misses, walks, walk_cycles; /* NAN: this CPU has no such event */
+	double model_l1_misses, model_walks;
+	bool multiplexed; /* the counts are scaled */
+};
+
+#define KM_TLB_MOST_COUNTED (3 * KM_TLB_SIZES_MEASURED)
+
 struct km_tlb_calibration {
 	struct km_tlb_cpu cpu;
 	char kernel[80], date[32];
@@ -90,7 +101,9 @@ struct km_tlb_calibration {
 	struct km_tlb_place_fit fits[KM_TLB_PLACES];
 	uint32_t direct_pages[KM_TLB_MOST_PAGES]; /* page numbers within 1 GiB; not kept */
 	char kernel_why[320]; /* why there are no points of the kernel; "" there are */
-	char pmu[200];        /* what the counters said, or why there are none */
+	char pmu[300];        /* are there counters; why not, and the remedy */
+	struct km_tlb_counted counted[KM_TLB_MOST_COUNTED]; /* user space; if they were asked for */
+	unsigned nr_counted;
 	bool calibrated;
 	char verdict[256];
 };
@@ -108,6 +121,14 @@ struct km_tlb_point km_tlb_point_of(enum km_tlb_place place, uint32_t pages, dou
 /* Add the points. 0 or -errno with a sentence; -EINTR. */
 int km_tlb_measure_user(struct km_tlb_calibration *calibration, uint32_t rounds,
 			struct km_err *err);
+/* The same chains under the counters. 0, -EINTR, or -errno with a sentence. */
+struct km_pmu;
+int km_tlb_count_user(struct km_tlb_calibration *calibration, struct km_pmu *pmu,
+		      struct km_err *err);
+/* One count: `loads` of a chain. */
+struct km_pmu_reading;
+struct km_tlb_counted km_tlb_counted_of(enum km_tlb_place place, uint32_t pages, double loads,
+					const struct km_pmu_reading *reading);
 /* Through kmlab-capture; refused: kernel_why is filled, and that is no error. */
 int km_tlb_measure_kernel(struct km_tlb_calibration *calibration, uint32_t rounds,
 			  struct km_err *err);

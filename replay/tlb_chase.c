@@ -11,11 +11,13 @@
 #include <sys/mman.h>
 
 #include "replay/host.h"
+#include "replay/pmu.h"
 #include "replay/tlb_calibration.h"
 #include "results/term.h"
 
 #define LINE 64u
 #define LEAST_LOADS 16384u
+#define COUNTED_TIMES 16 /* as many loads under the counters: their start and stop weigh less */
 #define HUGE_BYTES (2ull << 20)
 #define SPLINTER_LINES 256u /* of one huge page, 8 KiB apart: more than any L1 TLB has entries */
 
@@ -85,18 +87,29 @@ static void link_chain(struct chain *chain, uint32_t n)
 
 static void *volatile chain_end;
 
-static double follow_chain(const struct chain *chain, uint32_t n, const struct km_timer *timer)
+/* Whole cycles, enough of them to be timed. */
+static uint64_t loads_of(uint32_t n)
 {
-	uint64_t loads = n < LEAST_LOADS ? (LEAST_LOADS + n - 1) / n * n : n, begin, ticks;
+	return n < LEAST_LOADS ? (LEAST_LOADS + n - 1) / n * n : n;
+}
+
+static void walk_chain(const struct chain *chain, uint64_t loads)
+{
 	void **at = node(chain, 0);
 
-	for (uint32_t i = 0; i < n; i++) /* warm up */
-		at = *at;
-	begin = km_tick_begin();
 	for (uint64_t i = 0; i < loads; i++)
 		at = *at;
-	ticks = km_tick_end() - begin;
 	chain_end = (void *)at;
+}
+
+static double follow_chain(const struct chain *chain, uint32_t n, const struct km_timer *timer)
+{
+	uint64_t loads = loads_of(n), begin, ticks;
+
+	walk_chain(chain, n); /* warm up */
+	begin = km_tick_begin();
+	walk_chain(chain, loads);
+	ticks = km_tick_end() - begin;
 	return (double)ticks * timer->ns_per_tick / (double)loads;
 }
 
@@ -194,27 +207,43 @@ static void count_splinters(struct km_tlb_calibration *calibration, const struct
 	}
 }
 
-int km_tlb_measure_user(struct km_tlb_calibration *calibration, uint32_t rounds, struct km_err *err)
+/* The places' memory; *order is malloc'd. 0 or -ENOMEM with a sentence. */
+static int open_chains(struct chain *chains, struct km_err *err)
 {
-	const uint64_t bytes = KM_TLB_MOST_PAGES * KM_PAGE_SIZE,
-		       dense_bytes = KM_TLB_MOST_PAGES * LINE;
-	struct chain chains[USER_PLACES] = {
-		[KM_TLB_USER] = {map_pages(bytes, MADV_NOHUGEPAGE), KM_PAGE_SIZE, NULL, 11},
-		[KM_TLB_USER_2M] = {map_pages(bytes, MADV_HUGEPAGE), KM_PAGE_SIZE, NULL, 12},
-		[KM_TLB_USER_DENSE] = {map_pages(dense_bytes, MADV_NOHUGEPAGE), LINE, NULL, 13},
-	};
-	size_t per_place = (size_t)KM_TLB_SIZES_MEASURED * rounds;
-	double *samples = calloc(USER_PLACES * per_place, sizeof(*samples));
 	uint32_t *order = calloc(KM_TLB_MOST_PAGES, sizeof(*order));
-	struct km_timer timer;
-	int code = samples && order ? 0 : -ENOMEM;
+	int code = order ? 0 : -ENOMEM;
 
 	for (unsigned i = 0; i < USER_PLACES; i++) {
+		bool dense = i == KM_TLB_USER_DENSE;
+
+		chains[i].stride = dense ? LINE : KM_PAGE_SIZE;
+		chains[i].random = 11 + i;
 		chains[i].order = order;
+		chains[i].base = map_pages(KM_TLB_MOST_PAGES * chains[i].stride,
+					   i == KM_TLB_USER_2M ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 		code = chains[i].base ? code : -ENOMEM;
 	}
-	if (code)
-		km_fail(err, code, "no memory for 256 MiB of pages to measure");
+	return code ? km_fail(err, code, "no memory for 256 MiB of pages to measure") : 0;
+}
+
+static void close_chains(struct chain *chains)
+{
+	for (unsigned i = 0; i < USER_PLACES; i++)
+		if (chains[i].base)
+			munmap(chains[i].base, KM_TLB_MOST_PAGES * chains[i].stride);
+	free(chains[0].order);
+}
+
+int km_tlb_measure_user(struct km_tlb_calibration *calibration, uint32_t rounds, struct km_err *err)
+{
+	size_t per_place = (size_t)KM_TLB_SIZES_MEASURED * rounds;
+	double *samples = calloc(USER_PLACES * per_place, sizeof(*samples));
+	struct chain chains[USER_PLACES] = {0};
+	struct km_timer timer;
+	int code = open_chains(chains, err);
+
+	if (!code && !samples)
+		code = km_fail(err, -ENOMEM, "no memory for %u rounds", rounds);
 	km_timer_calibrate(&timer);
 	if (!code)
 		code = measure_rounds(chains, samples, rounds, &timer);
@@ -225,10 +254,49 @@ int km_tlb_measure_user(struct km_tlb_calibration *calibration, uint32_t rounds,
 	if (!code)
 		count_splinters(calibration, &chains[KM_TLB_USER_2M], &chains[KM_TLB_USER_DENSE],
 				&timer);
-	for (unsigned i = 0; i < USER_PLACES; i++)
-		if (chains[i].base)
-			munmap(chains[i].base, i == KM_TLB_USER_DENSE ? dense_bytes : bytes);
-	free(order);
+	close_chains(chains);
 	free(samples);
+	return code;
+}
+
+/* ---- under the counters ---- */
+
+struct km_tlb_counted km_tlb_counted_of(enum km_tlb_place place, uint32_t pages, double loads,
+					const struct km_pmu_reading *reading)
+{
+	return (struct km_tlb_counted){
+		.place = (uint8_t)place,
+		.pages = pages,
+		.l1_misses = reading->l1_misses / loads,
+		.walks = reading->l2_misses / loads,
+		.walk_cycles = reading->walk_cycles / loads,
+		.model_l1_misses = __builtin_nan(""),
+		.model_walks = __builtin_nan(""),
+		.multiplexed = reading->multiplexed,
+	};
+}
+
+int km_tlb_count_user(struct km_tlb_calibration *calibration, struct km_pmu *pmu,
+		      struct km_err *err)
+{
+	struct chain chains[USER_PLACES] = {0};
+	int code = open_chains(chains, err);
+
+	for (unsigned i = 0; !code && i < USER_PLACES * KM_TLB_SIZES_MEASURED; i++) {
+		uint32_t place = i % USER_PLACES, pages = km_tlb_pages[i / USER_PLACES];
+		uint64_t loads = loads_of(pages) * COUNTED_TIMES;
+		struct km_pmu_reading reading;
+
+		link_chain(&chains[place], pages);
+		walk_chain(&chains[place], pages); /* warm up */
+		km_pmu_start(pmu);
+		walk_chain(&chains[place], loads);
+		km_pmu_stop(pmu, &reading);
+		calibration->counted[calibration->nr_counted++] =
+			km_tlb_counted_of(place, pages, (double)loads, &reading);
+		if (km_interrupted())
+			code = -EINTR;
+	}
+	close_chains(chains);
 	return code;
 }

@@ -69,6 +69,14 @@ static void print_calibration(const struct km_tlb_calibration *c, FILE *out)
 			point->low, point->high, isnan(point->fitted) ? -1 : point->fitted,
 			point->held_out);
 	}
+	for (unsigned i = 0; i < c->nr_counted; i++) {
+		const struct km_tlb_counted *counted = &c->counted[i];
+
+		fprintf(out, "counted %s %u %g %g %g %g %g %d\n",
+			km_tlb_place_names[counted->place], counted->pages, counted->l1_misses,
+			counted->walks, counted->walk_cycles, counted->model_l1_misses,
+			counted->model_walks, counted->multiplexed);
+	}
 }
 
 /* Every folder of the path but the last part. */
@@ -194,6 +202,28 @@ static bool take_candidate(struct km_tlb_calibration *c, const char *rest)
 	return true;
 }
 
+static bool take_counted(struct km_tlb_calibration *c, const char *rest)
+{
+	struct km_tlb_counted counted = {0};
+	char place[32];
+	int multiplexed;
+
+	if (c->nr_counted == KM_TLB_MOST_COUNTED ||
+	    sscanf(rest, "%31s %u %lf %lf %lf %lf %lf %d", place, &counted.pages,
+		   &counted.l1_misses, &counted.walks, &counted.walk_cycles,
+		   &counted.model_l1_misses, &counted.model_walks, &multiplexed) != 8)
+		return false;
+	counted.multiplexed = multiplexed;
+	for (unsigned i = 0; i < KM_TLB_PLACES; i++) {
+		if (strcmp(place, km_tlb_place_names[i]))
+			continue;
+		counted.place = (uint8_t)i;
+		c->counted[c->nr_counted++] = counted;
+		return true;
+	}
+	return false;
+}
+
 static bool take_line(struct km_tlb_calibration *c, const char *word, const char *rest)
 {
 	int truth;
@@ -234,6 +264,8 @@ static bool take_line(struct km_tlb_calibration *c, const char *word, const char
 		return take_candidate(c, rest);
 	if (!strcmp(word, "fit"))
 		return take_fit(c, rest);
+	if (!strcmp(word, "counted"))
+		return take_counted(c, rest);
 	return strcmp(word, "point") || take_point(c, rest);
 }
 

@@ -460,6 +460,25 @@ static int choose_geometry(struct fit *fit, const struct km_tlb_search *search)
 	return code;
 }
 
+/* Beside each count what the chosen geometry makes of the same chain. */
+static int simulate_counted(struct fit *fit)
+{
+	struct km_tlb_calibration *calibration = fit->calibration;
+	int code = 0;
+
+	for (unsigned i = 0; i < calibration->nr_counted && !code; i++) {
+		struct km_tlb_counted *counted = &calibration->counted[i];
+		struct ratios ratios = {0};
+
+		if (counted->place == KM_TLB_USER_DENSE)
+			continue;
+		code = simulate(fit, counted->place, counted->pages, &ratios);
+		counted->model_l1_misses = ratios.m1 + ratios.m2;
+		counted->model_walks = ratios.m2;
+	}
+	return code;
+}
+
 int km_tlb_fit(struct km_tlb_calibration *calibration, const struct km_tlb_search *search,
 	       struct km_err *err)
 {
@@ -486,6 +505,7 @@ int km_tlb_fit(struct km_tlb_calibration *calibration, const struct km_tlb_searc
 	for (unsigned p = 0; p < COUNT(fitted_places); p++)
 		finish_place(fit, fitted_places[p]);
 	judge(calibration);
+	code = simulate_counted(fit);
 out:
 	if (fit)
 		free(fit->order);

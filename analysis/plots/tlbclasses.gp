@@ -1,8 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # One group per size class.
 set xlabel 'size of the object'
-set ylabel panel_title[1]
-set yrange [0:*]
+# From 0.01 on; fewer lie on the line of the lowest tic.
+floor_at = 0.01
+set logscale y
+set autoscale yfixmax
+set format y '%g'
+set ylabel panel_title[1].' (log scale)'
+set yrange [floor_at:*]
+set offsets 0,0,graph 0.06,0
+set ytics add ('≤ 0.01' 0.01)
 set xrange [0.6:6.4]
 set xtics ('≤ 64 B' 1, '65–256 B' 2, '≤ 1 KiB' 3, '≤ 4 KiB' 4, '≤ 16 KiB' 5, '> 16 KiB' 6)
-plot for [i=first[1]:last[1]] data index i-1 using 1:2 with linespoints linetype i pointtype (5 + 2*(i%4)) pointsize 0.8 title label[i]
+plot for [i=first[1]:last[1]] data index i-1 using 1:($2 < floor_at ? floor_at : $2) with linespoints linetype i pointtype (5 + 2*(i%4)) pointsize 0.8 title label[i]

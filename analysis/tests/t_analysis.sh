@@ -39,7 +39,7 @@ is "$(($(field recorded) + $(field lost_total) + $(field filtered.null) + \
 	"fired = recorded + lost + filtered"
 is "$(sha256sum t.kmt)" "$before" "reading changes nothing"
 
-"$KMLAB" replay t.kmt --model kernel,slub,vmalloc,null -o r.kmr >replay.out
+"$KMLAB" replay t.kmt --model kernel,slub,vmalloc,null --touch=2 --access A2:8:0.5 -o r.kmr >replay.out
 ok $? "replay gives a result file"
 is "$("$KMLAB" report r.kmr -o out)" "out/index.html" "report prints where the page is"
 grep -q '</html>' out/index.html
@@ -47,12 +47,15 @@ ok $? "and the page is whole"
 if command -v gnuplot >/dev/null; then
 	for name in latency-alloc latency-free footprint internal-fragmentation \
 		external-fragmentation sizes lifetimes kmalloc-vmalloc-latency \
-		kmalloc-vmalloc-memory tlb-misses tlb-classes tlb-working-set tlb-miss-ratio tlb-reuse; do
+		kmalloc-vmalloc-memory tlb-misses tlb-classes tlb-working-set tlb-miss-ratio tlb-reuse touch touch-classes; do
 		[ -s out/$name.dat ] && [ -s out/$name.gp ] && grep -q '</svg>' out/$name.svg
 		ok $? "$name: .dat, .gp and .svg"
 	done
 	grep -q "^stamp = 'TLB model · " out/tlb-misses.gp && grep -q 'access A0' out/tlb-misses.svg
 	ok $? "a TLB figure says which TLB and which access model"
+	grep -q "^stamp = 'timed on the machine of the replay · access A2:8:0.5 · .* in 2 MiB" out/touch.gp
+	ok $? "timed touches say theirs, and which pages the host gave"
+	is "$(sed -n '/^# .*: vmalloc$/,/^$/p' out/tlb-reuse.dat | awk '/^[0-9]/ {print $1}' | paste -sd,)" 0,2,8,32 "the band over λ is the one asked for"
 	"$KMLAB" plot r.kmr -o figures >plot.out
 	ok $? "plot"
 	cmp -s figures/footprint.svg out/footprint.svg

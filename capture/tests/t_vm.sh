@@ -43,6 +43,19 @@ judge() { # KERNEL TRACE
 		"$1: its profile is chosen, and every kmalloc gets the bytes it got there"
 }
 
+# Pointers chased through the kernel's memory: there since 6.2, refused with that sentence before.
+judge_chase() { # KERNEL DIRECTORY
+	if [ "$1" = 6.1 ]; then
+		is "$(cat "$2/chase.status") $(wc -c <"$2/chase") $(wc -l <"$2/chase.err")" "2 0 1" "$1: --chase is refused in one sentence"
+		like "$2/chase.err" 'need Linux 6\.2 or newer, and this is 6\.1' "$1: which names both kernels"
+		return
+	fi
+	is "$(cat "$2/chase.status")" 0 "$1: --chase measures" || sed 's/^/# /' "$2/chase.err"
+	is "$(awk '$1 != "page" && $3 > 0 {n[$1 " " $2]++} END {for (k in n) print k, n[k]}' "$2/chase" | sort | paste -sd,)" \
+		"dense 256 2,dense 64 2,direct 256 2,direct 64 2,vmalloc 256 2,vmalloc 64 2" "$1: in direct map and vmalloc memory, as often as asked"
+	is "$(grep -c '^page' "$2/chase")" 256 "$1: each object's page is told"
+}
+
 for kernel in 6.1 6.12 newest; do
 	if ! "$vm" fetch $kernel >"$dir/release" 2>"$dir/why"; then
 		skip "$kernel is recorded" "$(cat "$dir/why")"
@@ -50,7 +63,8 @@ for kernel in 6.1 6.12 newest; do
 	fi
 	"$vm" run --kernel $kernel --cpus 2 --get "$dir/$kernel" --put "$build/kmlab-capture" \
 		--put "$build/kmlab-workload" --timeout 300 -- \
-		./kmlab-capture -v --ring-size 16M -o out/t.kmt -- ./kmlab-workload --timers $timers \
+		sh -c "./kmlab-capture --chase --rounds=2 64,256 >out/chase 2>out/chase.err; echo \$? >out/chase.status
+			exec ./kmlab-capture -v --ring-size 16M -o out/t.kmt -- ./kmlab-workload --timers $timers" \
 		>"$dir/console" 2>&1
 	status=$?
 	# The newest may be newer than this test.
@@ -60,5 +74,6 @@ for kernel in 6.1 6.12 newest; do
 	fi
 	is $status 0 "$kernel: a capture of a command exits 0" || sed 's/^/# /' "$dir/console"
 	[ ! -f "$dir/$kernel/t.kmt" ] || judge $kernel "$dir/$kernel/t.kmt"
+	[ ! -f "$dir/$kernel/chase.status" ] || judge_chase $kernel "$dir/$kernel"
 done
 done_testing

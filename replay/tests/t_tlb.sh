@@ -27,6 +27,7 @@ refused "needs a trace" "compare without a trace" "$kmlab" tlb compare
 refused "$dir/none.kmt" "compare of a missing trace" "$kmlab" tlb compare "$dir/none.kmt"
 refused "no TLB 'pentium'" "an unknown TLB" "$kmlab" tlb compare "$sample" --tlb pentium
 refused "size or site, not 'cpu'" "an unknown row" "$kmlab" tlb compare "$sample" --by cpu
+refused "timed or pmu, not 'guess'" "an unknown source" "$kmlab" tlb calibrate --source guess
 refused "takes 3 to 10000" "too few rounds" "$kmlab" tlb calibrate --rounds 1
 
 cat >"$XDG_DATA_HOME/kmlab/tlb" <<END
@@ -40,6 +41,9 @@ verdict calibrated: held-out error at most 3.0 % in user space
 fit user 2 20 0 4096 0.01 0.03 0.05 9 9
 point user 64 9 1.5 1.4 1.6 1.5 0
 point user 4096 9 20.5 20 21 20 1
+pmu available; what they counted is kept
+counted user 64 0.001 0.0005 nan 0.002 0 0
+counted user 4096 0.98 0.61 31.5 0.984 0.624 1
 END
 "$kmlab" tlb show >"$dir/out"
 is $? 0 "show of a calibration: exit 0"
@@ -47,6 +51,10 @@ like "$dir/out" '64 entries, 4 ways, lru' "with the geometry"
 "$kmlab" tlb show -f json >"$dir/out"
 is "$(perl -MJSON::PP -e 'local $/; my $d = decode_json(<>); print join ",", $d->{schema}, $d->{calibrated}, $d->{l2}{entries}, $d->{fits}[0]{held_out_error}, scalar @{$d->{points}}' "$dir/out")" \
 	"1,1,1536,0.03,2" "as JSON"
+is "$(perl -MJSON::PP -e 'local $/; my $d = decode_json(<>); print join ",", map {$_->{walks_per_load}, $_->{walk_cycles_per_load} // "null", $_->{model_walks_per_load}, $_->{multiplexed} ? "multiplexed" : "whole"} @{$d->{counted}}' "$dir/out")" \
+	"0.0005,null,0,whole,0.61,31.5,0.624,multiplexed" "with what was counted, null where the CPU has no such event"
+"$kmlab" tlb show >"$dir/out"
+like "$dir/out" 'user space, 4 KiB pages +4096 +0.980 +0.984 +0.610 +0.624 +31.500 +yes, scaled' "and as a table, beside the model"
 is "$("$kmlab" tlb show -f csv | wc -l)" 3 "as csv: a header and a row per point"
 sed -i 's/^calibrated 1/calibrated 0/' "$XDG_DATA_HOME/kmlab/tlb"
 "$kmlab" tlb show >"$dir/out"
@@ -57,6 +65,19 @@ refused "out of range" "a skew beyond what is known" "$kmlab" tlb compare "$samp
 refused "no page size of a direct map" "an unknown page size" "$kmlab" tlb compare "$sample" --direct-map 2M,3M
 refused "with 'no_such_function' in its name" "a site that is not there" "$kmlab" tlb compare "$sample" --site no_such_function --rounds 0
 refused "takes 0 to 256" "too many rounds" "$kmlab" tlb compare "$sample" --rounds 257
+
+# Counters: counted where there are some; elsewhere the calibration says so, and what to do.
+"$kmlab" tlb calibrate --source pmu --rounds 3 -q -o "$dir/counted" -f json >"$dir/out" 2>"$dir/err"
+status=$?
+if [ "$(perl -MJSON::PP -e 'local $/; my $d = decode_json(<>); print scalar @{$d->{counted}}' "$dir/out")" -gt 0 ]; then
+	is "$(perl -MJSON::PP -e 'local $/; my $d = decode_json(<>); my ($few, $many) = map {my $n = $_; grep {$_->{place} eq "user" && $_->{pages} == $n} @{$d->{counted}}} 16, 32768; print $few->{l1_misses_per_load} < 0.1, $many->{l1_misses_per_load} > 0.5' "$dir/out")" 11 \
+		"--source pmu: 16 pages hardly miss, 32 768 mostly do"
+else
+	is $status 1 "--source pmu without counters: exit 1"
+	like "$dir/err" 'nothing was counted: .*(PMU|perf_event_paranoid|libperf|counters)' "which a sentence says"
+	like "$dir/counted" '^pmu unavailable: .{20}' "the calibration records it as unavailable, with the remedy"
+	is "$(grep -c ^counted "$dir/counted")" 0 "and no count"
+fi
 
 # Rows by the titles of their columns.
 column() { awk -F'\t' -v what="$2" -v placement="$3" -v title="$4" '
