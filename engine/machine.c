@@ -213,6 +213,12 @@ void km_cache_shrink(struct km_machine *machine, void *cache, unsigned cpu)
 		machine->model->slab->shrink(machine->slab, cache, cpu);
 }
 
+void km_cache_flush_cpu(struct km_machine *machine, void *cache, unsigned cpu)
+{
+	if (machine->model->slab->flush_cpu)
+		machine->model->slab->flush_cpu(machine->slab, cache, cpu);
+}
+
 int km_cache_destroy(struct km_machine *machine, void *cache, unsigned cpu)
 {
 	if (!machine->model->slab->cache_destroy)

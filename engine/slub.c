@@ -274,30 +274,26 @@ static void slub_free_bulk(void *self, unsigned cpu, unsigned n, uint64_t *addrs
 
 /* ---- the rest of the table ---- */
 
-/*
- * Whose turn it is. A worker on every CPU does it, and which comes first is timing: the caller's
- * own runs once the caller sleeps; where one thread of a host plays all CPUs, that is before the
- * others'.
- */
-static unsigned flush_turn(const struct km_slub *slub, unsigned caller, unsigned turn)
+static void slub_flush_cpu(void *self, void *handle, unsigned cpu)
 {
-	if (slub->profile->flush_ring)
-		return (caller + turn) % slub->cpus;
-	return turn == slub->cpus - 1 ? caller : turn + (turn >= caller);
+	struct km_slub_cache *cache = handle;
+
+	(void)self;
+	if (cache->sheaf_capacity)
+		km_sheaf_flush_cpu(cache, cpu);
+	cache->backend->flush(cache, cpu);
 }
 
+/* A worker on every CPU flushes it, the caller's own once the caller sleeps: it comes last. */
 static void slub_shrink(void *self, void *handle, unsigned caller)
 {
 	const struct km_slub *slub = self;
 	struct km_slub_cache *cache = handle;
 
-	for (unsigned turn = 0; turn < slub->cpus; turn++) {
-		unsigned cpu = flush_turn(slub, caller, turn);
-
-		if (cache->sheaf_capacity)
-			km_sheaf_flush_cpu(cache, cpu);
-		cache->backend->flush(cache, cpu);
-	}
+	for (unsigned cpu = 0; cpu < slub->cpus; cpu++)
+		if (cpu != caller)
+			slub_flush_cpu(self, handle, cpu);
+	slub_flush_cpu(self, handle, caller);
 	if (cache->sheaf_capacity)
 		km_sheaf_flush_barn(cache, caller);
 	km_node_shrink(cache, caller);
@@ -331,6 +327,7 @@ const struct km_slab_ops km_slub_slab_ops = {
 	.alloc_bulk = slub_alloc_bulk,
 	.free_bulk = slub_free_bulk,
 	.shrink = slub_shrink,
+	.flush_cpu = slub_flush_cpu,
 	.cache_destroy = km_slub_cache_destroy,
 	.cache_of = slub_cache_of,
 	.cache_info = km_slub_cache_info,

@@ -200,8 +200,11 @@ int km_run_cache_shrink(struct executor *run, const struct km_scenario_call *cal
 	struct variable *cache = cache_argument(run, call, row);
 
 	km_run_check_sleep(run, call, row);
-	if (cache)
-		km_cache_shrink(run->machine, cache->cache, call->cpu);
+	if (!cache)
+		return 0;
+	for (uint32_t i = 0; i < call->nr_flushed && run->options->check; i++)
+		km_cache_flush_cpu(run->machine, cache->cache, call->flushed[i]);
+	km_cache_shrink(run->machine, cache->cache, call->cpu);
 	return 0;
 }
 

@@ -212,7 +212,8 @@ static void free_block(struct km_scenario_block *block)
 void km_scenario_free(struct km_scenario *scenario)
 {
 	for (size_t i = 0; i < scenario->nr_calls; i++)
-		free(scenario->calls[i].label), free(scenario->calls[i].want_pfns);
+		free(scenario->calls[i].label), free(scenario->calls[i].want_pfns),
+			free(scenario->calls[i].flushed);
 	for (size_t i = 0; i < scenario->nr_names; i++)
 		free(scenario->names[i]);
 	free_block(&scenario->state);

@@ -128,6 +128,8 @@ struct km_scenario_call {
 	/* "lazy A B": vmalloc pages that waited for a purge before and after the call. */
 	bool has_lazy;
 	uint64_t lazy_before, lazy_after;
+	uint16_t *flushed; /* a shrink: "flushed CPU…", in which order it flushed them; or NULL */
+	uint32_t nr_flushed;
 	uint32_t *want_pfns; /* KM_WANT_PFN in bulk: all of them; else NULL */
 	uint32_t nr_want_pfns;
 };

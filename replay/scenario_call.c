@@ -332,6 +332,28 @@ static int parse_lazy(struct km_scenario_parser *parser, struct km_scenario_call
 	return code;
 }
 
+/* Behind the word "flushed". */
+static int parse_flushed(struct km_scenario_parser *parser, struct km_scenario_call *call)
+{
+	unsigned cpus = parser->scenario->spec.cpus;
+	char word[WORD_BYTES];
+	uint64_t cpu;
+
+	if (call->call != KM_CALL_CACHE_SHRINK || call->flushed)
+		return FAIL(parser, "\"flushed\" stands once, behind kmem_cache_shrink");
+	call->flushed = calloc(cpus, sizeof(*call->flushed));
+	if (!call->flushed)
+		return -ENOMEM;
+	while (km_scenario_take_word(parser, word)) {
+		if (!km_scenario_number(word, &cpu) || cpu >= cpus)
+			return FAIL(parser, "\"%s\" is none of the machine's %u CPUs", word, cpus);
+		if (call->nr_flushed == cpus)
+			return FAIL(parser, "more CPUs were flushed than the machine's %u", cpus);
+		call->flushed[call->nr_flushed++] = (uint16_t)cpu;
+	}
+	return call->nr_flushed ? 0 : FAIL(parser, "expected CPUs after \"flushed\"");
+}
+
 static int parse_want(struct km_scenario_parser *parser, struct km_scenario_call *call)
 {
 	char word[WORD_BYTES];
@@ -340,6 +362,8 @@ static int parse_want(struct km_scenario_parser *parser, struct km_scenario_call
 		return FAIL(parser, "expected a result after \"->\"");
 	if (strcmp(word, "lazy") == 0)
 		return parse_lazy(parser, call);
+	if (strcmp(word, "flushed") == 0)
+		return parse_flushed(parser, call);
 	if (strcmp(word, "NULL") == 0) {
 		call->want = KM_WANT_NULL;
 		return 0;

@@ -92,6 +92,7 @@ enum oracle_kind {
 };
 
 #define ORACLE_BULK_MAX 512u
+#define ORACLE_CPUS_MAX 64u /* of a machine whose programs shrink caches */
 
 /* A number, or the value its variable has when the call runs and the number added to it. */
 struct oracle_arg {
@@ -107,6 +108,8 @@ struct oracle_call {
 	unsigned long long result; /* a page by its address; in bulk: how many there are now */
 	long lazy[2];              /* vmalloc pages that waited for a purge before and after */
 	unsigned long *filled;     /* in bulk: their addresses, 0 where there was one before */
+	unsigned char *flushed;    /* a shrink: the CPUs it flushed, in that order */
+	unsigned int nr_flushed;
 };
 
 struct oracle_program {
@@ -118,7 +121,8 @@ struct oracle_program {
 	unsigned long long *values; /* of the variables: addresses, or caches */
 	const char *memory;         /* of the machine line */
 	int sleeps;                 /* some call may sleep */
-	int has_pages, has_areas;   /* calls whose state is shown */
+	int shrinks;
+	int has_pages, has_areas; /* calls whose state is shown */
 };
 
 /* flags.c: the bits of a gfp flag, or else of a slab flag. 0, or -EINVAL: no such name. */
@@ -145,6 +149,16 @@ unsigned long long oracle_mappings_call(const struct oracle_program *program,
 /* The value of a call's argument when it runs. */
 unsigned long long oracle_value(const struct oracle_program *program,
 				const struct oracle_call *call, unsigned int i);
+
+/* ---- flushes.c: the order in which a shrink flushes the CPUs ---- */
+
+/* Between the two, where the kernel has a probe at its workers. 0 or -errno, with a line in the
+ * log. */
+int oracle_flushes_init(void);
+void oracle_flushes_exit(void);
+/* Around a shrink: `cpus` gets those whose worker did something; how many. */
+void oracle_flushes_begin(unsigned char cpus[ORACLE_CPUS_MAX]);
+unsigned int oracle_flushes_end(void);
 
 /* ---- page_calls.c: calls of the page allocator, and who holds what ---- */
 

@@ -347,6 +347,10 @@ static int parse_call(struct parser *parser, struct oracle_call *call)
 		ret = call->target == ORACLE_NO_VARIABLE
 			      ? -EINVAL
 			      : parse_array(parser, call, parser->program->names[call->target]);
+	if (!ret && call->kind == CALL_CACHE_SHRINK) {
+		call->flushed = kcalloc(ORACLE_CPUS_MAX, 1, GFP_KERNEL);
+		ret = call->flushed ? 0 : -ENOMEM;
+	}
 	while (!ret && take(parser, ';'))
 		;
 	if (!ret && take(parser, '@'))
@@ -360,6 +364,7 @@ static int parse_call(struct parser *parser, struct oracle_call *call)
 static void note_kind(struct oracle_program *program, const struct oracle_call *call)
 {
 	program->sleeps |= calls[call->kind].sleeps;
+	program->shrinks |= call->kind == CALL_CACHE_SHRINK;
 	program->has_pages |= call->kind >= CALL_ALLOC_PAGES && call->kind < CALL_SPLIT_PAGE;
 	program->has_areas |= call->kind >= CALL_VMALLOC;
 }
@@ -439,8 +444,10 @@ void oracle_program_free(struct oracle_program *program)
 {
 	for (unsigned int i = 0; program->names && i < program->nr_names; i++)
 		kfree(program->names[i]);
-	for (unsigned int i = 0; program->calls && i < program->count; i++)
+	for (unsigned int i = 0; program->calls && i < program->count; i++) {
 		kfree(program->calls[i].filled);
+		kfree(program->calls[i].flushed);
+	}
 	vfree(program->calls);
 	vfree(program->names);
 	vfree(program->values);
@@ -472,6 +479,13 @@ static void print_filled(struct oracle_text *text, const struct oracle_call *cal
 	oracle_print(text, "%s\n", *lead ? " -> NULL" : "");
 }
 
+/* "flushed CPU…": nothing else says in which order the CPUs' slabs came to the node's list. */
+static void print_flushed(struct oracle_text *text, const struct oracle_call *call)
+{
+	for (unsigned int i = 0; i < call->nr_flushed; i++)
+		oracle_print(text, "%s %u", i ? "" : " -> flushed", call->flushed[i]);
+}
+
 /* "lazy BEFORE AFTER" tells where the purges were, which no answer does. */
 static void end_line(struct oracle_text *text, const struct oracle_program *program,
 		     const struct oracle_call *call, const char *arrow)
@@ -488,6 +502,7 @@ void oracle_print_call(struct oracle_text *text, const struct oracle_program *pr
 	int is_page = call->kind >= CALL_ALLOC_PAGES && call->kind < CALL_KMALLOC;
 
 	oracle_print(text, "%s", call->text);
+	print_flushed(text, call);
 	if (result == '-' || result == 'c' || (is_page && program->has_areas)) {
 		end_line(text, program, call, " ->");
 		return;

@@ -70,7 +70,14 @@ static void forget(const struct oracle_arg *first, unsigned int n)
 		memset(&parsed.values[first->variable], 0, n * sizeof(*parsed.values));
 }
 
-static unsigned long long slab_call(const struct oracle_call *call)
+static void shrink(struct oracle_call *call, struct kmem_cache *cache)
+{
+	oracle_flushes_begin(call->flushed);
+	kmem_cache_shrink(cache);
+	call->nr_flushed = oracle_flushes_end();
+}
+
+static unsigned long long slab_call(struct oracle_call *call)
 {
 	struct kmem_cache *cache = (void *)arg(call, 0);
 
@@ -95,7 +102,7 @@ static unsigned long long slab_call(const struct oracle_call *call)
 		forget(&call->args[2], arg(call, 1));
 		return 0;
 	case CALL_CACHE_SHRINK:
-		kmem_cache_shrink(cache);
+		shrink(call, cache);
 		return 0;
 	default: /* created before */
 		return call->result;
@@ -240,10 +247,9 @@ static void tell(void)
 
 	oracle_print(&answer,
 		     "#!kmlab scenario 1\n# recorded on Linux %s, slab_nomerge, x86_64; \"->\" is "
-		     "what Linux returned\nmachine kernel=%u.%u cpus=%u memory=%.*s%s\n",
+		     "what Linux returned\nmachine kernel=%u.%u cpus=%u memory=%.*s\n",
 		     init_utsname()->release, major, minor, num_online_cpus(),
-		     (int)strcspn(memory, " \t"), memory,
-		     parsed.sleeps && num_online_cpus() > 1 ? " flush_ring=1" : "");
+		     (int)strcspn(memory, " \t"), memory);
 	if (before.used)
 		oracle_print(&answer, "state begin\n%sstate end\n", before.bytes);
 	for (unsigned int i = 0; i < parsed.count; i++)
@@ -343,10 +349,16 @@ static int __init start(void)
 	for (unsigned int i = 0; i < parsed.count; i++)
 		if (parsed.calls[i].kind == CALL_CACHE_CREATE)
 			create_cache(&parsed.calls[i]);
+	if (parsed.shrinks)
+		ret = oracle_flushes_init();
+	if (ret)
+		goto out;
 	if (parsed.sleeps)
 		run_as_task();
 	else
 		stop_machine(take_turns, NULL, cpu_online_mask);
+	if (parsed.shrinks)
+		oracle_flushes_exit();
 	oracle_pages_give_back(&parsed);
 	tell();
 	ret = -ENOSPC;

@@ -87,6 +87,11 @@ static void test_errors(void)
 	refused("p = kmalloc(8, GFP_KERNEL) -> yes", "is not a result");
 	refused("p = kmalloc(8, GFP_KERNEL) !", "unexpected \"!\"");
 	refused("p = kfree(NULL)", "kfree returns nothing");
+	refused("p = kmalloc(8, GFP_KERNEL) -> flushed 0", "stands once, behind kmem_cache_shrink");
+	refused("c = kmem_cache_create(8, 0)\nkmem_cache_shrink(c) -> flushed 1",
+		"none of the machine's 1");
+	refused("c = kmem_cache_create(8, 0)\nkmem_cache_shrink(c) -> flushed 0 0", "more CPUs");
+	refused("c = kmem_cache_create(8, 0)\nkmem_cache_shrink(c) -> flushed", "expected CPUs");
 	refused("kmem_cache_create(8, 0)", "the cache has no name");
 	refused("p = kmalloc(18446744073709551616, GFP_KERNEL)", "not a number");
 	refused("p = kmalloc(17179869184G, GFP_KERNEL)", "not a number");
@@ -230,6 +235,38 @@ static void test_check(void)
 	}
 }
 
+/*
+ * Two CPUs' slabs, one object of each in use: the one flushed last leads the node's list, and the
+ * next object comes from it. Linux says whose it was; the model follows, and else takes the other.
+ */
+static void test_flush_order(void)
+{
+	for (unsigned last = 0; last < 2; last++)
+		for (unsigned from = 0; from < 2; from++) {
+			struct km_scenario_run run;
+			char *text;
+
+			if (asprintf(
+				    &text,
+				    "machine cpus=2\nc = kmem_cache_create(64, 0)\n"
+				    "a = kmem_cache_alloc(c, GFP_KERNEL) @0 -> 0xffff888000001000\n"
+				    "b = kmem_cache_alloc(c, GFP_KERNEL) @1 -> 0xffff888000002000\n"
+				    "kmem_cache_shrink(c) @0 -> flushed %u %u\n"
+				    "d = kmem_cache_alloc(c, GFP_KERNEL) @0 -> "
+				    "0xffff88800000%u040\n",
+				    !last, last, from + 1) < 0)
+				return;
+			if (TAP_OK(run_text(text, true, &run) == 0, "a shrink with its order")) {
+				TAP_EQ(run.check.checked[KM_CHECK_SLAB], 3, "answers compared");
+				TAP_EQ(run.check.matched[KM_CHECK_SLAB], last == from ? 3 : 2,
+				       "CPU %u flushed last, object of CPU %u's slab", last, from);
+				km_scenario_run_free(&run);
+				km_scenario_free(&scenario);
+			}
+			free(text);
+		}
+}
+
 /* The end state, taken as a start state, ends unchanged. */
 static void test_state_round_trip(void)
 {
@@ -275,6 +312,7 @@ int main(void)
 	test_rules();
 	test_results();
 	test_check();
+	test_flush_order();
 	test_state_round_trip();
 	return tap_done();
 }

@@ -95,6 +95,7 @@ unsigned km_cache_alloc_bulk(struct km_machine *machine, void *cache, unsigned c
 /* addrs is the call's to use. */
 void km_cache_free_bulk(struct km_machine *machine, unsigned cpu, unsigned n, uint64_t *addrs);
 void km_cache_shrink(struct km_machine *machine, void *cache, unsigned cpu);
+void km_cache_flush_cpu(struct km_machine *machine, void *cache, unsigned cpu);
 /* 0; -EBUSY: objects are in use, and the cache stays; -ENOSYS: the model cannot. */
 int km_cache_destroy(struct km_machine *machine, void *cache, unsigned cpu);
 

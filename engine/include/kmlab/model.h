@@ -123,6 +123,11 @@ struct km_slab_ops {
 			       uint64_t *addrs);
 	void (*free_bulk)(void *self, unsigned cpu, unsigned n, uint64_t *addrs);
 	void (*shrink)(void *self, void *cache, unsigned cpu); /* may be NULL */
+	/*
+	 * What shrink does first, for one CPU: what it holds goes to the node. Called before a
+	 * shrink it says whose turn came when, which in Linux is timing. May be NULL.
+	 */
+	void (*flush_cpu)(void *self, void *cache, unsigned cpu);
 	/* The cache is gone, or one alias less. -EBUSY: objects are in use. May be NULL. */
 	int (*cache_destroy)(void *self, void *cache, unsigned cpu);
 	/* The cache that owns addr, or NULL. */

@@ -58,8 +58,6 @@ enum km_fallback { KM_FALLBACK_STEAL, KM_FALLBACK_CLAIM }; /* mm/page_alloc.c up
 	  "user tracking: bytes for the size asked of kmalloc")                                    \
 	X(uint8_t, debug_outside, "debug_outside",                                                 \
 	  "where that is kept the free pointer lies outside: 1 always, 2 with red zones")          \
-	X(bool, flush_ring, "flush_ring",                                                          \
-	  "shrink goes round from the caller's CPU on, as under an emulator; else it comes last")  \
 	X(bool, slab_large_classes, "slab_large_classes",                                          \
 	  "5.15: model slab has kmalloc classes up to 4 MiB")                                      \
 	/* pages */                                                                                \
