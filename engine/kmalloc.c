@@ -69,7 +69,7 @@ uint64_t km_kmalloc(struct km_machine *machine, unsigned cpu, uint64_t bytes, ui
 uint64_t km_kmalloc_bucket(struct km_machine *machine, unsigned cpu,
 			   const struct km_buckets *buckets, uint64_t bytes, uint32_t gfp)
 {
-	if (!buckets || !bytes || bytes > KM_KMALLOC_MAX_CACHE || machine->model->slab->kmalloc)
+	if (!buckets || !bytes || bytes > KM_KMALLOC_MAX_CACHE || machine->model->slab->kmalloc_max)
 		return km_kmalloc(machine, cpu, bytes, gfp, -1);
 	return machine->model->slab->alloc(machine->slab, buckets->caches[km_kmalloc_class(bytes)],
 					   cpu, gfp & ~KM_GFP_SLAB_BUG, -1);

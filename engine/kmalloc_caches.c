@@ -62,7 +62,7 @@ uint64_t km_kmalloc_placed_bytes(const struct km_machine *machine, uint64_t byte
 {
 	const struct km_slab_ops *slab = machine->model->slab;
 
-	if (!bytes || !slab->kmalloc)
+	if (!bytes || !slab->kmalloc_bytes)
 		return km_kmalloc_bytes_alloc(bytes);
 	return bytes <= machine->kmalloc_max ? slab->kmalloc_bytes(machine->slab, bytes)
 					     : KM_PAGE_SIZE << km_get_order(bytes);
@@ -101,9 +101,17 @@ static void *random_copy(const struct km_machine *machine, unsigned class_index)
 
 void *km_kmalloc_cache(const struct km_machine *machine, uint64_t bytes, uint32_t gfp)
 {
+	const struct km_slab_ops *slab = machine->model->slab;
 	enum km_kmalloc_type type = km_kmalloc_type(gfp);
-	unsigned class_index = km_kmalloc_class(bytes);
+	unsigned class_index;
 
+	if (!bytes || bytes > machine->kmalloc_max)
+		return NULL;
+	if (slab->kmalloc_cache)
+		return slab->kmalloc_cache(machine->slab, bytes, gfp);
+	if (slab->kmalloc)
+		return NULL;
+	class_index = km_kmalloc_class(bytes);
 	if (type == KM_KMALLOC_NORMAL && machine->random_copies)
 		return random_copy(machine, class_index);
 	return machine->kmalloc_caches[type][class_index];

@@ -175,30 +175,22 @@ static uint64_t slab_kmalloc_max(const struct km_machine *machine)
 							: KM_KMALLOC_MAX_CACHE;
 }
 
-static void *class_of(void *self, const struct km_machine *machine, uint64_t bytes, uint32_t gfp)
+static void *slab_kmalloc_cache(void *self, uint64_t bytes, uint32_t gfp)
 {
 	const struct slab_layer *layer = self;
 	enum km_kmalloc_type type = km_kmalloc_type(gfp);
 	unsigned index = km_kmalloc_class(bytes);
 
 	if (index < KM_SLAB_LARGE_FIRST)
-		return machine->kmalloc_caches[type][index];
+		return layer->machine->kmalloc_caches[type][index];
 	if (type == KM_KMALLOC_CGROUP && !layer->profile->kmalloc_cg)
 		type = KM_KMALLOC_NORMAL;
 	return layer->large[type][index - KM_SLAB_LARGE_FIRST];
 }
 
-static uint64_t slab_kmalloc(void *self, unsigned cpu, uint64_t bytes, uint32_t gfp, int node)
-{
-	struct slab_layer *layer = self;
-
-	return slab_alloc(self, class_of(self, layer->machine, bytes, gfp), cpu, gfp, node);
-}
-
 static uint64_t slab_kmalloc_bytes(void *self, uint64_t bytes)
 {
-	struct slab_layer *layer = self;
-	const struct slab_cache *cache = class_of(self, layer->machine, bytes, 0);
+	const struct slab_cache *cache = slab_kmalloc_cache(self, bytes, 0);
 
 	return cache->geometry.size;
 }
@@ -224,7 +216,7 @@ const struct km_slab_ops km_slab_slab_ops = {
 	.usage = slab_usage,
 	.validate = km_slab_validate,
 	.kmalloc_max = slab_kmalloc_max,
-	.kmalloc = slab_kmalloc,
+	.kmalloc_cache = slab_kmalloc_cache,
 	.kmalloc_bytes = slab_kmalloc_bytes,
 	.ksize = slab_ksize,
 };

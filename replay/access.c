@@ -99,18 +99,24 @@ static void touch_area_frames(struct km_access *access, unsigned cpu, uint64_t a
 	}
 }
 
+static const struct km_request *request_of(const struct km_access *access, const struct km_op *op)
+{
+	return km_op_request(access->replayer->program, op);
+}
+
 /* Does the object lie in a slab? Then where its free pointer is. */
-static bool slab_offset(const struct km_access *access, const struct km_op *op, uint32_t *offset)
+static bool slab_offset(const struct km_access *access, const struct km_request *request,
+			uint32_t *offset)
 {
 	const struct km_machine *machine = access->replayer->machine;
 	enum km_route route = machine->model->route;
 
 	if (!access->has_slabs || route == KM_ROUTE_PAGES)
 		return false;
-	if (op->cache && access->replayer->caches[op->cache])
-		*offset = access->offsets[op->cache];
-	else if (op->size <= KM_KMALLOC_MAX_CACHE && op->size)
-		*offset = access->kmalloc_offsets[km_kmalloc_class(op->size)];
+	if (request->cache && access->replayer->caches[request->cache])
+		*offset = access->offsets[request->cache];
+	else if (request->size <= KM_KMALLOC_MAX_CACHE && request->size)
+		*offset = access->kmalloc_offsets[km_kmalloc_class(request->size)];
 	else
 		return false;
 	return true;
@@ -120,12 +126,13 @@ static bool slab_offset(const struct km_access *access, const struct km_op *op, 
 static void touch_call(struct km_access *access, size_t index, uint64_t addr, bool frees)
 {
 	const struct km_op *op = &access->replayer->program->ops[index];
-	uint64_t pages = (op->size + KM_PAGE_SIZE - 1) >> KM_PAGE_SHIFT;
+	const struct km_request *request = request_of(access, op);
+	uint64_t pages = (request->size + KM_PAGE_SIZE - 1) >> KM_PAGE_SHIFT;
 	uint32_t offset;
 
 	if (km_is_vmalloc_addr(addr)) {
 		touch_area_frames(access, op->cpu, addr, pages, index);
-	} else if (slab_offset(access, op, &offset)) {
+	} else if (slab_offset(access, request, &offset)) {
 		touch(access, op->cpu, EACH, addr + offset, index);
 		if (frees)
 			touch_frames(access, op->cpu, km_addr_to_pfn(addr).value, 1, index);
@@ -133,18 +140,19 @@ static void touch_call(struct km_access *access, size_t index, uint64_t addr, bo
 		touch_frames(access, op->cpu, km_addr_to_pfn(addr).value, pages, index);
 	}
 	touch(access, op->cpu, EACH, addr, index);
-	if (op->size > LINE)
-		touch(access, op->cpu, EACH, addr + op->size - 1, index);
+	if (request->size > LINE)
+		touch(access, op->cpu, EACH, addr + request->size - 1, index);
 }
 
 /* Every line once, and once more where the allocator zeroes it: A1. */
 static void touch_whole(struct km_access *access, size_t index, uint64_t addr)
 {
 	const struct km_op *op = &access->replayer->program->ops[index];
-	unsigned times = op->gfp & KM_GFP_ZERO ? 2 : 1;
+	const struct km_request *request = request_of(access, op);
+	unsigned times = request->gfp & KM_GFP_ZERO ? 2 : 1;
 
 	for (unsigned i = 0; i < times; i++)
-		for (uint64_t at = 0; at < op->size; at += LINE)
+		for (uint64_t at = 0; at < request->size; at += LINE)
 			touch(access, op->cpu, ONLY_A1, addr + at, index);
 }
 
@@ -199,7 +207,7 @@ static void now_live(struct km_access *access, const struct km_op *op)
 {
 	access->live[access->nr_live++] = op->slot;
 	access->place[op->slot] = access->nr_live;
-	access->size[op->slot] = op->size;
+	access->size[op->slot] = request_of(access, op)->size;
 }
 
 static void no_longer_live(struct km_access *access, uint32_t slot)
@@ -211,16 +219,20 @@ static void no_longer_live(struct km_access *access, uint32_t slot)
 	access->place[slot] = 0;
 }
 
-void km_access_allocate(const struct km_access *access, size_t index)
+void km_access_call(const struct km_access *access, size_t index)
 {
 	struct km_replayer *replayer = access->replayer;
 	const struct km_op *op = &replayer->program->ops[index];
+	const struct km_request *request = request_of(access, op);
+	uint64_t *addr = &replayer->addr[op->slot];
 
-	if (replayer->program->site[index] == access->site_to_vmalloc && op->size)
-		replayer->addr[op->slot] =
-			km_vmalloc(replayer->machine, op->cpu, op->size, 0, op->gfp, 0);
-	else
+	if (replayer->program->site[index] != access->site_to_vmalloc || !request->size ||
+	    request->kind != KM_OP_OBJECT_ALLOC)
 		km_replay_op(replayer, op);
+	else if (!op->is_free)
+		*addr = km_vmalloc(replayer->machine, op->cpu, request->size, 0, request->gfp, 0);
+	else if (*addr)
+		km_vfree(replayer->machine, op->cpu, *addr);
 }
 
 static bool begin_object(struct km_access *access, size_t index)
@@ -228,9 +240,9 @@ static bool begin_object(struct km_access *access, size_t index)
 	const struct km_op *op = &access->replayer->program->ops[index];
 	uint64_t addr;
 
-	km_access_allocate(access, index);
+	km_access_call(access, index);
 	addr = access->replayer->addr[op->slot];
-	if (addr < KM_PAGE_SIZE || !op->size)
+	if (addr < KM_PAGE_SIZE || !request_of(access, op)->size)
 		return false;
 	touch_call(access, index, addr, false);
 	touch_whole(access, index, addr);
@@ -247,18 +259,19 @@ static void end_object(struct km_access *access, size_t index)
 		no_longer_live(access, op->slot);
 		touch_call(access, index, access->replayer->addr[op->slot], true);
 	}
-	km_replay_op(access->replayer, op);
+	km_access_call(access, index);
 }
 
 bool km_access_step(struct km_access *access, size_t index)
 {
 	struct km_replayer *replayer = access->replayer;
 	const struct km_op *op = &replayer->program->ops[index];
+	enum km_op_kind kind = km_op_kind(replayer->program, op);
 
 	replayer->env.time_ns = op->time_ns;
-	if (op->kind == KM_OP_OBJECT_ALLOC)
+	if (kind == KM_OP_OBJECT_ALLOC)
 		return begin_object(access, index);
-	if (op->kind == KM_OP_OBJECT_FREE)
+	if (kind == KM_OP_OBJECT_FREE)
 		end_object(access, index);
 	else
 		km_replay_op(replayer, op);

@@ -67,7 +67,7 @@ void km_access_end(struct km_access *access);
 
 /* Operation `index` of the program, with its touches. True: an object was placed. */
 bool km_access_step(struct km_access *access, size_t index);
-/* The call of operation `index` alone, an allocation: where the model or site_to_vmalloc says. */
-void km_access_allocate(const struct km_access *access, size_t index);
+/* The call of operation `index` alone: where the model or site_to_vmalloc says. */
+void km_access_call(const struct km_access *access, size_t index);
 
 #endif

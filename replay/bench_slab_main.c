@@ -27,18 +27,10 @@
 #define MIN_OPS 400000u /* of a timed pass: the trace is repeated */
 #define MAX_SUBJECTS 12u
 
-struct step {
-	uint32_t object; /* every allocation has its own number */
-	uint32_t size, gfp;
-	uint16_t cache;
-	int8_t node;
-	bool free;
-};
-
 struct work {
 	const char *name;
-	struct step *steps;
-	size_t nr_steps, nr_objects;
+	struct km_program program; /* a trace's, with operations on objects alone */
+	size_t nr_objects;
 };
 
 struct subject {
@@ -57,8 +49,6 @@ static const char *const subject_texts[] = {"slub",
 					    "malloc:libmimalloc.so.2",
 					    "null"};
 
-static uint64_t *addrs;
-
 __attribute__((noreturn)) static void die(const char *what, const char *why)
 {
 	fprintf(stderr, "bench_slab: %s: %s\n", what, why);
@@ -75,69 +65,79 @@ static double now_ns(void)
 
 /* ---- a trace's objects ---- */
 
-static void add_open(struct work *work, const uint32_t *object_of_slot, uint32_t nr_slots)
+/* Slots of the work: one freed in a window is taken again only after it, so that the window's
+ * frees can come after its allocations. */
+struct slots {
+	uint32_t *of_object; /* by the trace's slot: the work's + 1, 0: not live */
+	uint32_t *spare, nr_spare, nr_waiting; /* the waiting ones follow */
+};
+
+static void add_op(struct work *work, struct slots *slots, const struct km_op *op)
 {
-	for (uint32_t slot = 0; slot < nr_slots; slot++)
-		if (object_of_slot[slot])
-			work->steps[work->nr_steps++] =
-				(struct step){.object = object_of_slot[slot], .free = true};
-}
+	struct km_program *program = &work->program;
+	uint32_t *slot = &slots->of_object[op->slot];
+	struct km_op *added = &program->ops[program->nr_ops];
 
-static void make_work(struct work *work, const struct km_program *program)
-{
-	uint32_t *object_of_slot = calloc(program->nr_slots + 1, sizeof(*object_of_slot));
-
-	work->steps = calloc(2 * program->nr_ops + 1, sizeof(*work->steps));
-	if (!object_of_slot || !work->steps)
-		die(work->name, "no memory");
-	work->nr_objects = 1;
-	for (size_t i = 0; i < program->nr_ops; i++) {
-		const struct km_op *op = &program->ops[i];
-		struct step *step = &work->steps[work->nr_steps];
-
-		if (op->kind == KM_OP_OBJECT_ALLOC) {
-			*step = (struct step){.object = (uint32_t)work->nr_objects++,
-					      .size = op->size,
-					      .gfp = op->gfp,
-					      .cache = op->cache,
-					      .node = op->node_given ? 0 : -1};
-			object_of_slot[op->slot] = step->object;
-		} else if (op->kind == KM_OP_OBJECT_FREE && object_of_slot[op->slot]) {
-			*step = (struct step){.object = object_of_slot[op->slot], .free = true};
-			object_of_slot[op->slot] = 0;
-		} else {
-			continue;
-		}
-		work->nr_steps++;
+	if (op->is_free && !*slot)
+		return;
+	if (program->nr_ops % WINDOW == 0) {
+		slots->nr_spare += slots->nr_waiting;
+		slots->nr_waiting = 0;
 	}
-	add_open(work, object_of_slot, program->nr_slots);
-	work->nr_objects--;
-	free(object_of_slot);
+	program->nr_ops++;
+	*added = *op;
+	if (op->is_free) {
+		added->slot = *slot - 1;
+		*slot = 0;
+		slots->spare[slots->nr_spare + slots->nr_waiting++] = added->slot;
+		return;
+	}
+	work->nr_objects++;
+	if (slots->nr_spare) {
+		added->slot = slots->spare[--slots->nr_spare];
+		slots->spare[slots->nr_spare] = slots->spare[slots->nr_spare + slots->nr_waiting];
+	} else {
+		added->slot = program->nr_slots++;
+	}
+	*slot = added->slot + 1;
 }
 
-/* ---- the loop ---- */
-
-static inline void allocate(struct km_replayer *replayer, const struct step *step)
+static void make_work(struct work *work, const struct km_program *trace)
 {
-	addrs[step->object] = km_object_alloc(replayer->machine, 0, replayer->caches[step->cache],
-					      step->size, step->gfp, step->node);
-}
+	struct slots slots = {.of_object = calloc(trace->nr_slots + 1, sizeof(uint32_t)),
+			      .spare = calloc(trace->nr_ops + 1, sizeof(uint32_t))};
+	uint32_t *request_of_slot = calloc(trace->nr_slots + 1, sizeof(uint32_t));
 
-static inline void release(struct km_replayer *replayer, const struct step *step, unsigned cpu)
-{
-	km_kfree(replayer->machine, cpu, addrs[step->object]);
+	work->program = *trace;
+	work->program.ops = calloc(2 * trace->nr_ops + 1, sizeof(struct km_op));
+	work->program.nr_ops = work->program.nr_slots = 0;
+	if (!slots.of_object || !slots.spare || !request_of_slot || !work->program.ops)
+		die(work->name, "no memory");
+	for (size_t i = 0; i < trace->nr_ops; i++) {
+		const struct km_op *op = &trace->ops[i];
+
+		if (km_op_request(trace, op)->kind != KM_OP_OBJECT_ALLOC)
+			continue;
+		request_of_slot[op->slot] = op->request;
+		add_op(work, &slots, op);
+	}
+	for (uint32_t slot = 0; slot < trace->nr_slots; slot++) {
+		struct km_op op = {.slot = slot, .is_free = true};
+
+		op.request = request_of_slot[slot] & (KM_MAX_REQUESTS - 1);
+		add_op(work, &slots, &op);
+	}
+	free(slots.of_object);
+	free(slots.spare);
+	free(request_of_slot);
 }
 
 static void pass_one(struct km_replayer *replayer, const struct work *work)
 {
-	const struct step *step = work->steps, *end = step + work->nr_steps;
+	const struct km_op *op = work->program.ops, *end = op + work->program.nr_ops;
 
-	for (; step < end; step++) {
-		if (step->free)
-			release(replayer, step, 0);
-		else
-			allocate(replayer, step);
-	}
+	for (; op < end; op++)
+		km_replay_op_on(replayer, op, 0);
 }
 
 /* ---- two threads in turn ---- */
@@ -150,27 +150,16 @@ struct pair {
 	unsigned passes;
 };
 
-static void window_frees(struct km_replayer *replayer, const struct step *step,
-			 const struct step *end)
+static void window_part(struct km_replayer *replayer, const struct work *work, size_t at,
+			bool frees)
 {
-	for (; step < end; step++)
-		if (step->free)
-			release(replayer, step, 1);
-}
+	const struct km_op *op = work->program.ops + at, *end = op + WINDOW;
 
-static void window_allocs(struct km_replayer *replayer, const struct step *step,
-			  const struct step *end)
-{
-	for (; step < end; step++)
-		if (!step->free)
-			allocate(replayer, step);
-}
-
-static const struct step *window_end(const struct work *work, size_t at)
-{
-	size_t end = at + WINDOW;
-
-	return work->steps + (end < work->nr_steps ? end : work->nr_steps);
+	if (end > work->program.ops + work->program.nr_ops)
+		end = work->program.ops + work->program.nr_ops;
+	for (; op < end; op++)
+		if (op->is_free == frees)
+			km_replay_op_on(replayer, op, frees);
 }
 
 static void *free_windows(void *context)
@@ -178,12 +167,12 @@ static void *free_windows(void *context)
 	struct pair *pair = context;
 	const struct work *work = pair->work;
 
-	for (size_t at = 0; at < work->nr_steps; at += WINDOW) {
+	for (size_t at = 0; at < work->program.nr_ops; at += WINDOW) {
 		double start;
 
 		pthread_barrier_wait(&pair->turn);
 		start = now_ns();
-		window_frees(pair->replayer, work->steps + at, window_end(work, at));
+		window_part(pair->replayer, work, at, true);
 		pair->freed_ns += now_ns() - start;
 		pthread_barrier_wait(&pair->turn);
 	}
@@ -200,9 +189,9 @@ static double pass_two(struct km_replayer *replayer, const struct work *work)
 	if (pthread_barrier_init(&pair.turn, NULL, 2) ||
 	    pthread_create(&thread, NULL, free_windows, &pair))
 		die("the second thread", strerror(errno));
-	for (size_t at = 0; at < work->nr_steps; at += WINDOW) {
+	for (size_t at = 0; at < work->program.nr_ops; at += WINDOW) {
 		start = now_ns();
-		window_allocs(replayer, work->steps + at, window_end(work, at));
+		window_part(replayer, work, at, false);
 		spent += now_ns() - start;
 		pthread_barrier_wait(&pair.turn);
 		pthread_barrier_wait(&pair.turn);
@@ -214,7 +203,7 @@ static double pass_two(struct km_replayer *replayer, const struct work *work)
 
 static void measure(struct subject *subject, const struct work *work, unsigned round)
 {
-	unsigned passes = (unsigned)(MIN_OPS / work->nr_steps) + 1;
+	unsigned passes = (unsigned)(MIN_OPS / work->program.nr_ops) + 1;
 	double start = now_ns();
 
 	for (unsigned i = 0; i < passes; i++)
@@ -225,7 +214,7 @@ static void measure(struct subject *subject, const struct work *work, unsigned r
 
 /* ---- subjects ---- */
 
-static unsigned start_subjects(struct subject *subjects, const struct km_program *program,
+static unsigned start_subjects(struct subject *subjects, const struct work *work,
 			       struct km_trace *trace, struct km_start *start)
 {
 	unsigned count = 0;
@@ -241,7 +230,8 @@ static unsigned start_subjects(struct subject *subjects, const struct km_program
 		memset(subject, 0, sizeof(*subject));
 		subject->text = subject_texts[i];
 		if (km_model_choice_parse(subject->text, &choice, &err) ||
-		    km_replayer_create(program, trace, start, &choice, 1, &subject->replayer, &err))
+		    km_replayer_create(&work->program, trace, start, &choice, 1, &subject->replayer,
+				       &err))
 			printf("%s is left out: %s\n", subject->text, err.text);
 		else
 			count++;
@@ -293,10 +283,9 @@ static void bench(const char *path, unsigned rounds)
 	    km_compile(trace, NULL, NULL, &program, &err))
 		die(path, err.text);
 	make_work(&work, program);
-	addrs = calloc(work.nr_objects + 1, sizeof(*addrs));
-	if (!addrs || !work.nr_objects)
-		die(path, addrs ? "it holds no objects" : "no memory");
-	count = start_subjects(subjects, program, trace, &start);
+	if (!work.nr_objects)
+		die(path, "it holds no objects");
+	count = start_subjects(subjects, &work, trace, &start);
 	for (unsigned i = 0; i < count; i++) { /* once unmeasured: pages are touched */
 		pass_one(subjects[i].replayer, &work);
 		pass_two(subjects[i].replayer, &work);
@@ -307,8 +296,7 @@ static void bench(const char *path, unsigned rounds)
 	print_table(&work, subjects, count, rounds);
 	for (unsigned i = 0; i < count; i++)
 		km_replayer_destroy(subjects[i].replayer);
-	free(addrs);
-	free(work.steps);
+	free(work.program.ops);
 	km_program_free(program);
 	km_trace_close(trace);
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replay/addr_map.h"
+
 #define BATCH 4096
 #define PROGRESS_EVERY (1u << 16)
 
@@ -20,7 +22,8 @@ struct compiler {
 	struct km_repair *repair;
 	struct slot_state *slots;
 	uint32_t slot_capacity;
-	size_t op_capacity, backing_capacity;
+	size_t op_capacity, backing_capacity, request_capacity;
+	struct km_addr_map request_of_hash;
 	uint8_t *site_internal; /* per site id: an allocator's own bookkeeping */
 	uint32_t nr_sites;
 	uint8_t *cache_internal;
@@ -43,6 +46,34 @@ static int grow(void **table, size_t element, size_t used, size_t *capacity)
 		return -ENOMEM;
 	*table = larger;
 	*capacity = wanted;
+	return 0;
+}
+
+/* The number of a request. -E2BIG: there is none left. */
+static int find_request(struct compiler *compiler, const struct km_request *wanted, uint32_t *index)
+{
+	struct km_program *program = compiler->program;
+	uint64_t at, hash = ((uint64_t)wanted->gfp << 32 | wanted->size) * 0x9e3779b97f4a7c15ull;
+
+	hash ^= (uint64_t)wanted->cache << 16 | (uint64_t)wanted->kind << 8 | wanted->node_given;
+	for (; km_addr_map_get(&compiler->request_of_hash, hash, &at); hash++) {
+		const struct km_request *known = &program->requests[at];
+
+		if (known->size == wanted->size && known->gfp == wanted->gfp &&
+		    known->cache == wanted->cache && known->kind == wanted->kind &&
+		    known->node_given == wanted->node_given) {
+			*index = (uint32_t)at;
+			return 0;
+		}
+	}
+	if (program->nr_requests == KM_MAX_REQUESTS)
+		return -E2BIG;
+	if (grow((void **)&program->requests, sizeof(*wanted), program->nr_requests,
+		 &compiler->request_capacity) ||
+	    km_addr_map_put(&compiler->request_of_hash, hash, program->nr_requests))
+		return -ENOMEM;
+	program->requests[program->nr_requests] = *wanted;
+	*index = program->nr_requests++;
 	return 0;
 }
 
@@ -77,8 +108,8 @@ static int drop_backing(struct compiler *compiler, size_t index, uint64_t to_ns)
 		(struct km_backing){.pfn = program->kernel_addr[index],
 				    .from_ns = op->time_ns,
 				    .to_ns = to_ns,
-				    .order = (uint8_t)op->size};
-	op->kind = KM_OP_NONE;
+				    .order = (uint8_t)km_op_request(program, op)->size};
+	op->request = 0;
 	program->counts.replayed--;
 	program->counts.backing++;
 	return 0;
@@ -150,9 +181,6 @@ static bool is_internal(const struct compiler *compiler, const struct km_event *
 static const uint8_t alloc_op_of_space[KM_NR_SPACES] = {[KM_SPACE_SLAB] = KM_OP_OBJECT_ALLOC,
 							[KM_SPACE_PAGE] = KM_OP_PAGE_ALLOC,
 							[KM_SPACE_VMAP] = KM_OP_VMAP_ALLOC};
-static const uint8_t free_op_of_space[KM_NR_SPACES] = {[KM_SPACE_SLAB] = KM_OP_OBJECT_FREE,
-						       [KM_SPACE_PAGE] = KM_OP_PAGE_FREE,
-						       [KM_SPACE_VMAP] = KM_OP_VMAP_FREE};
 
 static uint32_t op_size(const struct km_event *event, enum km_object_space space)
 {
@@ -179,6 +207,7 @@ static int end_object(struct compiler *compiler, const struct km_event *event,
 	struct km_op op = {.time_ns = event->time_ns,
 			   .slot = step->slot,
 			   .cpu = event->cpu & 1023,
+			   .is_free = true,
 			   .implied = implied};
 
 	if (!slot->alloc_op) { /* the alloc was not replayed, so neither is the free */
@@ -192,10 +221,8 @@ static int end_object(struct compiler *compiler, const struct km_event *event,
 		slot->alloc_op = 0;
 		return drop_backing(compiler, index, event->time_ns);
 	}
-	op.size = program->ops[slot->alloc_op - 1].size;
-	op.cache = program->ops[slot->alloc_op - 1].cache;
+	op.request = program->ops[slot->alloc_op - 1].request;
 	site = program->site[slot->alloc_op - 1];
-	op.kind = free_op_of_space[gone->space];
 	slot->alloc_op = 0;
 	if (!implied) {
 		program->counts.replayed++;
@@ -211,16 +238,16 @@ static int begin_object(struct compiler *compiler, const struct km_event *event,
 	struct km_program *program = compiler->program;
 	enum km_object_space space = km_event_space(event->kind);
 	bool of_cache = event->kind == KM_EV_CACHE_ALLOC || event->kind == KM_EV_BULK_ALLOC;
-	struct km_op op = {
-		.time_ns = event->time_ns,
-		.slot = slot,
+	struct km_op op = {.time_ns = event->time_ns, .slot = slot, .cpu = event->cpu & 1023};
+	struct km_request request = {
 		.size = op_size(event, space),
 		.gfp = event->gfp,
 		.cache = of_cache ? event->cache : KM_NO_CACHE,
-		.cpu = event->cpu & 1023,
 		.kind = alloc_op_of_space[space],
 		.node_given = event->node >= 0,
 	};
+	uint32_t index;
+	int code;
 
 	if (have_slot(compiler, slot))
 		return -ENOMEM;
@@ -229,6 +256,10 @@ static int begin_object(struct compiler *compiler, const struct km_event *event,
 		program->counts.internal++;
 		return 0;
 	}
+	code = find_request(compiler, &request, &index);
+	if (code)
+		return code;
+	op.request = index & (KM_MAX_REQUESTS - 1);
 	program->counts.replayed++;
 	compiler->slots[slot].alloc_op = program->nr_ops + 1;
 	if (space == KM_SPACE_SLAB) {
@@ -306,7 +337,7 @@ static void squeeze(struct km_program *program)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < program->nr_ops; i++) {
-		if (program->ops[i].kind == KM_OP_NONE)
+		if (!program->ops[i].request)
 			continue;
 		program->kernel_addr[kept] = program->kernel_addr[i];
 		program->site[kept] = program->site[i];
@@ -337,6 +368,10 @@ static int compile_all(struct compiler *compiler, struct km_trace_cursor *cursor
 	if (code == -ENOMEM)
 		km_fail(err, code, "no memory to compile %s; cut it to a shorter time",
 			km_trace_path(compiler->trace));
+	if (code == -E2BIG)
+		km_fail(err, code,
+			"%s asks in more than %u different ways; cut it to a shorter time",
+			km_trace_path(compiler->trace), KM_MAX_REQUESTS - 1);
 	return code;
 }
 
@@ -345,11 +380,14 @@ int km_compile(struct km_trace *trace, km_compile_progress progress, void *conte
 {
 	struct km_trace_filter everything = {.cpu = -1};
 	struct compiler compiler = {.trace = trace};
+	const struct km_request nothing = {.kind = KM_OP_NONE};
 	struct km_trace_cursor *cursor = NULL;
+	uint32_t none;
 	int code = -ENOMEM;
 
 	compiler.program = calloc(1, sizeof(*compiler.program));
-	if (!compiler.program || mark_internal(&compiler) || km_repair_new(&compiler.repair)) {
+	if (!compiler.program || mark_internal(&compiler) || km_repair_new(&compiler.repair) ||
+	    find_request(&compiler, &nothing, &none)) {
 		km_fail(err, code, "no memory to compile %s", km_trace_path(trace));
 		goto out;
 	}
@@ -372,6 +410,7 @@ out:
 	km_program_free(compiler.program);
 	if (compiler.repair)
 		km_repair_delete(compiler.repair);
+	km_addr_map_free(&compiler.request_of_hash);
 	free(compiler.slots);
 	free(compiler.site_internal);
 	free(compiler.cache_internal);
@@ -383,6 +422,7 @@ void km_program_free(struct km_program *program)
 	if (!program)
 		return;
 	free(program->ops);
+	free(program->requests);
 	free(program->kernel_addr);
 	free(program->site);
 	free(program->backing);

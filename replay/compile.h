@@ -2,7 +2,8 @@
 /*
  * A trace compiled for replay: one pass through the repair rules turns events into operations on
  * dense slots, so that the timed loop indexes arrays and never hashes a pointer. Slots are reused:
- * tables by slot are bounded by live objects; the operations themselves take 24 bytes each.
+ * tables by slot are bounded by live objects. What is asked for repeats, so an operation names its
+ * request by number and takes 16 bytes.
  */
 #ifndef REPLAY_COMPILE_H
 #define REPLAY_COMPILE_H
@@ -15,7 +16,7 @@
 
 enum km_op_kind {
 	KM_OP_NONE, /* dropped after the fact: a page block that turned out to back a slab */
-	KM_OP_OBJECT_ALLOC,
+	KM_OP_OBJECT_ALLOC, /* an allocation's kind, and the next is its free's */
 	KM_OP_OBJECT_FREE,
 	KM_OP_PAGE_ALLOC, /* pages asked for directly: page cache, user memory, page tables */
 	KM_OP_PAGE_FREE,
@@ -23,19 +24,27 @@ enum km_op_kind {
 	KM_OP_VMAP_FREE,
 };
 
+/* What an allocation asks for; its free has the same. Number 0 asks for nothing: KM_OP_NONE. */
+struct km_request {
+	uint32_t size; /* object: bytes asked; pages: order; vmap: pages without the guard */
+	uint32_t gfp;
+	uint16_t cache;  /* trace dictionary id; KM_NO_CACHE: kmalloc */
+	uint8_t kind;    /* enum km_op_kind of the allocation */
+	bool node_given; /* the caller named a node */
+};
+
+#define KM_MAX_REQUESTS (1u << 20)
+
 struct km_op {
 	uint64_t time_ns;
 	uint32_t slot;
-	uint32_t size; /* object: bytes asked; pages: order; vmap: pages without the guard */
-	uint32_t gfp;
-	uint16_t cache; /* trace dictionary id; KM_NO_CACHE: kmalloc */
-	uint16_t cpu : 10;
-	uint16_t kind : 4;       /* enum km_op_kind */
-	uint16_t node_given : 1; /* the caller named a node */
-	uint16_t implied : 1;    /* free that was never seen: placed at the address's reuse */
+	uint32_t request : 20; /* index of km_program.requests */
+	uint32_t cpu : 10;
+	uint32_t is_free : 1;
+	uint32_t implied : 1; /* free that was never seen: placed at the address's reuse */
 };
 
-_Static_assert(sizeof(struct km_op) == 24, "operations are kept small");
+_Static_assert(sizeof(struct km_op) == 16, "operations are kept small");
 
 /* What became of the trace's events; the parts add up to `events`. */
 struct km_compile_counts {
@@ -57,6 +66,8 @@ struct km_backing {
 struct km_program {
 	struct km_op *ops;
 	size_t nr_ops;
+	struct km_request *requests; /* all different */
+	uint32_t nr_requests;
 	uint64_t *kernel_addr; /* per op: where Linux put it (allocs; pages: pfn), 0 otherwise */
 	uint32_t *site;        /* per op: call site of the object's allocation; also of frees */
 	struct km_backing *backing;
@@ -70,6 +81,17 @@ struct km_program {
 	struct km_hist lifetime_ns, lifetime_page_ns;
 	uint64_t bytes_req_total, bytes_alloc_total; /* objects, event-weighted */
 };
+
+static inline const struct km_request *km_op_request(const struct km_program *program,
+						     const struct km_op *op)
+{
+	return &program->requests[op->request];
+}
+
+static inline enum km_op_kind km_op_kind(const struct km_program *program, const struct km_op *op)
+{
+	return (enum km_op_kind)(km_op_request(program, op)->kind + op->is_free);
+}
 
 /* Called now and then with the events done so far; nonzero return stops with -EINTR. */
 typedef int (*km_compile_progress)(void *context, uint64_t done);

@@ -137,6 +137,15 @@ static uint64_t layer_kmalloc(void *self, unsigned cpu, uint64_t bytes, uint32_t
 	return (uintptr_t)((const struct malloc_layer *)self)->library->malloc(bytes);
 }
 
+/* Where the size is known beforehand: malloc() of just so many bytes. */
+static void *layer_kmalloc_cache(void *self, uint64_t bytes, uint32_t gfp)
+{
+	const struct km_cache_spec spec = {.object_size = (uint32_t)bytes};
+
+	(void)gfp;
+	return bytes <= UINT32_MAX ? layer_cache_create(self, &spec) : NULL;
+}
+
 static uint64_t layer_kmalloc_bytes(void *self, uint64_t bytes)
 {
 	(void)self;
@@ -161,6 +170,7 @@ static const struct km_slab_ops malloc_slab_ops = {
 	.usage = layer_usage,
 	.validate = layer_validate,
 	.kmalloc_max = layer_kmalloc_max,
+	.kmalloc_cache = layer_kmalloc_cache,
 	.kmalloc = layer_kmalloc,
 	.kmalloc_bytes = layer_kmalloc_bytes,
 	.ksize = layer_ksize,

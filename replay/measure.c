@@ -134,24 +134,26 @@ static void sample(struct metrics_pass *pass, uint64_t time_ns)
 
 static void begin_object(struct metrics_pass *pass, const struct km_op *op)
 {
-	uint64_t placed = km_replayer_placed_bytes(pass->replayer, op);
+	const struct km_request *request = km_op_request(pass->replayer->program, op);
+	uint64_t placed = km_replayer_placed_bytes(pass->replayer, request);
 
 	km_replay_op(pass->replayer, op);
 	if (!pass->replayer->addr[op->slot])
 		return;
-	pass->bytes_asked += op->size;
+	pass->bytes_asked += request->size;
 	pass->bytes_placed += placed;
-	km_live_add(pass->live, pass->replayer->addr[op->slot], op->size, placed);
+	km_live_add(pass->live, pass->replayer->addr[op->slot], request->size, placed);
 }
 
 static void end_object(struct metrics_pass *pass, const struct km_op *op)
 {
+	const struct km_request *request = km_op_request(pass->replayer->program, op);
 	uint64_t addr = pass->replayer->addr[op->slot];
 
 	km_replay_op(pass->replayer, op);
 	if (addr)
-		km_live_remove(pass->live, addr, op->size,
-			       km_replayer_placed_bytes(pass->replayer, op));
+		km_live_remove(pass->live, addr, request->size,
+			       km_replayer_placed_bytes(pass->replayer, request));
 }
 
 /* What the page layer gave or took back counts, not what was asked: bump takes nothing back. */
@@ -165,11 +167,13 @@ static void direct_operation(struct metrics_pass *pass, const struct km_op *op)
 
 static void metrics_step(struct metrics_pass *pass, const struct km_op *op)
 {
+	enum km_op_kind kind = km_op_kind(pass->replayer->program, op);
+
 	km_live_advance(pass->live, op->time_ns);
 	pass->replayer->env.time_ns = op->time_ns;
-	if (op->kind == KM_OP_OBJECT_ALLOC)
+	if (kind == KM_OP_OBJECT_ALLOC)
 		begin_object(pass, op);
-	else if (op->kind == KM_OP_OBJECT_FREE)
+	else if (kind == KM_OP_OBJECT_FREE)
 		end_object(pass, op);
 	else
 		direct_operation(pass, op);
@@ -288,12 +292,15 @@ static int run_speed(struct km_replayer *replayer, struct km_measures *measures)
 
 /* ---- pass 3: latency ---- */
 
-static void add_latency(struct km_latency *latency, const struct km_op *op, uint64_t ns)
+static void add_latency(struct km_latency *latency, const struct km_program *program,
+			const struct km_op *op, uint64_t ns)
 {
-	switch (op->kind) {
+	switch (km_op_kind(program, op)) {
 	case KM_OP_OBJECT_ALLOC:
 		km_hist_add(&latency->alloc, ns);
-		km_hist_add(&latency->alloc_by_size[km_size_class(op->size)], ns);
+		km_hist_add(
+			&latency->alloc_by_size[km_size_class(km_op_request(program, op)->size)],
+			ns);
 		break;
 	case KM_OP_OBJECT_FREE:
 		km_hist_add(&latency->free, ns);
@@ -332,7 +339,8 @@ static int run_latency(struct km_replayer *replayer, const struct km_timer *time
 
 		km_replay_op(replayer, op);
 		ticks = km_tick_end() - begin;
-		add_latency(latency, op, (uint64_t)((double)ticks * timer->ns_per_tick + 0.5));
+		add_latency(latency, program, op,
+			    (uint64_t)((double)ticks * timer->ns_per_tick + 0.5));
 		if (i % INTERRUPT_EVERY_OPS == 0 && km_interrupted())
 			return -EINTR;
 	}

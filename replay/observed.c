@@ -58,25 +58,25 @@ static uint64_t normalise(const struct observer *observer, uint64_t addr)
 	return addr >= base ? addr - base + KM_DIRECT_MAP_BASE : addr;
 }
 
-static void place(const struct observer *observer, const struct km_op *op, uint64_t addr,
+static void place(const struct observer *observer, const struct km_request *request, uint64_t addr,
 		  struct placement *at)
 {
 	uint32_t order;
 
 	at->addr = normalise(observer, addr);
 	at->base = UINT64_MAX;
-	if (op->cache) {
-		const struct km_trace_cache *cache = &observer->caches[op->cache];
+	if (request->cache) {
+		const struct km_trace_cache *cache = &observer->caches[request->cache];
 
 		at->placed = cache->size;
 		order = cache->has_geometry ? cache->order : km_get_order(cache->size);
-	} else if (op->size <= KM_KMALLOC_MAX_CACHE) {
-		unsigned class = km_kmalloc_class(op->size ? op->size : 1);
+	} else if (request->size <= KM_KMALLOC_MAX_CACHE) {
+		unsigned class = km_kmalloc_class(request->size ? request->size : 1);
 
 		at->placed = observer->class_size[class];
 		order = observer->class_order[class];
 	} else {
-		at->placed = km_kmalloc_bytes_alloc(op->size);
+		at->placed = km_kmalloc_bytes_alloc(request->size);
 		order = km_get_order(at->placed);
 	}
 	at->pages = 1ull << order;
@@ -178,23 +178,25 @@ static void cross_edges(struct observer *observer, uint64_t until_ns)
 static void observe(struct observer *observer, size_t index)
 {
 	const struct km_op *op = &observer->program->ops[index];
+	const struct km_request *request = km_op_request(observer->program, op);
+	enum km_op_kind kind = km_op_kind(observer->program, op);
 	struct placement at;
 
 	km_live_advance(observer->live, op->time_ns);
 	cross_edges(observer, op->time_ns);
-	if (op->kind == KM_OP_OBJECT_ALLOC) {
+	if (kind == KM_OP_OBJECT_ALLOC) {
 		uint64_t addr = observer->program->kernel_addr[index];
 
 		observer->slot_addr[op->slot] = addr;
-		place(observer, op, addr, &at);
+		place(observer, request, addr, &at);
 		hold(observer, &at);
-		km_live_add(observer->live, at.addr, op->size, at.placed);
-		observer->bytes_asked += op->size;
+		km_live_add(observer->live, at.addr, request->size, at.placed);
+		observer->bytes_asked += request->size;
 		observer->bytes_placed += at.placed;
-	} else if (op->kind == KM_OP_OBJECT_FREE) {
-		place(observer, op, observer->slot_addr[op->slot], &at);
+	} else if (kind == KM_OP_OBJECT_FREE) {
+		place(observer, request, observer->slot_addr[op->slot], &at);
 		drop(observer, &at);
-		km_live_remove(observer->live, at.addr, op->size, at.placed);
+		km_live_remove(observer->live, at.addr, request->size, at.placed);
 	}
 	if (observer->slab_pages + observer->other_pages > observer->object_pages_peak)
 		observer->object_pages_peak = observer->slab_pages + observer->other_pages;

@@ -34,7 +34,7 @@ static inline unsigned km_placing_subset(const struct km_placing *placing, size_
 {
 	if (placing->site != UINT32_MAX)
 		return placing->program->site[op] == placing->site;
-	return 1 + km_size_class(placing->program->ops[op].size);
+	return 1 + km_size_class(km_op_request(placing->program, &placing->program->ops[op])->size);
 }
 
 #endif

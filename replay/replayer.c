@@ -140,6 +140,46 @@ static int create_caches(struct km_replayer *replayer, struct km_trace *trace, b
 	return 0;
 }
 
+/* ---- requests ---- */
+
+static bool is_slab_object(const struct km_machine *machine, const struct km_request *request)
+{
+	enum km_route route = machine->model->route;
+
+	if (request->kind != KM_OP_OBJECT_ALLOC)
+		return false;
+	return route == KM_ROUTE_SLAB ||
+	       (route == KM_ROUTE_KVMALLOC && request->size < machine->spec.kvmalloc_threshold);
+}
+
+static int resolve_requests(struct km_replayer *replayer)
+{
+	const struct km_program *program = replayer->program;
+	const struct km_machine *machine = replayer->machine;
+
+	replayer->slab = machine->slab;
+	replayer->slab_alloc = machine->model->slab->alloc;
+	replayer->slab_free = machine->model->slab->free;
+	replayer->calls = calloc(program->nr_requests, sizeof(*replayer->calls));
+	if (!replayer->calls)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < program->nr_requests; i++) {
+		const struct km_request *request = &program->requests[i];
+		struct km_call *call = &replayer->calls[i];
+
+		*call = (struct km_call){.size = request->size,
+					 .gfp = request->gfp,
+					 .node = request->node_given ? 0 : -1,
+					 .kind = request->kind};
+		if (!is_slab_object(machine, request))
+			continue;
+		call->cache = replayer->caches[request->cache];
+		if (!call->cache)
+			call->cache = km_kmalloc_cache(machine, request->size, request->gfp);
+	}
+	return 0;
+}
+
 /* ---- creation ---- */
 
 static int create_machine(struct km_replayer *replayer, const struct km_start *start,
@@ -187,6 +227,8 @@ int km_replayer_create(const struct km_program *program, struct km_trace *trace,
 		code = create_machine(replayer, start, choice);
 	if (!code)
 		code = create_caches(replayer, trace, own);
+	if (!code)
+		code = resolve_requests(replayer);
 	if (code) {
 		km_replayer_destroy(replayer);
 		return km_fail(err, code, "model %s cannot be built on the recorded machine: %s",
@@ -204,32 +246,87 @@ void km_replayer_destroy(struct km_replayer *replayer)
 	km_machine_destroy(replayer->machine);
 	free(replayer->caches);
 	free(replayer->strides);
+	free(replayer->calls);
 	free(replayer->addr);
 	free(replayer);
 }
 
-uint64_t km_replayer_placed_bytes(const struct km_replayer *replayer, const struct km_op *op)
+uint64_t km_replayer_placed_bytes(const struct km_replayer *replayer,
+				  const struct km_request *request)
 {
 	const struct km_machine *machine = replayer->machine;
 	enum km_route route = machine->model->route;
+	uint32_t size = request->size;
 
 	if (route == KM_ROUTE_KVMALLOC)
-		route = op->size >= machine->spec.kvmalloc_threshold ? KM_ROUTE_VMALLOC
-								     : KM_ROUTE_SLAB;
+		route = size >= machine->spec.kvmalloc_threshold ? KM_ROUTE_VMALLOC : KM_ROUTE_SLAB;
 	switch (route) {
 	case KM_ROUTE_PAGES:
-		return KM_PAGE_SIZE << km_get_order(op->size);
+		return KM_PAGE_SIZE << km_get_order(size);
 	case KM_ROUTE_VMALLOC_HUGE:
-		if (op->size >= HUGE_BYTES && machine->spec.profile.vmalloc_huge)
-			return km_round_up(op->size, HUGE_BYTES);
+		if (size >= HUGE_BYTES && machine->spec.profile.vmalloc_huge)
+			return km_round_up(size, HUGE_BYTES);
 		/* fall through */
 	case KM_ROUTE_VMALLOC:
-		return km_round_up(op->size, KM_PAGE_SIZE);
+		return km_round_up(size, KM_PAGE_SIZE);
 	default:
-		if (op->cache)
-			return replayer->strides[op->cache];
-		if (machine->model->slab->kmalloc || op->size > KM_KMALLOC_MAX_CACHE)
-			return km_kmalloc_placed_bytes(machine, op->size);
-		return op->size ? replayer->kmalloc_strides[km_kmalloc_class(op->size)] : 0;
+		if (request->cache)
+			return replayer->strides[request->cache];
+		if (machine->model->slab->kmalloc_bytes || size > KM_KMALLOC_MAX_CACHE)
+			return km_kmalloc_placed_bytes(machine, size);
+		return size ? replayer->kmalloc_strides[km_kmalloc_class(size)] : 0;
 	}
+}
+
+/* ---- operations out of the ordinary ---- */
+
+static void replay_alloc(struct km_replayer *replayer, const struct km_call *call, uint64_t *addr,
+			 unsigned cpu)
+{
+	struct km_machine *machine = replayer->machine;
+	km_pfn pfn;
+
+	switch (call->kind) {
+	case KM_OP_OBJECT_ALLOC:
+		*addr = km_object_alloc(machine, cpu, NULL, call->size, call->gfp, call->node);
+		replayer->failed += !*addr;
+		break;
+	case KM_OP_PAGE_ALLOC:
+		pfn = km_alloc_pages(machine, cpu, call->gfp, call->size);
+		*addr = pfn.value;
+		replayer->failed += !km_pfn_valid(pfn);
+		break;
+	case KM_OP_VMAP_ALLOC:
+		*addr = km_vmalloc(machine, cpu, (uint64_t)call->size << KM_PAGE_SHIFT, 0,
+				   KM_GFP_KERNEL, 0);
+		replayer->failed += !*addr;
+		break;
+	}
+}
+
+static int replay_free(struct km_machine *machine, const struct km_call *call, uint64_t addr,
+		       unsigned cpu)
+{
+	switch (call->kind) {
+	case KM_OP_OBJECT_ALLOC:
+		return km_kfree(machine, cpu, addr);
+	case KM_OP_PAGE_ALLOC:
+		return km_pfn_valid((km_pfn){addr})
+			       ? km_free_pages(machine, cpu, (km_pfn){addr}, call->size)
+			       : 0;
+	case KM_OP_VMAP_ALLOC:
+		return addr ? km_vfree(machine, cpu, addr) : 0;
+	}
+	return 0;
+}
+
+void km_replay_other(struct km_replayer *replayer, const struct km_op *op, unsigned cpu)
+{
+	const struct km_call *call = &replayer->calls[op->request];
+	uint64_t *addr = &replayer->addr[op->slot];
+
+	if (!op->is_free)
+		replay_alloc(replayer, call, addr, cpu);
+	else if (replay_free(replayer->machine, call, *addr, cpu))
+		replayer->refused++;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A compiled trace on one machine: the caches of the trace created, a table from slot to the
- * address the model gave. km_replay_op() is all that the timed loop does per operation.
+ * A compiled trace on one machine: the caches of the trace created, what serves each request found
+ * out, a table from slot to the address the model gave. km_replay_op() is all that the timed loop
+ * does per operation.
  */
 #ifndef REPLAY_REPLAYER_H
 #define REPLAY_REPLAYER_H
@@ -22,18 +23,35 @@ struct km_model_choice {
 /* 0, or -EINVAL with a sentence naming what can be given. */
 int km_model_choice_parse(const char *text, struct km_model_choice *choice, struct km_err *err);
 
+/* How this machine serves a request (struct km_request, same index). */
+struct km_call {
+	/*
+	 * The objects' cache, also of a kmalloc of this size: Linux's compiler finds it at a call
+	 * site of constant size just so. NULL: not an object, or the call itself decides.
+	 */
+	void *cache;
+	uint32_t size, gfp;
+	int16_t node;
+	uint8_t kind; /* enum km_op_kind of the allocation */
+};
+
 struct km_replayer {
 	const struct km_program *program;
 	struct km_env env;
 	struct km_machine *machine;
+	/* the machine's slab layer, at hand */
+	void *slab;
+	uint64_t (*slab_alloc)(void *slab, void *cache, unsigned cpu, uint32_t gfp, int node);
+	int (*slab_free)(void *slab, unsigned cpu, uint64_t addr);
 	void **caches;     /* by trace cache id; NULL: kmalloc */
 	uint32_t *strides; /* bytes one object of the cache takes, by trace cache id */
 	uint32_t kmalloc_strides[KM_KMALLOC_CLASSES];
 	uint32_t nr_caches;
-	uint64_t *addr;   /* by slot: address, or pfn for pages; 0 = failed */
-	bool seeded;      /* free blocks are as recorded at the start */
-	uint64_t failed;  /* allocations the machine refused */
-	uint64_t refused; /* frees the machine refused: a defect, never expected */
+	struct km_call *calls; /* by request */
+	uint64_t *addr;        /* by slot: address, or pfn for pages; 0 = failed */
+	bool seeded;           /* free blocks are as recorded at the start */
+	uint64_t failed;       /* allocations the machine refused */
+	uint64_t refused;      /* frees the machine refused: a defect, never expected */
 };
 
 int km_replayer_create(const struct km_program *program, struct km_trace *trace,
@@ -41,51 +59,35 @@ int km_replayer_create(const struct km_program *program, struct km_trace *trace,
 		       uint64_t seed, struct km_replayer **replayer, struct km_err *err);
 void km_replayer_destroy(struct km_replayer *replayer);
 
-/* Bytes the model sets aside for an object operation (stride, block, area without guard). */
-uint64_t km_replayer_placed_bytes(const struct km_replayer *replayer, const struct km_op *op);
+/* Bytes the model sets aside for an object (stride, block, area without guard). */
+uint64_t km_replayer_placed_bytes(const struct km_replayer *replayer,
+				  const struct km_request *request);
+
+/* What km_replay_op_on() does for all but objects of a known cache. */
+void km_replay_other(struct km_replayer *replayer, const struct km_op *op, unsigned cpu);
+
+/* On another CPU than the operation's. */
+static inline void km_replay_op_on(struct km_replayer *replayer, const struct km_op *op,
+				   unsigned cpu)
+{
+	const struct km_call *call = &replayer->calls[op->request];
+	uint64_t *addr = &replayer->addr[op->slot];
+
+	if (!call->cache) {
+		km_replay_other(replayer, op, cpu);
+	} else if (!op->is_free) {
+		*addr = replayer->slab_alloc(replayer->slab, call->cache, cpu, call->gfp,
+					     call->node);
+		if (!*addr)
+			replayer->failed++;
+	} else if (*addr && replayer->slab_free(replayer->slab, cpu, *addr)) {
+		replayer->refused++;
+	}
+}
 
 static inline void km_replay_op(struct km_replayer *replayer, const struct km_op *op)
 {
-	struct km_machine *machine = replayer->machine;
-	uint64_t addr;
-	km_pfn pfn;
-
-	switch (op->kind) {
-	case KM_OP_OBJECT_ALLOC:
-		addr = km_object_alloc(machine, op->cpu, replayer->caches[op->cache], op->size,
-				       op->gfp, op->node_given ? 0 : -1);
-		replayer->addr[op->slot] = addr;
-		replayer->failed += !addr;
-		break;
-	case KM_OP_OBJECT_FREE:
-		addr = replayer->addr[op->slot];
-		if (addr && km_kfree(machine, op->cpu, addr))
-			replayer->refused++;
-		break;
-	case KM_OP_PAGE_ALLOC:
-		pfn = km_alloc_pages(machine, op->cpu, op->gfp, op->size);
-		replayer->addr[op->slot] = pfn.value;
-		replayer->failed += !km_pfn_valid(pfn);
-		break;
-	case KM_OP_PAGE_FREE:
-		pfn = (km_pfn){replayer->addr[op->slot]};
-		if (km_pfn_valid(pfn) && km_free_pages(machine, op->cpu, pfn, op->size))
-			replayer->refused++;
-		break;
-	case KM_OP_VMAP_ALLOC:
-		addr = km_vmalloc(machine, op->cpu, (uint64_t)op->size << KM_PAGE_SHIFT, 0,
-				  KM_GFP_KERNEL, 0);
-		replayer->addr[op->slot] = addr;
-		replayer->failed += !addr;
-		break;
-	case KM_OP_VMAP_FREE:
-		addr = replayer->addr[op->slot];
-		if (addr && km_vfree(machine, op->cpu, addr))
-			replayer->refused++;
-		break;
-	default:
-		break;
-	}
+	km_replay_op_on(replayer, op, op->cpu);
 }
 
 #endif

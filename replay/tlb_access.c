@@ -48,7 +48,8 @@ static struct km_tlb_share *share_of(struct access_run *run, size_t index)
 
 	if (run->measures->sites)
 		return site < run->measures->nr_sites ? &run->measures->sites[site] : NULL;
-	return run->measures->classes[km_size_class(program->ops[index].size)];
+	return run->measures
+		->classes[km_size_class(km_op_request(program, &program->ops[index])->size)];
 }
 
 static void on_touch(void *to, unsigned cpu, unsigned mask, uint64_t addr, size_t op)
@@ -63,17 +64,18 @@ static void on_touch(void *to, unsigned cpu, unsigned mask, uint64_t addr, size_
 static void count_object(struct access_run *run, size_t index)
 {
 	const struct km_op *op = &run->pass->program->ops[index];
+	const struct km_request *request = km_op_request(run->pass->program, op);
 	struct km_replayer *replayer = run->access.replayer;
 	const struct km_machine *machine = replayer->machine;
 	uint64_t addr = replayer->addr[op->slot];
 	uint64_t placed = km_is_vmalloc_addr(addr) ? machine->model->vm->size(machine->vm, addr)
-						   : km_replayer_placed_bytes(replayer, op);
+						   : km_replayer_placed_bytes(replayer, request);
 	struct km_tlb_share *share = share_of(run, index);
 
 	for (unsigned map = 0; share && map < (run->measures->sites ? 1 : run->measures->nr_maps);
 	     map++) {
 		share[map].objects++;
-		share[map].asked += op->size;
+		share[map].asked += request->size;
 		share[map].placed += placed;
 	}
 }

@@ -65,6 +65,7 @@ static void test_other_calls(void)
 	struct km_event event = {.bytes_req = 200, .bytes_alloc = 256};
 	struct km_program *program = NULL;
 	struct small_trace trace;
+	const struct km_request *request;
 	struct km_err err = {""};
 	struct km_trace *opened;
 
@@ -87,11 +88,12 @@ static void test_other_calls(void)
 		    err.text))
 		return;
 	TAP_EQ(program->nr_ops, 2, "two operations of five events");
-	TAP_OK(program->ops[0].kind == KM_OP_OBJECT_ALLOC && program->ops[0].cache == cache.id &&
-		       program->ops[0].size == 200,
+	request = km_op_request(program, &program->ops[0]);
+	TAP_OK(km_op_kind(program, &program->ops[0]) == KM_OP_OBJECT_ALLOC &&
+		       request->cache == cache.id && request->size == 200,
 	       "the bulk allocation, from its cache");
-	TAP_OK(program->ops[1].kind == KM_OP_OBJECT_FREE && !program->ops[1].implied &&
-		       program->ops[1].cpu == 1,
+	TAP_OK(km_op_kind(program, &program->ops[1]) == KM_OP_OBJECT_FREE &&
+		       !program->ops[1].implied && program->ops[1].cpu == 1,
 	       "the bulk free");
 	TAP_EQ(program->counts.dropped, 3, "the others are counted");
 	km_program_free(program);

@@ -148,7 +148,7 @@ uint64_t km_object_alloc(struct km_machine *machine, unsigned cpu, void *cache, 
 unsigned km_kmalloc_class(uint64_t bytes);
 uint32_t km_kmalloc_class_size(unsigned class_index);
 enum km_kmalloc_type km_kmalloc_type(uint32_t gfp);
-/* The cache of a request of 1..8192 bytes by machine->caller. */
+/* The cache of a request by machine->caller; NULL where none serves it: pages do, or the layer. */
 void *km_kmalloc_cache(const struct km_machine *machine, uint64_t bytes, uint32_t gfp);
 /* "kmalloc-cg-1k": as in /proc/slabinfo. */
 const char *km_kmalloc_cache_name(enum km_kmalloc_type type, unsigned class_index);

@@ -138,11 +138,13 @@ struct km_slab_ops {
 	void (*usage)(void *self, uint64_t *slab_pages, uint64_t *live_bytes);
 	int (*validate)(void *self);
 	/*
-	 * A layer with a kmalloc of its own has all four: the most bytes that it serves (above,
-	 * pages do), bytes set aside for a request of 1 to so many, and usable bytes of any live
-	 * object. NULL: kmalloc takes the size classes' caches, up to KM_KMALLOC_MAX_CACHE.
+	 * A layer with a kmalloc of its own has these: the most bytes that it serves (above, pages
+	 * do), the cache of a request of 1 to so many or a call instead of caches (one of them may
+	 * be NULL), bytes set aside for it, and usable bytes of any live object. All NULL: kmalloc
+	 * takes the size classes' caches, up to KM_KMALLOC_MAX_CACHE.
 	 */
 	uint64_t (*kmalloc_max)(const struct km_machine *machine);
+	void *(*kmalloc_cache)(void *self, uint64_t bytes, uint32_t gfp);
 	uint64_t (*kmalloc)(void *self, unsigned cpu, uint64_t bytes, uint32_t gfp, int node);
 	uint64_t (*kmalloc_bytes)(void *self, uint64_t bytes);
 	uint64_t (*ksize)(void *self, uint64_t addr);
