@@ -22,6 +22,7 @@
 #define KM_PAGE_ORDER 0x0fu
 #define KM_PAGE_TYPE_SHIFT 4
 #define KM_PAGE_TYPE_MASK 0x3u
+#define KM_PAGE_TYPE_BITS (KM_PAGE_TYPE_MASK << KM_PAGE_TYPE_SHIFT)
 #define KM_PAGE_USED 0x01u /* alone: in use, unmovable or reclaimable */
 #define KM_PAGE_USED_MOVABLE 0x02u
 
@@ -55,13 +56,25 @@ struct km_page_list {
 	uint32_t head, tail;
 };
 
+/*
+ * A list wound from strands: block number n is on strand n modulo their count. The blocks at either
+ * end of all strands are then known at once, where one list tells the next only when the record of
+ * the one before it has come from memory.
+ */
+#define KM_STRANDS 8u /* a power of two */
+
+struct km_pcp_list {
+	uint32_t first, count; /* number of the head, modulo 2^32; blocks */
+	struct km_page_list strand[KM_STRANDS];
+};
+
 struct km_pcp {
 	int32_t count, high, batch;                           /* pages */
 	int32_t free_factor;                                  /* up to 6.6 */
 	int32_t high_min, high_max, alloc_factor, free_count; /* 6.7+ */
 	uint32_t flags;                                       /* KM_PCP_* */
 	int32_t diff; /* this CPU's free-page difference, not yet in the zone's counter */
-	struct km_page_list list[KM_PCP_LISTS];
+	struct km_pcp_list list[KM_PCP_LISTS];
 };
 
 struct km_zone {
@@ -172,6 +185,82 @@ static inline uint32_t km_page_list_next(const struct km_buddy *buddy,
 					 const struct km_page_list *list, uint32_t pfn)
 {
 	return pfn == list->tail ? KM_PFN_NIL : buddy->link[pfn].next;
+}
+
+/* The records of a page that is wanted soon, or KM_PFN_NIL. */
+static inline void km_prefetch_page(const struct km_buddy *buddy, uint32_t pfn)
+{
+	if (pfn == KM_PFN_NIL)
+		return;
+	__builtin_prefetch(&buddy->link[pfn], 1);
+	__builtin_prefetch(&buddy->page[pfn], 1);
+}
+
+/* ---- lists of strands ---- */
+
+/* The strand of block i of a list, from the head, from -1 (a new head) to count (a new tail). */
+static inline struct km_page_list *km_pcp_strand(struct km_pcp_list *list, uint32_t i)
+{
+	return &list->strand[(list->first + i) % KM_STRANDS];
+}
+
+static inline void km_pcp_list_init(struct km_pcp_list *list)
+{
+	list->first = list->count = 0;
+	for (unsigned i = 0; i < KM_STRANDS; i++)
+		km_page_list_init(&list->strand[i]);
+}
+
+static inline void km_pcp_list_push(struct km_buddy *buddy, struct km_pcp_list *list, uint32_t pfn)
+{
+	km_page_list_push(buddy, &list->strand[--list->first % KM_STRANDS], pfn);
+	list->count++;
+}
+
+static inline void km_pcp_list_append(struct km_buddy *buddy, struct km_pcp_list *list,
+				      uint32_t pfn)
+{
+	km_page_list_append(buddy, km_pcp_strand(list, list->count++), pfn);
+}
+
+/* The head of a list that is not empty, off it. */
+static inline uint32_t km_pcp_list_pop(struct km_buddy *buddy, struct km_pcp_list *list)
+{
+	struct km_page_list *strand = &list->strand[list->first++ % KM_STRANDS];
+	uint32_t pfn = strand->head;
+
+	list->count--;
+	km_page_list_remove(buddy, strand, pfn);
+	km_prefetch_page(buddy, strand->head);
+	return pfn;
+}
+
+/* The tail of a list that is not empty, off it. */
+static inline uint32_t km_pcp_list_pop_tail(struct km_buddy *buddy, struct km_pcp_list *list)
+{
+	struct km_page_list *strand = km_pcp_strand(list, --list->count);
+	uint32_t pfn = strand->tail;
+
+	km_page_list_remove(buddy, strand, pfn);
+	return pfn;
+}
+
+/* A walk from the head: start with {0}; KM_PFN_NIL after the last. */
+struct km_pcp_walk {
+	uint32_t passed, at[KM_STRANDS];
+};
+
+static inline uint32_t km_pcp_list_next(const struct km_buddy *buddy,
+					const struct km_pcp_list *list, struct km_pcp_walk *walk)
+{
+	uint32_t number = list->first + walk->passed;
+	const struct km_page_list *strand = &list->strand[number % KM_STRANDS];
+	uint32_t *at = &walk->at[number % KM_STRANDS];
+
+	if (walk->passed == list->count)
+		return KM_PFN_NIL;
+	*at = walk->passed++ < KM_STRANDS ? strand->head : km_page_list_next(buddy, strand, *at);
+	return *at;
 }
 
 static inline struct km_pageblock *km_pageblock_of(const struct km_buddy *buddy, uint64_t pfn)

@@ -23,7 +23,7 @@ static void empty_pcp(struct km_pcp *pcp)
 {
 	*pcp = (struct km_pcp){.flags = KM_PCP_BIG_CACHE};
 	for (unsigned i = 0; i < KM_PCP_LISTS; i++)
-		km_page_list_init(&pcp->list[i]);
+		km_pcp_list_init(&pcp->list[i]);
 }
 
 static int lay_out_zone(struct km_buddy *buddy, const struct km_zone_spec *spec)

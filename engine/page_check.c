@@ -111,11 +111,11 @@ static int64_t check_pcp(const struct km_buddy *buddy, const struct km_zone *zon
 	int64_t pages = 0;
 
 	for (unsigned i = 0; i < KM_PCP_LISTS; i++) {
-		const struct km_page_list *list = &pcp->list[i];
 		unsigned order = km_pcp_order_of(i);
+		struct km_pcp_walk walk = {0};
+		uint32_t pfn;
 
-		for (uint32_t pfn = list->head; pfn != KM_PFN_NIL;
-		     pfn = km_page_list_next(buddy, list, pfn)) {
+		while ((pfn = km_pcp_list_next(buddy, &pcp->list[i], &walk)) != KM_PFN_NIL) {
 			if ((buddy->page[pfn] & (KM_PAGE_PCP | KM_PAGE_BUDDY | KM_PAGE_ORDER)) !=
 				    (KM_PAGE_PCP | order) ||
 			    !block_is_sound(buddy, zone, pfn, order))
@@ -153,14 +153,12 @@ static bool scan_pages(const struct km_buddy *buddy, const struct km_zone *zone,
 	return true;
 }
 
-static int64_t pcp_blocks(const struct km_buddy *buddy, const struct km_pcp *pcp)
+static int64_t pcp_blocks(const struct km_pcp *pcp)
 {
 	int64_t blocks = 0;
 
 	for (unsigned i = 0; i < KM_PCP_LISTS; i++)
-		for (uint32_t pfn = pcp->list[i].head; pfn != KM_PFN_NIL;
-		     pfn = km_page_list_next(buddy, &pcp->list[i], pfn))
-			blocks++;
+		blocks += pcp->list[i].count;
 	return blocks;
 }
 
@@ -192,7 +190,7 @@ static int64_t check_zone(const struct km_buddy *buddy, const struct km_zone *zo
 		if (here < 0)
 			return -1;
 		pcp += here;
-		listed.pcp += pcp_blocks(buddy, &zone->pcp[cpu]);
+		listed.pcp += pcp_blocks(&zone->pcp[cpu]);
 		counter += zone->pcp[cpu].diff;
 	}
 	if (counter != free + zone->skew ||

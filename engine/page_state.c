@@ -99,7 +99,7 @@ static int load_pcp(struct km_buddy *buddy, struct km_zone *zone, const struct k
 			buddy->page[pfn] =
 				(uint8_t)(KM_PAGE_PCP |
 					  tag_of(buddy, pfn, index) << KM_PAGE_TYPE_SHIFT | order);
-			km_page_list_append(buddy, &pcp->list[index], pfn);
+			km_pcp_list_append(buddy, &pcp->list[index], pfn);
 			count += 1 << order;
 		}
 	}
@@ -203,6 +203,21 @@ static int save_list(const struct km_buddy *buddy, const struct km_page_list *fr
 	return 0;
 }
 
+static int save_pcp_list(const struct km_buddy *buddy, const struct km_pcp_list *from,
+			 struct km_pfn_list *to)
+{
+	struct km_pcp_walk walk = {0};
+
+	if (!from->count)
+		return 0;
+	to->pfns = km_env_alloc(buddy->env, from->count * sizeof(*to->pfns));
+	if (!to->pfns)
+		return -ENOMEM;
+	while (to->count < from->count)
+		to->pfns[to->count++] = km_pcp_list_next(buddy, from, &walk);
+	return 0;
+}
+
 static int save_pcp(const struct km_buddy *buddy, const struct km_pcp *pcp,
 		    struct km_pcp_state *state)
 {
@@ -217,7 +232,7 @@ static int save_pcp(const struct km_buddy *buddy, const struct km_pcp *pcp,
 	state->flags = pcp->flags;
 	state->diff = pcp->diff;
 	for (unsigned i = 0; i < KM_PCP_LISTS; i++)
-		if (save_list(buddy, &pcp->list[i], &state->lists[i]))
+		if (save_pcp_list(buddy, &pcp->list[i], &state->lists[i]))
 			return -ENOMEM;
 	return 0;
 }

@@ -50,42 +50,32 @@ void km_pcp_size(const struct km_buddy *buddy, const struct km_zone *zone, struc
 /* ---- drain ---- */
 
 /*
- * What draining the next blocks of a list will touch: the records of the one before the tail, and
- * the neighbours of the tail's buddy, should it be free and leave its list. A hint, nothing more.
+ * What draining the next blocks of a list will touch: records of one that is a round of the strands
+ * away, and the neighbours that a free buddy of one half a round away will leave. Hints, no more.
  */
-static inline void prefetch_drain(const struct km_buddy *buddy, const struct km_page_list *list)
+static inline void prefetch_drain(const struct km_buddy *buddy, struct km_pcp_list *list)
 {
-	uint32_t next = list->tail, after, other;
+	uint32_t far = km_pcp_strand(list, list->count - KM_STRANDS)->tail;
+	uint32_t near = km_pcp_strand(list, list->count - KM_STRANDS / 2)->tail, other = near ^ 1;
 
-	if (next == list->head)
+	km_prefetch_page(buddy, far);
+	if (near == KM_PFN_NIL || (buddy->page[other] & ~KM_PAGE_TYPE_BITS) != KM_PAGE_BUDDY)
 		return;
-	next = buddy->link[next].prev;
-	other = next ^ 1;
-	if (buddy->page[other] == (KM_PAGE_BUDDY | KM_MOVABLE << KM_PAGE_TYPE_SHIFT) ||
-	    buddy->page[other] == KM_PAGE_BUDDY) {
-		__builtin_prefetch(&buddy->link[buddy->link[other].prev], 1);
-		__builtin_prefetch(&buddy->link[buddy->link[other].next], 1);
-	}
-	if (next == list->head)
-		return;
-	after = buddy->link[next].prev;
-	__builtin_prefetch(&buddy->link[after], 1);
-	__builtin_prefetch(&buddy->page[after], 1);
+	__builtin_prefetch(&buddy->link[buddy->link[other].prev], 1);
+	__builtin_prefetch(&buddy->link[buddy->link[other].next], 1);
 }
 
 static void drain_block(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu, unsigned index)
 {
 	struct km_pcp *pcp = &zone->pcp[cpu];
-	struct km_page_list *list = &pcp->list[index];
+	struct km_pcp_list *list = &pcp->list[index];
 	unsigned order = km_pcp_order_of(index);
-	uint32_t pfn = list->tail;
-	enum km_migratetype type;
+	uint32_t pfn = km_pcp_list_pop_tail(buddy, list);
+	enum km_migratetype type = km_page_type(buddy->page[pfn]);
 
 	prefetch_drain(buddy, list);
-	type = km_page_type(buddy->page[pfn]);
 	if (buddy->profile.freelist_hygiene)
 		type = (enum km_migratetype)km_pageblock_of(buddy, pfn)->type;
-	km_page_list_remove(buddy, list, pfn);
 	pcp->count -= 1 << order;
 	buddy->free_pcp -= 1u << order;
 	km_buddy_free_block(buddy, zone, cpu, pfn, order, type);
@@ -99,7 +89,7 @@ static void drain_pages(struct km_buddy *buddy, struct km_zone *zone, unsigned c
 
 	pages = at_most(pages, pcp->count);
 	while (pages > 0) {
-		if (km_page_list_empty(&pcp->list[index])) {
+		if (!pcp->list[index].count) {
 			index = index + 1 < buddy->nr_pcp_lists ? index + 1 : 0;
 			continue;
 		}
@@ -124,13 +114,13 @@ static void drain_round_robin(struct km_buddy *buddy, struct km_zone *zone, unsi
 		do {
 			turn++;
 			index = index + 1 < buddy->nr_pcp_lists ? index + 1 : 0;
-		} while (km_page_list_empty(&pcp->list[index]));
+		} while (!pcp->list[index].count);
 		if (turn == (int32_t)buddy->nr_pcp_lists)
 			turn = pages;
 		do {
 			drain_block(buddy, zone, cpu, index);
 			pages -= 1 << km_pcp_order_of(index);
-		} while (pages > 0 && --turn && !km_page_list_empty(&pcp->list[index]));
+		} while (pages > 0 && --turn && pcp->list[index].count);
 	}
 }
 
@@ -193,24 +183,16 @@ static int32_t refill_size(const struct km_buddy *buddy, const struct km_zone *z
 }
 
 /* Blocks that follow one another in memory, to the tail of a list. */
-static void append_run(struct km_buddy *buddy, struct km_page_list *list, uint32_t pfn,
+static void append_run(struct km_buddy *buddy, struct km_pcp_list *list, uint32_t pfn,
 		       unsigned order, uint32_t count, enum km_migratetype type)
 {
 	uint8_t byte = (uint8_t)(KM_PAGE_PCP | type << KM_PAGE_TYPE_SHIFT | order);
-	uint32_t step = 1u << order, last = pfn + ((count - 1) << order);
+	uint32_t end = pfn + (count << order);
 
-	buddy->link[pfn].prev = list->tail;
-	if (km_page_list_empty(list))
-		list->head = pfn;
-	else
-		buddy->link[list->tail].next = pfn;
-	list->tail = last;
-	for (; pfn != last; pfn += step) {
+	for (; pfn != end; pfn += 1u << order) {
 		buddy->page[pfn] = byte;
-		buddy->link[pfn].next = pfn + step;
-		buddy->link[pfn + step].prev = pfn;
+		km_pcp_list_append(buddy, list, pfn);
 	}
-	buddy->page[last] = byte;
 }
 
 /*
@@ -221,7 +203,7 @@ static void refill(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu, u
 		   enum km_migratetype type, uint32_t rights)
 {
 	struct km_pcp *pcp = &zone->pcp[cpu];
-	struct km_page_list *list = &pcp->list[km_pcp_list_of(buddy, order, type)];
+	struct km_pcp_list *list = &pcp->list[km_pcp_list_of(buddy, order, type)];
 	int32_t wanted = refill_size(buddy, zone, pcp, order), blocks = 0;
 	enum km_take_mode mode = KM_TAKE_NORMAL;
 
@@ -251,20 +233,19 @@ uint32_t km_pcp_take(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu,
 		     enum km_migratetype type, uint32_t rights)
 {
 	struct km_pcp *pcp = &zone->pcp[cpu];
-	struct km_page_list *list = &pcp->list[km_pcp_list_of(buddy, order, type)];
+	struct km_pcp_list *list = &pcp->list[km_pcp_list_of(buddy, order, type)];
 	uint32_t pfn;
 
-	if (km_page_list_empty(list)) {
+	if (!list->count) {
 		if ((rights & KM_RIGHT_HIGHATOMIC) && buddy->profile.highatomic_from_buddy)
 			return KM_PFN_NIL;
 		refill(buddy, zone, cpu, order, type, rights);
-		if (km_page_list_empty(list))
+		if (!list->count)
 			return KM_PFN_NIL;
 	} else {
 		buddy->env->count.pcp_hit++;
 	}
-	pfn = list->head;
-	km_page_list_remove(buddy, list, pfn);
+	pfn = km_pcp_list_pop(buddy, list);
 	pcp->count -= 1 << order;
 	buddy->free_pcp -= 1u << order;
 	return pfn;
@@ -390,7 +371,7 @@ void km_pcp_free(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu, uin
 	int32_t pages;
 
 	buddy->page[pfn] = (uint8_t)(KM_PAGE_PCP | type << KM_PAGE_TYPE_SHIFT | order);
-	km_page_list_push(buddy, &pcp->list[index], (uint32_t)pfn);
+	km_pcp_list_push(buddy, &pcp->list[index], (uint32_t)pfn);
 	pcp->count += 1 << order;
 	buddy->free_pcp += 1u << order;
 	buddy->env->count.pcp_free++;
