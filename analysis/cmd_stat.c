@@ -29,11 +29,14 @@ struct stat_args {
 
 enum unit { COUNT, BYTES, NS, PERCENT };
 
-/* X(key, unit, value of a row; counts and bytes are scaled by 1 of N in a sampled trace) */
+/* X(key, unit, value of a row) */
+#define SUM_COLUMNS(X)                                                                             \
+	X(hits, COUNT, km_stat_sum(stat, row, KM_SUM_HITS))                                        \
+	X(bytes_req, BYTES, km_stat_sum(stat, row, KM_SUM_REQ))                                    \
+	X(bytes_alloc, BYTES, km_stat_sum(stat, row, KM_SUM_ALLOC))
+
+/* Counts and bytes of a sampled trace are scaled as the hits are. */
 #define COLUMNS(X)                                                                                 \
-	X(hits, COUNT, (double)row->hits)                                                          \
-	X(bytes_req, BYTES, (double)row->bytes_req)                                                \
-	X(bytes_alloc, BYTES, (double)row->bytes_alloc)                                            \
 	X(waste, PERCENT, km_stat_waste(row))                                                      \
 	X(live, COUNT, (double)row->live)                                                          \
 	X(live_bytes, BYTES, (double)row->live_bytes)                                              \
@@ -47,11 +50,12 @@ enum unit { COUNT, BYTES, NS, PERCENT };
 	X(p90_ns, NS, km_stat_lifetime(row, 0.9))                                                  \
 	X(p99_ns, NS, km_stat_lifetime(row, 0.99))
 
-/* Of a sampled trace, besides: standard errors, as they are. */
+/* Of a sampled trace, besides: standard errors. */
 #define ERROR_COLUMNS(X)                                                                           \
 	X(hits_se, COUNT, km_stat_error(stat, row, KM_SUM_HITS))                                   \
 	X(bytes_req_se, BYTES, km_stat_error(stat, row, KM_SUM_REQ))                               \
 	X(bytes_alloc_se, BYTES, km_stat_error(stat, row, KM_SUM_ALLOC))
+#define ESTIMATED_COLUMNS(X) SUM_COLUMNS(X) ERROR_COLUMNS(X)
 
 typedef double value_fn(const struct km_stat *stat, const struct km_stat_row *row);
 
@@ -60,7 +64,7 @@ typedef double value_fn(const struct km_stat *stat, const struct km_stat_row *ro
 	{                                                                                          \
 		bool scaled = (unit) == COUNT || (unit) == BYTES;                                  \
                                                                                                    \
-		return (value) * (scaled ? (double)stat->sample : 1);                              \
+		return (value) * (scaled ? km_stat_scale(stat, row) : 1);                          \
 	}
 COLUMNS(X)
 #undef X
@@ -69,7 +73,7 @@ COLUMNS(X)
 	{                                                                                          \
 		return value;                                                                      \
 	}
-ERROR_COLUMNS(X)
+ESTIMATED_COLUMNS(X)
 #undef X
 
 static const struct column {
@@ -78,7 +82,7 @@ static const struct column {
 	value_fn *value;
 } columns[] = {
 #define X(key, unit, value) {#key, #key ">", unit, value_of_##key},
-	COLUMNS(X) ERROR_COLUMNS(X)
+	SUM_COLUMNS(X) COLUMNS(X) ERROR_COLUMNS(X)
 #undef X
 };
 
@@ -196,13 +200,15 @@ static void print_summary(const struct km_stat *stat, FILE *out)
 {
 	const struct km_stat_row *total = &stat->total;
 	const struct km_living_counts *counts = &stat->counts;
-	double n = (double)stat->sample, ended = (double)(total->frees + total->implied);
+	double requested = km_stat_sum(stat, total, KM_SUM_REQ);
+	double allocated = km_stat_sum(stat, total, KM_SUM_ALLOC);
+	double ended = (double)(total->frees + total->implied);
 	char req[KM_HUMAN_BYTES], alloc[KM_HUMAN_BYTES], waste[KM_HUMAN_BYTES];
 	uint64_t lost;
 
-	km_human_bytes((double)total->bytes_req * n, req);
-	km_human_bytes((double)total->bytes_alloc * n, alloc);
-	km_human_bytes(((double)total->bytes_alloc - (double)total->bytes_req) * n, waste);
+	km_human_bytes(requested, req);
+	km_human_bytes(allocated, alloc);
+	km_human_bytes(allocated - requested, waste);
 	fprintf(out, "requested %s, allocated %s, wasted %s (%.2f %%)\n", req, alloc, waste,
 		total->bytes_alloc ? km_stat_waste(total) : 0);
 	fprintf(out, "freed on another CPU: %" PRIu64 "/%" PRIu64, total->cross_frees,
@@ -217,6 +223,8 @@ static void print_summary(const struct km_stat *stat, FILE *out)
 		fprintf(out, "losses not known");
 	if (stat->sample > 1)
 		fprintf(out, ", 1 of %" PRIu64 " addresses sampled", stat->sample);
+	if (stat->missed > 0)
+		fprintf(out, ", about %.0f allocations at a few others in no row", stat->missed);
 	fprintf(out,
 		"; of objects that ended %.2f %% without a traced free; %" PRIu64
 		" frees of older objects; %" PRIu64 " allocations traced twice, %" PRIu64
@@ -279,6 +287,8 @@ static void print_json(const struct km_stat *stat, const struct order *order, si
 	km_json_u64(&json, "from_ns", stat->from_ns);
 	km_json_u64(&json, "to_ns", stat->to_ns);
 	km_json_u64(&json, "sample", stat->sample);
+	if (stat->sample > 1)
+		km_json_u64(&json, "missed", (uint64_t)(stat->missed + 0.5));
 	json_coverage(&json, stat);
 	if (stat->one_node)
 		km_json_u64(&json, "cross_node_allocs", stat->cross_node);
@@ -421,7 +431,8 @@ int km_cmd_stat(int argc, char **argv)
 		"than allocated; implied_frees ended without a traced free, so no lifetime is "
 		"known; leaks are live at the end and older than half of the time; p50_ns, p90_ns, "
 		"p99_ns are lifetimes of freed objects. Counts and bytes of a sampled trace are "
-		"scaled up, with their standard errors.\n\n"
+		"scaled up with what the ledger counted of all addresses, with standard errors "
+		"(_se; where sums vary widely between addresses they tell too little).\n\n"
 		"EXAMPLES\n"
 		"  kmlab stat t.kmt\n"
 		"  kmlab stat t.kmt --by cache --sort waste --top 10\n"

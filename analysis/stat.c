@@ -19,6 +19,7 @@ struct pass {
 	struct km_living live;
 	struct km_sample_sums sums;
 	bool by_task;
+	bool sample_all; /* objects of a sampled trace, as they begin */
 	/* By CPU: the groups of the shapes of the chunk that is read. */
 	struct lane {
 		uint32_t *groups;
@@ -42,18 +43,6 @@ static inline void live_more(struct km_stat_row *row, uint64_t bytes)
 		row->peak_bytes = row->live_bytes;
 }
 
-static int count_sampled(struct pass *pass, uint64_t ptr, const struct km_event *shape,
-			 uint32_t group)
-{
-	struct km_stat *stat = pass->stat;
-
-	if (km_sample_add(&pass->sums, &stat->rows[group], ptr, group, shape->bytes_req,
-			  shape->bytes_alloc))
-		return -ENOMEM;
-	return km_sample_add(&pass->sums, &stat->total, ptr, UINT32_MAX, shape->bytes_req,
-			     shape->bytes_alloc);
-}
-
 static inline int count_begin(struct pass *pass, uint64_t ptr, const struct km_event *shape,
 			      uint32_t group)
 {
@@ -65,7 +54,10 @@ static inline int count_begin(struct pass *pass, uint64_t ptr, const struct km_e
 	live_more(row, shape->bytes_alloc);
 	live_more(&pass->stat->total, shape->bytes_alloc);
 	pass->stat->cross_node += shape->node > 0;
-	return pass->stat->sample == 1 ? 0 : count_sampled(pass, ptr, shape, group);
+	return pass->sample_all
+		       ? km_sample_add(&pass->sums, ptr, group, km_sample_kind_of(shape->kind), 1,
+				       shape->bytes_req, shape->bytes_alloc)
+		       : 0;
 }
 
 static inline struct km_stat_row *count_end(struct pass *pass,
@@ -80,7 +72,7 @@ static inline struct km_stat_row *count_end(struct pass *pass,
 }
 
 /* The inner of two call sites gives the object to the outer. */
-static void count_regroup(struct pass *pass, const struct km_living_object *object, uint32_t group)
+static int count_regroup(struct pass *pass, const struct km_living_object *object, uint32_t group)
 {
 	struct km_stat_row *from = &pass->stat->rows[object->group];
 	struct km_stat_row *to = &pass->stat->rows[group];
@@ -93,6 +85,13 @@ static void count_regroup(struct pass *pass, const struct km_living_object *obje
 	to->bytes_req += object->bytes_req;
 	to->bytes_alloc += object->bytes_alloc;
 	live_more(to, object->bytes_alloc);
+	if (!pass->sample_all)
+		return 0;
+	if (km_sample_add(&pass->sums, object->ptr, object->group, KM_SAMPLE_KMALLOC, -1,
+			  object->bytes_req, object->bytes_alloc))
+		return -ENOMEM;
+	return km_sample_add(&pass->sums, object->ptr, group, KM_SAMPLE_KMALLOC, 1,
+			     object->bytes_req, object->bytes_alloc);
 }
 
 /* Rows for n groups, at least. */
@@ -123,7 +122,8 @@ static inline int take_alloc(struct pass *pass, const struct km_living_call *cal
 	if (!object)
 		return 0;
 	if (__builtin_expect(twice, 0)) {
-		count_regroup(pass, object, group);
+		if (count_regroup(pass, object, group))
+			return -ENOMEM;
 		object->group = group;
 		return 0;
 	}
@@ -269,7 +269,7 @@ static int take_all(struct pass *pass, struct km_trace *trace,
 /* ---- the end ---- */
 
 /* What is live at the end lives until then; and may be all that is asked for. */
-static void count_live(struct pass *pass, bool only)
+static int count_live(struct pass *pass, bool only)
 {
 	struct km_stat *stat = pass->stat;
 	uint64_t middle = stat->from_ns + (stat->to_ns - stat->from_ns) / 2;
@@ -292,7 +292,13 @@ static void count_live(struct pass *pass, bool only)
 		row->hits++;
 		row->bytes_req += object->bytes_req;
 		row->bytes_alloc += object->bytes_alloc;
+		/* Of which kind it was is not known any more, and no matter: the factor is N. */
+		if (stat->sample > 1 &&
+		    km_sample_add(&pass->sums, object->ptr, object->group, KM_SAMPLE_KMALLOC, 1,
+				  object->bytes_req, object->bytes_alloc))
+			return -ENOMEM;
 	}
+	return 0;
 }
 
 static int add_up(struct km_stat *stat)
@@ -336,6 +342,7 @@ int km_stat_run(struct km_trace *trace, const struct km_stat_options *options, s
 	const char *sample = km_trace_meta(trace, "sample");
 	struct pass pass = {.stat = stat, .by_task = options->by == KM_BY_TASK};
 	unsigned cpus = km_trace_cpus(trace);
+	bool whole;
 	int code;
 
 	*stat = (struct km_stat){.from_ns = options->from_ns,
@@ -346,6 +353,8 @@ int km_stat_run(struct km_trace *trace, const struct km_stat_options *options, s
 		stat->to_ns = options->to_ns;
 	if (!stat->sample)
 		stat->sample = 1;
+	pass.sample_all = stat->sample > 1 && !options->live;
+	whole = pass.sample_all && !options->from_ns && !options->to_ns;
 	pass.lanes = malloc(cpus * sizeof(*pass.lanes));
 	for (unsigned i = 0; pass.lanes && i < cpus; i++)
 		pass.lanes[i] = (struct lane){.chunk = UINT32_MAX};
@@ -357,9 +366,9 @@ int km_stat_run(struct km_trace *trace, const struct km_stat_options *options, s
 	else
 		code = take_all(&pass, trace, options, err);
 	if (!code) {
-		count_live(&pass, options->live);
 		stat->counts = pass.live.counts;
-		if (add_up(stat))
+		if (count_live(&pass, options->live) || add_up(stat) ||
+		    (stat->sample > 1 && km_sample_estimate(&pass.sums, trace, whole, stat)))
 			code = no_memory(trace, err);
 	}
 	km_living_free(&pass.live);
@@ -404,10 +413,21 @@ double km_stat_lifetime(const struct km_stat_row *row, double quantile)
 		       : NAN;
 }
 
+double km_stat_sum(const struct km_stat *stat, const struct km_stat_row *row, enum km_stat_sum sum)
+{
+	const uint64_t sums[KM_NR_SUMS] = {row->hits, row->bytes_req, row->bytes_alloc};
+
+	return stat->sample > 1 ? row->estimate[sum] : (double)sums[sum];
+}
+
 double km_stat_error(const struct km_stat *stat, const struct km_stat_row *row,
 		     enum km_stat_sum sum)
 {
-	double n = (double)stat->sample;
+	return stat->sample > 1 ? sqrt(row->variance[sum]) : 0;
+}
 
-	return sqrt(n * (n - 1) * row->squares[sum]);
+double km_stat_scale(const struct km_stat *stat, const struct km_stat_row *row)
+{
+	return row->hits ? km_stat_sum(stat, row, KM_SUM_HITS) / (double)row->hits
+			 : (double)stat->sample;
 }

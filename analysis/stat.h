@@ -18,7 +18,7 @@ struct km_stat_options {
 	bool live;               /* count only objects that are live at the end */
 };
 
-/* What a sampled trace adds up to: see km_stat_error(). */
+/* What of a sampled trace is estimated, with its error: stat_sample.h. */
 enum km_stat_sum { KM_SUM_HITS, KM_SUM_REQ, KM_SUM_ALLOC, KM_NR_SUMS };
 
 struct km_stat_row {
@@ -27,10 +27,11 @@ struct km_stat_row {
 	uint64_t frees, cross_frees;     /* traced; on another CPU than the allocation */
 	double byte_ns;                  /* live bytes over time */
 	uint64_t live;
-	uint64_t implied;           /* ended unseen: no lifetime is known */
-	uint64_t leaks;             /* live at the end and older than half of the time */
-	struct km_hist *lifetimes;  /* in ns, of `frees`; NULL: none */
-	double squares[KM_NR_SUMS]; /* of the sums of each sampled address */
+	uint64_t implied;          /* ended unseen: no lifetime is known */
+	uint64_t leaks;            /* live at the end and older than half of the time */
+	struct km_hist *lifetimes; /* in ns, of `frees`; NULL: none */
+	/* Of a sampled trace: what the sums would be of all addresses. */
+	double estimate[KM_NR_SUMS], variance[KM_NR_SUMS];
 };
 
 struct km_stat {
@@ -40,8 +41,9 @@ struct km_stat {
 	struct km_stat_row total;
 	struct km_living_counts counts;
 	uint64_t from_ns, to_ns, events;
-	uint64_t sample;     /* 1 of so many addresses was recorded; 1: all */
-	bool one_node;       /* the machine has one NUMA node */
+	uint64_t sample; /* 1 of so many addresses was recorded; 1: all */
+	double missed; /* then: of the total's hits, in no row, as their addresses were not kept */
+	bool one_node; /* the machine has one NUMA node */
 	uint64_t cross_node; /* allocations for another node, if it has one */
 };
 
@@ -56,12 +58,11 @@ double km_stat_waste(const struct km_stat_row *row);
 double km_stat_mean(const struct km_stat *stat, const struct km_stat_row *row);
 /* Lifetime at a quantile in ns; NaN: no free was seen. */
 double km_stat_lifetime(const struct km_stat_row *row, double quantile);
-/*
- * Standard error of N times the sum over the sampled addresses: an address is kept or not with all
- * its objects, so the error is that of choosing addresses: sqrt(N (N - 1) sum of squares). 0 when
- * nothing was left out.
- */
+/* A sum as it is, or of a sampled trace its estimate, and that one's standard error (else 0). */
+double km_stat_sum(const struct km_stat *stat, const struct km_stat_row *row, enum km_stat_sum sum);
 double km_stat_error(const struct km_stat *stat, const struct km_stat_row *row,
 		     enum km_stat_sum sum);
+/* What other counts and bytes of the row are to be multiplied by. */
+double km_stat_scale(const struct km_stat *stat, const struct km_stat_row *row);
 
 #endif

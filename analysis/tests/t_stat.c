@@ -10,6 +10,7 @@
 #include "traces/tests/events.h"
 
 #include <math.h>
+#include <unistd.h>
 
 static struct km_err err;
 
@@ -347,6 +348,98 @@ static void test_sampled(void)
 	       "of each row, too");
 }
 
+/* Rows of enough sampled allocations to have an error, and those of them that are near enough. */
+struct cover {
+	unsigned rows, covered;
+};
+
+/* A part numbers its sites anew. */
+static const struct km_stat_row *row_of(const struct km_stat *stat, uint64_t address)
+{
+	uint32_t count;
+	const struct km_trace_site *sites = km_trace_site_table(stat->groups.trace, &count);
+
+	for (uint32_t i = 0; i < count; i++)
+		if (sites[i].address == address)
+			return &stat->rows[i];
+	return NULL;
+}
+
+static void cover_row(const struct km_stat *whole, const struct km_stat_row *truth,
+		      const struct km_stat *part, const struct km_stat_row *row,
+		      struct cover *cover)
+{
+	for (enum km_stat_sum sum = KM_SUM_HITS; sum < KM_NR_SUMS; sum++) {
+		double off = km_stat_sum(part, row, sum) - km_stat_sum(whole, truth, sum);
+
+		cover->rows++;
+		cover->covered += fabs(off) <= 2 * km_stat_error(part, row, sum);
+	}
+}
+
+static void cover_rows(const struct km_stat *whole, const struct km_stat *part, struct cover *cover)
+{
+	uint32_t count;
+	const struct km_trace_site *sites = km_trace_site_table(part->groups.trace, &count);
+
+	for (uint32_t i = 1; i < count; i++) {
+		const struct km_stat_row *truth = row_of(whole, sites[i].address);
+
+		if (truth && part->rows[i].hits >= 10)
+			cover_row(whole, truth, part, &part->rows[i], cover);
+	}
+}
+
+/* A part of a capture's addresses says what the whole has, as nearly as it says. */
+static void cover_capture(const char *directory, const char *name, char *share, struct cover *cover)
+{
+	const struct km_stat_options options = {.by = KM_BY_SITE};
+	struct km_stat whole, part;
+	struct km_trace *traces[2];
+	double off;
+	char path[4200];
+
+	snprintf(path, sizeof(path), "%s/%s.kmt", directory, name);
+	TAP_EQ(RUN(km_cmd_edit, path, "-q", "--sample", share, "-o", "part.kmt"), 0, "%s: %s", name,
+	       share);
+	if (km_trace_open(path, &traces[0], &err) || km_trace_open("part.kmt", &traces[1], &err) ||
+	    km_stat_run(traces[0], &options, &whole, &err) ||
+	    km_stat_run(traces[1], &options, &part, &err))
+		exit(2);
+	cover_rows(&whole, &part, cover);
+	off = km_stat_sum(&part, &part.total, KM_SUM_HITS) - (double)whole.total.hits;
+	TAP_OK(fabs(off) <= 2 * km_stat_error(&part, &part.total, KM_SUM_HITS),
+	       "the number of all allocations is, by the ledger: off by %.0f", off);
+	TAP_OK(strcmp(name, "walk") ? part.missed < 0.1 * (double)whole.total.hits
+				    : part.missed > 0.4 * (double)whole.total.hits,
+	       "what was at a few addresses that were not kept is told: %.0f", part.missed);
+	km_stat_free(&whole);
+	km_stat_free(&part);
+	km_trace_close(traces[0]);
+	km_trace_close(traces[1]);
+}
+
+static void test_sampled_captures(const char *directory)
+{
+	static const char *const names[] = {"compile", "fork", "walk"};
+	struct cover cover = {0, 0};
+	char path[4200];
+
+	for (unsigned i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "%s/%s.kmt", directory, names[i]);
+		if (access(path, R_OK)) {
+			printf("ok %u - %s # SKIP it is not in traces/samples\n", ++tap_run,
+			       names[i]);
+			continue;
+		}
+		cover_capture(directory, names[i], (char[]){"1/4"}, &cover);
+		cover_capture(directory, names[i], (char[]){"1/8"}, &cover);
+	}
+	/* Nineteen of twenty would be, were no address handed out much more often than others. */
+	TAP_OK(cover.covered >= cover.rows * 90 / 100,
+	       "%u of %u sums of sites are within two standard errors", cover.covered, cover.rows);
+}
+
 int main(void)
 {
 	static char samples[4096];
@@ -358,6 +451,7 @@ int main(void)
 	test_groups();
 	test_options();
 	test_sampled();
+	test_sampled_captures(samples);
 	test_random_events();
 	test_samples(samples);
 	leave_scratch();

@@ -63,6 +63,14 @@ open=$(sql "$trace" "select 100 * (select count from repair where name = 'open')
 [ "${open:-100}" -lt 30 ]
 ok $? "both ends of a lifetime survive (open at the end: $open %)"
 
+# The number of timers is known; what is estimated of a part of them has an error.
+record --sample 1/8 -e slab -- "$workload" --timers 20011
+"$KMLAB" stat -q -f tsv "$trace" --by site >"$dir/stat.tsv"
+near=$(awk -F'\t' 'NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i }
+	/timerfd_create/ { off = $column["hits"] - 20011; error = $column["hits_se"] }
+	END { print (error > 0 && off * off <= 16 * error * error ? "near" : "off by " off " with an error of " error) }' "$dir/stat.tsv")
+is "$near" near "stat's estimate of 20011 timers is within four standard errors"
+
 # ---- stacks ----
 record --stacks -e slab -- "$workload" --seconds 1
 is "$(sql "$trace" "select count(*) * 100 >= (select count(*) from event) * 95 from event where stack > 0")" 1 "--stacks: events have theirs"
