@@ -18,6 +18,18 @@ struct km_leak {
 	uint64_t allocated, freed, implied;
 };
 
+/*
+ * Objects of a cache (or, where that is not known, of a call site) whose frees are structurally
+ * invisible: most that ended did so without a traced free, and more than seem to have leaked. What
+ * seems live of them may as well be gone, and is no leak.
+ */
+struct km_unseen {
+	uint16_t cache;          /* 0: not known */
+	uint32_t site;           /* then */
+	uint64_t objects, bytes; /* seem live at the end and old */
+	uint64_t freed, implied;
+};
+
 struct km_leaks;
 
 /* 0 or -ENOMEM. */
@@ -32,5 +44,7 @@ void km_leaks_feed(struct km_leaks *leaks, const struct km_event *event,
  */
 const struct km_leak *km_leaks_end(struct km_leaks *leaks, const struct km_repair *repair,
 				   uint64_t before_ns, size_t *count);
+/* After that: what it left out, most objects first. */
+const struct km_unseen *km_leaks_unseen(const struct km_leaks *leaks, size_t *count);
 
 #endif

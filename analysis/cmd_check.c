@@ -33,7 +33,14 @@ struct check_args {
 
 #define NO_CALL UINT16_MAX /* a finding's cpu when it is not about one call */
 
-enum finding_type { FOUND_INTEGRITY, FOUND_MISUSE, FOUND_SUSPECT, FOUND_LEAK, NR_FOUND };
+enum finding_type {
+	FOUND_INTEGRITY,
+	FOUND_MISUSE,
+	FOUND_SUSPECT,
+	FOUND_LEAK,
+	FOUND_UNSEEN,
+	NR_FOUND
+};
 
 struct finding {
 	enum finding_type type;
@@ -46,7 +53,8 @@ struct finding {
 	char what[768];
 };
 
-static const char *const type_names[NR_FOUND] = {"integrity", "misuse", "suspect", "leak"};
+static const char *const type_names[NR_FOUND] = {"integrity", "misuse", "suspect", "leak",
+						 "unseen"};
 
 struct findings {
 	struct finding *list;
@@ -190,6 +198,31 @@ static void add_leaks(struct findings *findings, const struct km_repair *repair,
 	}
 }
 
+/* Why objects that seem live are no leaks. */
+static void add_unseen(struct findings *findings)
+{
+	uint32_t unused;
+	size_t count;
+	const struct km_unseen *unseen = km_leaks_unseen(findings->leaks, &count);
+	const struct km_trace_cache *caches = km_trace_caches(findings->trace, &unused);
+	const struct km_trace_site *sites = km_trace_site_table(findings->trace, &unused);
+
+	for (size_t i = 0; i < count; i++) {
+		struct finding *finding = add_finding(findings, FOUND_UNSEEN, "frees");
+		char site[KM_SITE_TEXT];
+
+		if (!finding)
+			return;
+		finding->count = unseen[i].objects;
+		snprintf(finding->what, sizeof(finding->what),
+			 "of %s %" PRIu64 " ended without a traced free and %" PRIu64
+			 " with one: those that seem live may be gone, and are no leaks",
+			 unseen[i].cache ? caches[unseen[i].cache].name
+					 : km_trace_site_text(&sites[unseen[i].site], site),
+			 unseen[i].implied, unseen[i].freed);
+	}
+}
+
 /* ---- the pass over the events ---- */
 
 struct pass {
@@ -265,6 +298,7 @@ static int search(struct findings *findings, const struct check_args *args, stru
 		goto out;
 	add_misuses(findings, pass.misuse, args->top);
 	add_leaks(findings, pass.repair, args->top);
+	add_unseen(findings);
 out:
 	km_misuse_search_delete(pass.misuse);
 	km_repair_delete(pass.repair);
@@ -482,7 +516,8 @@ int km_cmd_check(int argc, char **argv)
 		"Misuse: double_free, interior_free, wrong_cache, sleeping_flag. Where events are "
 		"missing that could explain it, it is a suspect.\n\n"
 		"Leaks: objects that are still live at the end, by call site. "
-		"A short trace shows many that live on rightly.\n\n"
+		"A short trace shows many that live on rightly. Where most frees cannot be traced "
+		"(in bulk, by RCU), nothing is called a leak: such caches are told as unseen.\n\n"
 		"Exit status: 0 sound, 1 damaged or misuse found, 2 not examined.\n\n"
 		"EXAMPLES\n"
 		"  kmlab check t.kmt\n"

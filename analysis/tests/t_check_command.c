@@ -270,6 +270,35 @@ static void test_leaks(void)
 	TAP_EQ(RUN(km_cmd_check, "leak.kmt", "--age", "soon"), 2, "no seconds are exit 2");
 }
 
+/* Four of five addresses are handed out again and again with no free to be seen. */
+static void test_unseen(void)
+{
+	start("unseen.kmt");
+	for (unsigned i = 0; i < 20; i++)
+		alloc(BASE + (i % 5) * 128, KM_EV_KMALLOC, 0);
+	release(BASE, KM_EV_KFREE, 0);
+	finish((struct km_trace_counts){0}, 100000);
+	settle("unseen.kmt", 0);
+	TAP_EQ(RUN(km_cmd_check, "unseen.kmt", "-f", "json"), 0, "frees that cannot be traced");
+	TAP_OK(!strcmp(json_at("$.leak"), "[]"), "make no leaks");
+	TAP_EQ(json_number("$.unseen[0].count"), 4, "what seems live is told");
+	TAP_OK(strstr(json_at("$.unseen[0].what"), " 15 ended without a traced free and 1 with"),
+	       "and why: %s", json_at("$.unseen[0].what"));
+}
+
+/* A recorded shell that starts processes: maple nodes are freed in bulk. */
+static void test_unseen_capture(const char *path)
+{
+	if (access(path, R_OK)) {
+		printf("ok %u - fork.kmt # SKIP it is not in traces/samples\n", ++tap_run);
+		return;
+	}
+	TAP_EQ(RUN(km_cmd_check, (char *)(uintptr_t)path, "-f", "json"), 0, "a fork/exec capture");
+	TAP_OK(strstr(json_at("$.unseen[0].what"), "of maple_node "), "%s",
+	       json_at("$.unseen[0].what"));
+	TAP_OK(!strstr(json_at("$.leak"), "mas_"), "no maple node is called a leak");
+}
+
 static void change(const char *path, const char *sql)
 {
 	sqlite3 *db;
@@ -304,12 +333,18 @@ static void test_damage(void)
 
 int main(void)
 {
+	static char fork_capture[4096];
+
+	if (!realpath("traces/samples/fork.kmt", fork_capture))
+		*fork_capture = '\0';
 	enter_scratch();
 	test_clean();
 	test_misuse();
 	test_doubt();
 	test_others();
 	test_leaks();
+	test_unseen();
+	test_unseen_capture(fork_capture);
 	test_damage();
 	leave_scratch();
 	return tap_done();
