@@ -212,6 +212,7 @@ static const char *gfp_text(uint32_t gfp, const struct km_profile *profile, char
 					    "__GFP_IO",
 					    "__GFP_FS",
 					    "__GFP_ZERO",
+					    "__GFP_ATOMIC",
 					    "__GFP_DIRECT_RECLAIM",
 					    "__GFP_KSWAPD_RECLAIM",
 					    "__GFP_NOWARN",
@@ -229,7 +230,6 @@ static const char *gfp_text(uint32_t gfp, const struct km_profile *profile, char
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (!km_gfp_by_name(names[i], strlen(names[i]), profile, &bits) || !bits)
 			continue;
-		bits &= ~KM_GFP_ATOMIC_BIT; /* modules are compiled without it */
 		if ((gfp & bits) != bits)
 			continue;
 		gfp &= ~bits;

@@ -131,15 +131,25 @@ void km_check_left(const char *name, const unsigned before[KMLAB_NR_CONTEXTS])
 	}
 }
 
+void km_running_save(struct km_running *outer)
+{
+	memcpy(outer->depth, km_kernel->depth, sizeof(outer->depth));
+	memcpy(outer->in, km_kernel->in, sizeof(outer->in));
+}
+
+void km_running_restore(const struct km_running *outer)
+{
+	memcpy(km_kernel->depth, outer->depth, sizeof(outer->depth));
+	memcpy(km_kernel->in, outer->in, sizeof(outer->in));
+}
+
 void km_call_in(int context, const char *name, void (*run)(void *), void *argument)
 {
 	static const unsigned none[KMLAB_NR_CONTEXTS];
 	struct kernel *kernel = km_kernel;
-	unsigned before[KMLAB_NR_CONTEXTS];
-	char outer[sizeof(kernel->in)];
+	struct km_running outer;
 
-	memcpy(before, kernel->depth, sizeof(before));
-	memcpy(outer, kernel->in, sizeof(outer));
+	km_running_save(&outer);
 	snprintf(kernel->in, sizeof(kernel->in), "%s", name);
 	/* A task does not inherit what another holds; an interrupt comes on top of it. */
 	if (context < 0)
@@ -149,9 +159,8 @@ void km_call_in(int context, const char *name, void (*run)(void *), void *argume
 	run(argument);
 	if (context >= 0)
 		kernel->depth[context]--;
-	km_check_left(name, context < 0 ? none : before);
-	memcpy(kernel->depth, before, sizeof(before));
-	memcpy(kernel->in, outer, sizeof(outer));
+	km_check_left(name, context < 0 ? none : outer.depth);
+	km_running_restore(&outer);
 }
 
 static void api_bug(const struct kmlab_site *site, const char *what, int fatal)

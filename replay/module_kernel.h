@@ -41,7 +41,7 @@ struct cache {
 	void (*ctor)(void *);
 	struct km_addr_map constructed; /* slabs, by address */
 	uint64_t discards;              /* when that was begun */
-	const struct kmlab_site *site;
+	const struct kmlab_site *site;  /* NULL: the kernel's own */
 };
 
 struct kernel {
@@ -149,6 +149,13 @@ void km_freed(const struct kmlab_site *site, struct object *object);
 bool km_atomic(void);
 /* "an interrupt handler", "spin_lock taken at a.c:12 f() is held" */
 const char *km_context_text(char text[160]);
+/* What code runs in, while other code runs. */
+struct km_running {
+	unsigned depth[KMLAB_NR_CONTEXTS];
+	char in[sizeof(((struct kernel *)0)->in)];
+};
+void km_running_save(struct km_running *outer);
+void km_running_restore(const struct km_running *outer);
 /* Call something of the module in a context; afterwards it is as it was, or that is reported. */
 void km_call_in(int context, const char *name, void (*run)(void *), void *argument);
 void km_check_left(const char *name, const unsigned before[KMLAB_NR_CONTEXTS]);

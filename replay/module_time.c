@@ -146,21 +146,18 @@ static void resume(struct thread *thread)
 {
 	static const unsigned none[KMLAB_NR_CONTEXTS];
 	struct kernel *kernel = km_kernel;
-	unsigned before[KMLAB_NR_CONTEXTS];
-	char outer[sizeof(kernel->in)];
+	struct km_running outer;
 
-	memcpy(before, kernel->depth, sizeof(before));
-	memcpy(outer, kernel->in, sizeof(outer));
-	memcpy(kernel->depth, thread->depth, sizeof(before));
+	km_running_save(&outer);
+	memcpy(kernel->depth, thread->depth, sizeof(kernel->depth));
 	snprintf(kernel->in, sizeof(kernel->in), "%s", thread->name);
 	thread->outer = kernel->current;
 	kernel->current = thread;
 	swapcontext(&thread->resumer, &thread->context);
 	if (thread->done)
 		km_check_left(thread->name, none);
-	memcpy(thread->depth, kernel->depth, sizeof(before));
-	memcpy(kernel->depth, before, sizeof(before));
-	memcpy(kernel->in, outer, sizeof(outer));
+	memcpy(thread->depth, kernel->depth, sizeof(kernel->depth));
+	km_running_restore(&outer);
 }
 
 /* The running thread lets others run; it is resumed when its time has come. */
@@ -280,6 +277,16 @@ static struct thread *thread_of(const void *task)
 	return thread;
 }
 
+/* Apart from its caller: no variable of that may live in a register across getcontext(). */
+static __attribute__((noinline)) void begin_on(ucontext_t *context, void *stack)
+{
+	getcontext(context);
+	context->uc_stack.ss_sp = stack;
+	context->uc_stack.ss_size = THREAD_STACK;
+	context->uc_link = NULL;
+	makecontext(context, thread_main, 0);
+}
+
 static void *api_thread_create(const struct kmlab_site *site, int (*run)(void *), void *data,
 			       const char *name)
 {
@@ -296,11 +303,7 @@ static void *api_thread_create(const struct kmlab_site *site, int (*run)(void *)
 	thread->data = data;
 	thread->site = site;
 	snprintf(thread->name, sizeof(thread->name), "thread %.20s", name);
-	getcontext(&thread->context);
-	thread->context.uc_stack.ss_sp = thread->stack;
-	thread->context.uc_stack.ss_size = THREAD_STACK;
-	thread->context.uc_link = NULL;
-	makecontext(&thread->context, thread_main, 0);
+	begin_on(&thread->context, thread->stack);
 	thread->next = km_kernel->threads;
 	km_kernel->threads = thread;
 	return thread->task;

@@ -48,6 +48,28 @@ is "$(head -1 "$work/out")" "$(printf 'phase\twhere\tcall\tbytes\tgfp\tresult\tp
 is "$(awk -F'\t' '$3 == "vzalloc" {print $6}' "$work/out")" 0xffffc90000000000 'an area begins where Linux begins'
 read -r virtual physical <<<"$(awk -F'\t' '$3 == "kmalloc" {print $6, $7}' "$work/out")"
 is "$((virtual - 0xffff888000000000))" "$((physical))" 'physical = virtual - 0xffff888000000000'
+
+# Flags are the bits that each kernel gives them.
+cat >"$work/bits.c" <<'C'
+#include <linux/gfp.h>
+#include <linux/module.h>
+static int __init bits_init(void)
+{
+	pr_info("atomic %x nowait %x\n", GFP_ATOMIC, GFP_NOWAIT);
+	return 0;
+}
+static void __exit bits_exit(void)
+{
+}
+module_init(bits_init);
+module_exit(bits_exit);
+MODULE_LICENSE("GPL");
+C
+for bits in '5.15 a20 800' '6.1 a20 800' '6.6 820 800' '6.12 820 2800' '7.2 820 2800'; do
+	read -r kernel atomic nowait <<<"$bits"
+	module "$work/bits.c" --kernel "$kernel"
+	like "$work/out" "atomic $atomic nowait $nowait\$" "$kernel: GFP_ATOMIC and GFP_NOWAIT"
+done
 if ! command -v python3 >/dev/null; then
 	skip 'JSON' 'python3 is not installed'
 else

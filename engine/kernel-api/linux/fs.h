@@ -4,6 +4,7 @@
 #define _LINUX_FS_H
 
 #include <linux/err.h>
+#include <linux/fcntl.h>
 #include <linux/kdev_t.h>
 #include <linux/kernel.h>
 #include <linux/mm_types.h>
@@ -12,11 +13,6 @@
 #include <linux/stat.h>
 #include <linux/wait.h>
 
-#define O_ACCMODE 3
-#define O_RDONLY 0
-#define O_WRONLY 1
-#define O_RDWR 2
-#define O_NONBLOCK 04000
 #define FMODE_READ 1
 #define FMODE_WRITE 2
 #define SEEK_SET 0
@@ -155,19 +151,20 @@ static inline int kmlab_chrdev(const struct kmlab_site *site, unsigned int major
 		kmlab_node_add(name, fops, MKDEV(number, 0), NULL, NULL);
 	return major ? 0 : (int)number;
 }
+static inline void kmlab_chrdev_gone(const struct kmlab_site *site, unsigned int major)
+{
+	kmlab_api->give_back(site, KMLAB_RES_CHRDEV, (void *)(unsigned long)major);
+}
 #define register_chrdev(major, name, fops)                                                         \
 	kmlab_chrdev(KMLAB_SITE("register_chrdev"), major, name, fops)
-#define unregister_chrdev(major, name)                                                             \
-	((void)kmlab_api->give_back(KMLAB_SITE("unregister_chrdev"), KMLAB_RES_CHRDEV,             \
-				    (void *)(unsigned long)(major)))
+#define unregister_chrdev(major, name) kmlab_chrdev_gone(KMLAB_SITE("unregister_chrdev"), major)
 #define alloc_chrdev_region(number, first, count, name)                                            \
 	(*(number) = MKDEV(kmlab_chrdev(KMLAB_SITE("alloc_chrdev_region"), 0, name, NULL), first), \
 	 0)
 #define register_chrdev_region(number, count, name)                                                \
 	kmlab_chrdev(KMLAB_SITE("register_chrdev_region"), MAJOR(number), name, NULL)
 #define unregister_chrdev_region(number, count)                                                    \
-	((void)kmlab_api->give_back(KMLAB_SITE("unregister_chrdev_region"), KMLAB_RES_CHRDEV,      \
-				    (void *)(unsigned long)MAJOR(number)))
+	kmlab_chrdev_gone(KMLAB_SITE("unregister_chrdev_region"), MAJOR(number))
 
 KMLAB_TEXT ssize_t simple_read_from_buffer(void __user *to, size_t count, loff_t *at,
 					   const void *from, size_t available)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* gfp flags: the bit numbers that 5.15 to 7.2 share, and what each stands for. */
+/* gfp flags: the bit numbers of 5.15 to 7.2, and what each stands for. */
 #ifndef _LINUX_GFP_TYPES_H
 #define _LINUX_GFP_TYPES_H
 
 #include <linux/types.h>
+#include <linux/version.h>
 
 #define __GFP_DMA ((gfp_t)0x1u)              /* from the first 16 MiB */
 #define __GFP_HIGHMEM ((gfp_t)0x2u)          /* may lie where no direct map is */
@@ -29,10 +30,19 @@
 #define __GFP_THISNODE ((gfp_t)0x200000u)
 #define __GFP_ACCOUNT ((gfp_t)0x400000u)
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#define __GFP_ATOMIC ((gfp_t)0x200u) /* may not sleep, and takes more of the reserve */
+#define GFP_ATOMIC (__GFP_HIGH | __GFP_ATOMIC | __GFP_KSWAPD_RECLAIM)
+#else
 #define GFP_ATOMIC (__GFP_HIGH | __GFP_KSWAPD_RECLAIM)
+#endif
 #define GFP_KERNEL (__GFP_RECLAIM | __GFP_IO | __GFP_FS)
 #define GFP_KERNEL_ACCOUNT (GFP_KERNEL | __GFP_ACCOUNT)
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
+#define GFP_NOWAIT __GFP_KSWAPD_RECLAIM
+#else
 #define GFP_NOWAIT (__GFP_KSWAPD_RECLAIM | __GFP_NOWARN)
+#endif
 #define GFP_NOIO (__GFP_RECLAIM)
 #define GFP_NOFS (__GFP_RECLAIM | __GFP_IO)
 #define GFP_USER (GFP_KERNEL | __GFP_HARDWALL)
