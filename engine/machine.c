@@ -93,6 +93,7 @@ int km_machine_create(struct km_env *env, const struct km_machine_spec *spec,
 	code = machine->model->vm->create(machine, &machine->vm);
 	if (code)
 		goto out_caches;
+	machine->booted = true;
 	*out = machine;
 	return 0;
 

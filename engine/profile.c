@@ -9,7 +9,8 @@
 #include <string.h>
 
 /* clang-format off */
-#define COMMON .random_freelist = true, .merge = true, .kmalloc_cg = true, .vmap_block_order = 8
+#define COMMON .random_freelist = true, .merge = true, .kmalloc_cg = true, .vmap_block_order = 8, \
+	.own_kmallocs = true, .memcg = KM_MEMCG_CHARGED
 
 #define UP_TO_6_6                                                                                  \
 	COMMON, .slab_front = KM_FRONT_CPU_SLAB, .order_old = true,    \
@@ -17,7 +18,7 @@
 
 #define SINCE_6_1 .debug_track = 32, .pcp_thp_two = true, .vmalloc_bulk = true,              \
 	.vmalloc_huge = true, .highatomic_last_resort = true, .exact_to_tail = true, \
-	.kvmalloc_any_gfp = true, .krealloc_zeroes = true
+	.kvmalloc_any_gfp = true, .krealloc_zeroes = true, .vector_may_fail = true
 
 #define SINCE_6_12                                                                                 \
 	COMMON, SINCE_6_1, .try_node_first = true, .comp_always = true, .kmalloc_align = true,     \
@@ -41,7 +42,8 @@ static const struct km_profile profiles[] = {
 	{ .name = "6.18", SINCE_6_12, .debug_orig_size = 4, .debug_outside = 2, SINCE_6_18, .slab_front = KM_FRONT_CPU_SLAB },
 	{ .name = "7.2", SINCE_6_12, .debug_orig_size = 8, .debug_outside = 2, SINCE_6_18, .slab_front = KM_FRONT_SHEAVES,
 	  .pcp_drain_chunks = true, .highatomic_from_buddy = true, .vmalloc_high_orders = true,
-	  .slowpath_single = true, .kvmalloc_atomic = true, .vrealloc_frees = true },
+	  .slowpath_single = true, .kvmalloc_atomic = true, .vrealloc_frees = true,
+	  .vector_in_slab = true },
 };
 /* clang-format on */
 
@@ -87,13 +89,10 @@ uint64_t km_profile_max(const char *name)
 	static const struct {
 		const char *name;
 		uint64_t max;
-	} enums[] = {{"slab_front", KM_FRONT_SHEAVES},
-		     {"fallback", KM_FALLBACK_CLAIM},
-		     {"vmap_block_order", 10},
-		     {"pcp_generation", 2},
-		     {"debug_track", 255},
-		     {"debug_orig_size", 8},
-		     {"debug_outside", 2},
+	} enums[] = {{"slab_front", KM_FRONT_SHEAVES}, {"fallback", KM_FALLBACK_CLAIM},
+		     {"vmap_block_order", 10},         {"pcp_generation", 2},
+		     {"memcg", KM_MEMCG_CHARGED},      {"debug_track", 255},
+		     {"debug_orig_size", 8},           {"debug_outside", 2},
 		     {"reclaim", KM_RECLAIM_OOM}};
 
 	for (unsigned i = 0; i < sizeof(enums) / sizeof(enums[0]); i++)

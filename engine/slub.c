@@ -2,7 +2,7 @@
 /*
  * SLUB as a slab layer: the ops table, the fast paths, bulk calls (mm/slub.c, 5.15 - 7.2). The
  * profile picks the generation. One NUMA node; slabs of RCU-typesafe caches go back without
- * waiting for a grace period; no memcg extension vectors.
+ * waiting for a grace period.
  */
 #include "slub.h"
 
@@ -58,7 +58,7 @@ alloc_slow(struct km_slub *slub, struct km_slub_cache *cache, unsigned cpu, uint
 	struct km_slub_cpu *c = &cache->cpu[cpu];
 	km_objref object;
 
-	if (cache->sheaf_capacity && km_sheaf_replenish(cache, cpu, gfp)) {
+	if (c->main && km_sheaf_replenish(cache, cpu, gfp)) {
 		object = c->main->objects[--c->main->nr];
 	} else if (!cache->backend->take(cache, cpu, gfp, node, &object)) {
 		slub->count->slab_fail++;
@@ -66,6 +66,20 @@ alloc_slow(struct km_slub *slub, struct km_slub_cache *cache, unsigned cpu, uint
 	}
 	c->live++;
 	return km_objref_hand_out(object);
+}
+
+static uint64_t slub_alloc(void *self, void *handle, unsigned cpu, uint32_t gfp, int node);
+
+/* The flag says nothing of where the object lies: the cgroup is charged afterwards. */
+static __attribute__((noinline)) uint64_t alloc_accounted(struct km_slub *slub,
+							  struct km_slub_cache *cache, unsigned cpu,
+							  uint32_t gfp, int node)
+{
+	uint64_t addr = slub_alloc(slub, cache, cpu, gfp & ~KM_GFP_ACCOUNT, node);
+
+	if (addr)
+		km_slub_charge(slub, cpu, addr, gfp);
+	return addr;
 }
 
 /* The fast paths touch the CPU's line, the object's mark, a counter, and on a free the slab's line.
@@ -76,6 +90,9 @@ static uint64_t slub_alloc(void *self, void *handle, unsigned cpu, uint32_t gfp,
 	struct km_slub_cache *cache = handle;
 	struct km_slub_cpu *c = &cache->cpu[cpu];
 	unsigned index = c->freelist;
+
+	if (!LIKELY(!(gfp & KM_GFP_ACCOUNT)))
+		return alloc_accounted(slub, cache, cpu, gfp, node);
 
 	if (LIKELY(index != KM_OBJECT_END && !c->main)) {
 		uint16_t *chain = c->slab->chain;
@@ -100,7 +117,7 @@ static __attribute__((noinline)) void free_slow(struct km_slub_cache *cache, uns
 	struct km_counters *count = cache->slub->count;
 	struct km_sheaf *main;
 
-	if (!cache->sheaf_capacity) {
+	if (!cache->cpu[cpu].main) {
 		count->slab_free_slow++;
 		cache->backend->give(cache, cpu, slab, index, index, 1);
 		return;
@@ -236,6 +253,8 @@ static unsigned slub_alloc_bulk(void *self, void *handle, unsigned cpu, uint32_t
 	cache->live += n;
 	for (unsigned i = 0; i < n; i++)
 		addrs[i] = km_objref_hand_out(addrs[i]);
+	for (unsigned i = 0; gfp & KM_GFP_ACCOUNT && i < n; i++)
+		km_slub_charge(slub, cpu, addrs[i], gfp);
 	return n;
 }
 
@@ -314,7 +333,7 @@ static void slub_usage(void *self, uint64_t *slab_pages, uint64_t *live_bytes)
 	for (const struct km_slub_cache *cache = slub->caches; cache; cache = cache->next)
 		bytes += km_slub_live(cache) * cache->size;
 	*slab_pages = slub->slab_pages;
-	*live_bytes = bytes;
+	*live_bytes = bytes - slub->own_bytes;
 }
 
 const struct km_slab_ops km_slub_slab_ops = {

@@ -23,6 +23,9 @@
 /* Sheaves a barn keeps of full ones; objects given back at once when a main sheaf is emptied. */
 #define KM_BARN_MAX_FULL 10u
 #define KM_SHEAF_FLUSH_BATCH 32u
+/* struct slab_sheaf without its objects, struct node_barn. */
+#define KM_SHEAF_HEADER_BYTES 32u
+#define KM_BARN_BYTES 48u
 
 enum km_slab_place {
 	KM_PLACE_FULL, /* on no list */
@@ -47,6 +50,7 @@ struct km_slab {
 	uint16_t seeded; /* objects marked KM_OBJECT_SEEDED */
 	uint16_t cpu;    /* whose, for the two CPU places */
 	uint8_t order, place;
+	bool has_vector; /* for memory cgroups: slub_own.c */
 	/* [objects]: the next free object, or one of KM_OBJECT_* */
 	uint16_t chain[] __attribute__((aligned(64)));
 };
@@ -55,6 +59,7 @@ _Static_assert(sizeof(struct km_slab) == 64, "a slab's record is one cache line"
 
 struct km_sheaf {
 	struct km_sheaf *next;
+	uint64_t addr; /* of its memory in the machine; 0: own_kmallocs is off */
 	uint64_t nr;
 	km_objref objects[];
 };
@@ -91,6 +96,7 @@ struct km_slub_backend {
 	bool fill_blocks;    /* sheaves are filled only for callers that may sleep */
 	bool main_is_spared; /* the emptied main sheaf becomes the spare, else the barn's */
 	uint32_t fill_gfp;   /* added when a sheaf is filled */
+	uint32_t free_gfp;   /* a free's, for a sheaf's memory */
 };
 
 /* What validate() finds in a cache's slabs. */
@@ -111,6 +117,8 @@ struct km_slub_cache {
 	uint64_t nr_partial, nr_slabs, total_objects;
 	struct km_sheaf *barn_full, *barn_empty;
 	uint32_t barn_nr_full;
+	uint64_t barn_addr;
+	struct km_sheaf *absent_mains; /* of CPUs that are possible but not there */
 	/* constant */
 	uint32_t flags;
 	uint32_t aliases; /* merged into this one */
@@ -140,7 +148,10 @@ struct km_slub {
 	struct km_machine *machine;
 	const struct km_profile *profile;
 	uint64_t slab_pages;
+	uint64_t own_bytes; /* object strides of what SLUB allocated for itself */
 	struct km_slub_cache *caches, *newest;
+	unsigned own_depth;  /* of these allocations within one another */
+	bool no_new_sheaves; /* memory for a kmalloc class's sheaf is being allocated */
 	unsigned cpus;
 	struct km_record_pool records; /* slabs and sheaves */
 };
@@ -221,8 +232,13 @@ void km_cpu_slab_install(struct km_slub_cache *cache, unsigned cpu, struct km_sl
  */
 unsigned km_slub_give_all(unsigned cpu, km_objref *objects, unsigned n);
 
-/* slub_sheaf.c. One empty main sheaf per CPU; false without memory. */
-bool km_sheaf_setup(struct km_slub_cache *cache);
+/*
+ * slub_sheaf.c. A barn and one empty main sheaf per possible CPU, if the cache is to have sheaves
+ * (`asked`: the capacity its creator wants); false without memory.
+ */
+bool km_sheaf_setup(struct km_slub_cache *cache, uint32_t asked);
+/* All that setup allocated is given back; the sheaves are empty, there is no spare. */
+void km_sheaf_teardown(struct km_slub_cache *cache, unsigned cpu);
 /* Make the main sheaf nonempty; false: take the object from a slab. */
 bool km_sheaf_replenish(struct km_slub_cache *cache, unsigned cpu, uint32_t gfp);
 /* Make room in the full main sheaf. */
@@ -234,6 +250,30 @@ unsigned km_sheaf_free_bulk(struct km_slub_cache *cache, unsigned cpu, const km_
 			    unsigned n);
 void km_sheaf_flush_cpu(struct km_slub_cache *cache, unsigned cpu);
 void km_sheaf_flush_barn(struct km_slub_cache *cache, unsigned cpu);
+
+/* ---- slub_own.c: kmallocs of SLUB's own. The profile may be without: then there is nothing to do.
+ */
+
+/* Memory for a sheaf of the cache's capacity, or its barn; false: there is none. */
+bool km_sheaf_get_memory(struct km_slub_cache *cache, unsigned cpu, uint32_t gfp,
+			 struct km_sheaf *sheaf);
+void km_sheaf_put_memory(struct km_slub_cache *cache, unsigned cpu, struct km_sheaf *sheaf);
+bool km_barn_get_memory(struct km_slub_cache *cache, unsigned cpu);
+void km_barn_put_memory(struct km_slub_cache *cache, unsigned cpu);
+
+/* The vector of a slab that was just made with these flags, if its cache is accounted. */
+void km_slab_new_vector(struct km_slub_cache *cache, unsigned cpu, struct km_slab *slab,
+			uint32_t gfp);
+void km_slab_put_vector(struct km_slub_cache *cache, unsigned cpu, struct km_slab *slab);
+/* The object at addr was asked for with __GFP_ACCOUNT among these flags. */
+void km_slub_charge(struct km_slub *slub, unsigned cpu, uint64_t addr, uint32_t gfp);
+
+/* Where in a slab's record the vector's address lies: behind the chain. */
+static inline size_t km_slab_vector_offset(const struct km_cache_geometry *geometry)
+{
+	return sizeof(struct km_slab) +
+	       km_round_up(geometry->objects * sizeof(uint16_t), sizeof(uint64_t));
+}
 
 /* slub_check.c: 0, or -EINVAL */
 int km_slub_validate(void *self);

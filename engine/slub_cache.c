@@ -31,20 +31,6 @@ static void merge_into(struct km_slub_cache *cache, const struct km_cache_spec *
 	cache->aliases++;
 }
 
-/* 7.x: as many as fill the kmalloc class that the wished number needs; 6.18: as asked. */
-static uint32_t sheaf_capacity_of(const struct km_profile *profile,
-				  const struct km_cache_spec *spec, uint32_t size)
-{
-	uint32_t capacity;
-
-	if (profile->slab_front != KM_FRONT_SHEAVES)
-		return profile->sheaves_opt_in ? spec->sheaf_capacity : 0;
-	if (spec->flags & KM_SLAB_NO_SHEAVES)
-		return 0;
-	capacity = size >= 4096 ? 4 : size >= 1024 ? 12 : size >= 256 ? 28 : 60;
-	return capacity > spec->sheaf_capacity ? capacity : spec->sheaf_capacity;
-}
-
 /* The permutation, and the same as "what comes after". */
 static void permute(struct km_slub_cache *cache, uint16_t *room)
 {
@@ -78,13 +64,11 @@ static void cache_init(struct km_slub_cache *cache, struct km_slub *slub,
 	cache->object_size = spec->object_size;
 	cache->size = geometry->size;
 	cache->reciprocal = km_reciprocal(geometry->size);
-	cache->sheaf_capacity = sheaf_capacity_of(profile, spec, geometry->size);
 	cache->partial_in_objects = profile->cpu_partial_objects;
 	cache->mergeable = km_slab_may_merge(slub->profile, spec);
 	cache->page_gfp = page_gfp_of(cache);
 	for (unsigned cpu = 0; cpu < slub->cpus; cpu++) {
 		cache->cpu[cpu].size = geometry->size;
-		cache->cpu[cpu].sheaf_capacity = (uint16_t)cache->sheaf_capacity;
 		cache->cpu[cpu].freelist = KM_OBJECT_END;
 	}
 }
@@ -105,7 +89,7 @@ static struct km_slub_cache *cache_new(struct km_slub *slub, const struct km_cac
 	cache_init(cache, slub, spec, geometry);
 	cache->bytes = bytes;
 	cache->name = memcpy(block + name_start, name, strlen(name) + 1);
-	if (cache->sheaf_capacity && !km_sheaf_setup(cache)) {
+	if (!km_sheaf_setup(cache, spec->sheaf_capacity)) {
 		km_env_release(slub->env, cache, bytes);
 		return NULL;
 	}
@@ -161,6 +145,8 @@ int km_slub_cache_destroy(void *self, void *handle, unsigned cpu)
 		return -EBUSY;
 	for (; *link != cache; link = &(*link)->next)
 		before = *link;
+	if (cache->sheaf_capacity)
+		km_sheaf_teardown(cache, cpu);
 	*link = cache->next;
 	if (slub->newest == cache)
 		slub->newest = before;

@@ -233,4 +233,5 @@ const struct km_slub_backend km_slub_cpu_backend = {
 	.fill_blocks = true,
 	.main_is_spared = false,
 	.fill_gfp = 0,
+	.free_gfp = KM_GFP_NOWAIT | KM_GFP_NOWARN,
 };

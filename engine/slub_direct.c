@@ -130,4 +130,5 @@ const struct km_slub_backend km_slub_direct_backend = {
 	.fill_blocks = false,
 	.main_is_spared = true,
 	.fill_gfp = KM_GFP_NOMEMALLOC | KM_GFP_NOWARN,
+	.free_gfp = KM_GFP_NOWARN,
 };

@@ -14,12 +14,11 @@
 #define COUNT_EXACTLY_MAX 10000
 
 /* Pages at the preferred order without trying hard, else at the smallest order that holds one. */
-static km_pfn slab_pages(struct km_slub_cache *cache, unsigned cpu, uint32_t gfp, unsigned *order)
+static km_pfn slab_pages(struct km_slub_cache *cache, unsigned cpu, uint32_t base, unsigned *order)
 {
 	struct km_slub *slub = cache->slub;
 	const struct km_page_ops *page = slub->machine->model->page;
 	const struct km_cache_geometry *geometry = &cache->geometry;
-	uint32_t base = km_slab_caller_gfp(slub->profile, gfp) | cache->page_gfp;
 	uint32_t first = (base | KM_GFP_NOWARN | KM_GFP_NORETRY) & ~KM_GFP_NOFAIL;
 	km_pfn pfn;
 
@@ -86,7 +85,7 @@ static struct km_slab *slab_record(struct km_slub_cache *cache)
 		return slab;
 	}
 	slab = km_record_new(&cache->slub->records,
-			     sizeof(*slab) + cache->geometry.objects * sizeof(slab->chain[0]));
+			     km_slab_vector_offset(&cache->geometry) + sizeof(uint64_t));
 	if (!slab)
 		return NULL;
 	slab->cache = cache;
@@ -110,6 +109,7 @@ struct km_slab *km_slab_new(struct km_slub_cache *cache, unsigned cpu, uint32_t 
 
 	if (!slab)
 		return NULL;
+	gfp = km_slab_caller_gfp(slub->profile, gfp) | cache->page_gfp;
 	pfn = slab_pages(cache, cpu, gfp, &order);
 	if (!km_pfn_valid(pfn)) {
 		slab_record_keep(cache, slab);
@@ -124,6 +124,7 @@ struct km_slab *km_slab_new(struct km_slub_cache *cache, unsigned cpu, uint32_t 
 	slab->place = KM_PLACE_FULL;
 	slab->next = NULL;
 	slab->prev = NULL;
+	km_slab_new_vector(cache, cpu, slab, gfp);
 	chain_build(cache, slab);
 	for (uint64_t i = 0; i < (uint64_t)1 << order; i++)
 		slub->slab_of_pfn[pfn.value + i] = slab;
@@ -145,6 +146,7 @@ void km_slab_release(struct km_slub_cache *cache, unsigned cpu, struct km_slab *
 	cache->nr_slabs--;
 	cache->total_objects -= slab->objects;
 	slub->count->slab_discard++;
+	km_slab_put_vector(cache, cpu, slab);
 	slub->machine->model->page->free(slub->machine->page, cpu, pfn, slab->order);
 	slab_record_keep(cache, slab);
 }

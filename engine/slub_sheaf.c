@@ -2,8 +2,7 @@
 /*
  * Sheaves: arrays of objects in front of the slabs, a main and a spare one per CPU and a barn of
  * full and empty ones per node (mm/slub.c; 6.18 for caches that ask, over CPU slabs; 7.2 for
- * nearly all, over the node). Linux takes a sheaf's memory from kmalloc, and traces show it; here
- * it is host memory, so that a recorded sheaf is not counted twice.
+ * nearly all, over the node). Their memory is kmalloc's (slub_own.c), so that they fill slabs, too.
  */
 #include "slub.h"
 
@@ -22,7 +21,7 @@ static void sheaf_push(struct km_sheaf **list, struct km_sheaf *sheaf)
 	*list = sheaf;
 }
 
-static struct km_sheaf *sheaf_new(struct km_slub_cache *cache)
+static struct km_sheaf *sheaf_new(struct km_slub_cache *cache, unsigned cpu, uint32_t gfp)
 {
 	struct km_sheaf *sheaf = sheaf_pop(&cache->unused_sheaves);
 
@@ -30,20 +29,25 @@ static struct km_sheaf *sheaf_new(struct km_slub_cache *cache)
 		sheaf = km_record_new(&cache->slub->records,
 				      sizeof(*sheaf) +
 					      cache->sheaf_capacity * sizeof(sheaf->objects[0]));
+	if (sheaf && !km_sheaf_get_memory(cache, cpu, gfp, sheaf)) {
+		sheaf_push(&cache->unused_sheaves, sheaf);
+		return NULL;
+	}
 	return sheaf;
 }
 
-/* An empty sheaf is freed: its memory is for the next. */
-static void sheaf_free(struct km_slub_cache *cache, struct km_sheaf *sheaf)
+/* An empty sheaf is freed; its record is for the next. */
+static void sheaf_free(struct km_slub_cache *cache, unsigned cpu, struct km_sheaf *sheaf)
 {
+	km_sheaf_put_memory(cache, cpu, sheaf);
 	sheaf_push(&cache->unused_sheaves, sheaf);
 }
 
-static struct km_sheaf *empty_sheaf(struct km_slub_cache *cache)
+static struct km_sheaf *empty_sheaf(struct km_slub_cache *cache, unsigned cpu, uint32_t gfp)
 {
 	struct km_sheaf *sheaf = sheaf_pop(&cache->barn_empty);
 
-	return sheaf ? sheaf : sheaf_new(cache);
+	return sheaf ? sheaf : sheaf_new(cache, cpu, gfp);
 }
 
 static void barn_put_full(struct km_slub_cache *cache, struct km_sheaf *sheaf)
@@ -87,14 +91,64 @@ static void flush_main(struct km_slub_cache *cache, unsigned cpu)
 	}
 }
 
-bool km_sheaf_setup(struct km_slub_cache *cache)
+/* 7.x: as many as fill the kmalloc class that the wished number needs; 6.18: as asked. */
+static uint32_t capacity_of(const struct km_slub_cache *cache, uint32_t asked)
 {
-	for (unsigned cpu = 0; cpu < cache->slub->cpus; cpu++) {
-		cache->cpu[cpu].main = sheaf_new(cache);
-		if (!cache->cpu[cpu].main)
-			return false;
+	const struct km_profile *profile = cache->slub->profile;
+	uint32_t size = cache->size, capacity;
+
+	if (profile->slab_front != KM_FRONT_SHEAVES)
+		return profile->sheaves_opt_in ? asked : 0;
+	if (cache->flags & KM_SLAB_NO_SHEAVES)
+		return 0;
+	capacity = size >= 4096 ? 4 : size >= 1024 ? 12 : size >= 256 ? 28 : 60;
+	return capacity > asked ? capacity : asked;
+}
+
+/*
+ * No CPU has a main sheaf before all are there: where a class serves its own sheaves' memory, it is
+ * asked while they are made.
+ */
+bool km_sheaf_setup(struct km_slub_cache *cache, uint32_t asked)
+{
+	struct km_sheaf *mains = NULL, *sheaf;
+
+	cache->sheaf_capacity = capacity_of(cache, asked);
+	if (!cache->sheaf_capacity)
+		return true;
+	if (!km_barn_get_memory(cache, 0))
+		return false;
+	for (unsigned cpu = 0; cpu < cache->slub->machine->spec.possible_cpus; cpu++) {
+		sheaf = sheaf_new(cache, 0, KM_GFP_KERNEL);
+		if (!sheaf)
+			goto out;
+		sheaf_push(&mains, sheaf);
 	}
+	for (unsigned cpu = 0; cpu < cache->slub->cpus; cpu++) {
+		cache->cpu[cpu].main = sheaf_pop(&mains);
+		cache->cpu[cpu].sheaf_capacity = (uint16_t)cache->sheaf_capacity;
+	}
+	cache->absent_mains = mains;
 	return true;
+
+out:
+	while ((sheaf = sheaf_pop(&mains)))
+		sheaf_free(cache, 0, sheaf);
+	km_barn_put_memory(cache, 0);
+	return false;
+}
+
+void km_sheaf_teardown(struct km_slub_cache *cache, unsigned cpu)
+{
+	struct km_sheaf *sheaf;
+
+	for (unsigned i = 0; i < cache->slub->cpus; i++) {
+		sheaf_free(cache, cpu, cache->cpu[i].main);
+		cache->cpu[i].main = NULL;
+	}
+	while ((sheaf = sheaf_pop(&cache->absent_mains)))
+		sheaf_free(cache, cpu, sheaf);
+	km_barn_put_memory(cache, cpu);
 }
 
 static void swap_main_and_spare(struct km_slub_cpu *c)
@@ -137,7 +191,7 @@ bool km_sheaf_replenish(struct km_slub_cache *cache, unsigned cpu, uint32_t gfp)
 	sheaf = c->spare;
 	c->spare = NULL;
 	if (!sheaf)
-		sheaf = empty_sheaf(cache);
+		sheaf = empty_sheaf(cache, cpu, gfp);
 	if (!sheaf)
 		return false;
 	cache->slub->count->sheaf_refill++;
@@ -145,15 +199,35 @@ bool km_sheaf_replenish(struct km_slub_cache *cache, unsigned cpu, uint32_t gfp)
 				  cache->sheaf_capacity);
 	if (sheaf->nr < cache->sheaf_capacity) {
 		sheaf_flush(cache, cpu, sheaf);
-		sheaf_free(cache, sheaf);
+		sheaf_free(cache, cpu, sheaf);
 		return false;
 	}
-	if (backend->main_is_spared)
+	if (backend->main_is_spared && !c->spare)
 		c->spare = c->main;
 	else
 		sheaf_push(&cache->barn_empty, c->main);
 	c->main = sheaf;
 	return true;
+}
+
+/*
+ * While the empty sheaf's memory was allocated, the same cache may have served it from its main
+ * sheaf: then there is room already.
+ */
+static void install_empty(struct km_slub_cache *cache, struct km_slub_cpu *c,
+			  struct km_sheaf *empty)
+{
+	if (c->spare && c->main->nr < cache->sheaf_capacity) {
+		sheaf_push(&cache->barn_empty, empty);
+		return;
+	}
+	if (c->spare) {
+		barn_put_full(cache, c->main);
+		cache->slub->count->sheaf_barn_get++;
+	} else {
+		c->spare = c->main;
+	}
+	c->main = empty;
 }
 
 void km_sheaf_make_room(struct km_slub_cache *cache, unsigned cpu)
@@ -170,18 +244,11 @@ void km_sheaf_make_room(struct km_slub_cache *cache, unsigned cpu)
 		swap_main_and_spare(c);
 		return;
 	}
-	empty = empty_sheaf(cache);
-	if (!empty) {
+	empty = empty_sheaf(cache, cpu, cache->backend->free_gfp);
+	if (!empty)
 		flush_main(cache, cpu);
-		return;
-	}
-	if (c->spare) {
-		barn_put_full(cache, c->main);
-		cache->slub->count->sheaf_barn_get++;
-	} else {
-		c->spare = c->main;
-	}
-	c->main = empty;
+	else
+		install_empty(cache, c, empty);
 }
 
 unsigned km_sheaf_alloc_bulk(struct km_slub_cache *cache, unsigned cpu, km_objref *objects,
@@ -248,10 +315,13 @@ void km_sheaf_flush_cpu(struct km_slub_cache *cache, unsigned cpu)
 {
 	struct km_slub_cpu *c = &cache->cpu[cpu];
 
-	if (c->spare) {
-		sheaf_flush(cache, cpu, c->spare);
-		sheaf_free(cache, c->spare);
-		c->spare = NULL;
+	struct km_sheaf *spare = c->spare;
+
+	/* A class that serves sheaves' memory gets it back here: the CPU has no spare any more. */
+	c->spare = NULL;
+	if (spare) {
+		sheaf_flush(cache, cpu, spare);
+		sheaf_free(cache, cpu, spare);
 	}
 	flush_main(cache, cpu);
 }
@@ -262,8 +332,8 @@ void km_sheaf_flush_barn(struct km_slub_cache *cache, unsigned cpu)
 
 	while ((sheaf = barn_get_full(cache))) {
 		sheaf_flush(cache, cpu, sheaf);
-		sheaf_free(cache, sheaf);
+		sheaf_free(cache, cpu, sheaf);
 	}
 	while ((sheaf = sheaf_pop(&cache->barn_empty)))
-		sheaf_free(cache, sheaf);
+		sheaf_free(cache, cpu, sheaf);
 }

@@ -135,14 +135,15 @@ static int have_slot(struct compiler *compiler, uint32_t slot)
 
 /*
  * A model makes these itself when it serves the request they belong to; replaying them too would
- * count them twice. Call sites by the start of their symbol in mm/vmalloc.c.
+ * count them twice. Call sites by the start of their symbol in mm/vmalloc.c and, for sheaves and
+ * the vectors of memory cgroups, mm/slub.c and mm/memcontrol.c (5.15 - 7.2).
  */
 static bool site_is_internal(const char *symbol)
 {
 	static const char *const names[] = {
-		"__get_vm_area_node",
-		"__vmalloc_area_node",
-		"__vmalloc_node_range",
+		"__get_vm_area_node",       "__vmalloc_area_node",          "__vmalloc_node_range",
+		"alloc_empty_sheaf",        "__alloc_empty_sheaf",          "alloc_slab_obj_exts",
+		"memcg_alloc_slab_cgroups", "memcg_alloc_page_obj_cgroups",
 	};
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -225,8 +225,12 @@ int km_replayer_create(const struct km_program *program, struct km_trace *trace,
 	replayer->addr = calloc(program->nr_slots + 1, sizeof(uint64_t));
 	if (replayer->addr)
 		code = create_machine(replayer, start, choice);
-	if (!code)
+	if (!code) {
+		/* The trace's caches are older than its start. */
+		replayer->machine->booted = false;
 		code = create_caches(replayer, trace, own);
+		replayer->machine->booted = true;
+	}
 	if (!code)
 		code = resolve_requests(replayer);
 	if (code) {

@@ -12,12 +12,14 @@
 
 /*
  * Caches of a scenario are private, as with the boot parameter slab_nomerge: what one cache does
- * must not depend on which others happen to exist. "merge=1" asks for aliases.
+ * must not depend on which others happen to exist. "merge=1" asks for aliases. As in a kernel just
+ * booted there are no memory cgroups; "memcg=1" has some, and with "memcg=2" callers are in one.
  */
 static void set_profile(struct km_scenario *scenario, const struct km_profile *profile)
 {
 	scenario->spec.profile = *profile;
 	scenario->spec.profile.merge = false;
+	scenario->spec.profile.memcg = KM_MEMCG_NONE;
 }
 
 void km_scenario_machine_default(struct km_scenario *scenario)

@@ -180,6 +180,7 @@ static int build_machine(struct km_choice *choice)
 	};
 	int code;
 
+	spec.profile.own_kmallocs = false; /* the trace has them, at their times */
 	memcpy(spec.zones, start->zones, sizeof(spec.zones));
 	drop_machine(choice);
 	km_host_env(&choice->env, choice->seed);

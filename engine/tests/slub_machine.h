@@ -146,6 +146,7 @@ test_machine_new(const struct km_profile *profile, unsigned cpus)
 	test->machine.spec.model = &test_model;
 	test->machine.spec.profile = *profile;
 	test->machine.spec.cpus = cpus;
+	test->machine.spec.possible_cpus = cpus;
 	if (slab_ops->create(&test->machine, &test->machine.slab))
 		abort();
 	return test;

@@ -25,6 +25,8 @@
 	X(sheaf_refill, "sheaf filled from slabs")                                                 \
 	X(sheaf_flush, "sheaf flushed to slabs")                                                   \
 	X(sheaf_barn_get, "sheaf exchanged with the barn")                                         \
+	X(slab_own_alloc, "kmalloc of the slab layer's own: sheaf, barn, accounting vector")       \
+	X(slab_own_free, "kfree of one of these")                                                  \
 	X(array_shared, "slab: CPU array refilled from the shared array")                          \
 	X(array_refill, "slab: CPU array refilled from listed slabs")                              \
 	X(array_flush, "slab: full CPU array gave a batch back")                                   \

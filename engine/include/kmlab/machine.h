@@ -68,6 +68,14 @@ struct km_machine {
 	struct km_random_copies *random_copies;   /* NULL: the profile has none */
 	struct km_buckets *buckets;               /* all sets */
 	struct km_buckets *msg_msg, *memdup_user; /* NULL: the profile has none */
+	/* False: what the slab layer takes for itself is in use since before the start. */
+	bool booted;
+	/*
+	 * Told of each kmalloc that the slab layer makes for itself, with its flags, and of each
+	 * kfree, with 0 bytes; not of those within one another. NULL: nobody is.
+	 */
+	void (*watch_own)(void *watcher, uint64_t bytes, uint32_t gfp);
+	void *watcher;
 };
 
 /* Build the layers bottom up. 0, -ENOMEM, -EINVAL; *machine only on success. */

@@ -31,6 +31,14 @@ enum km_fallback { KM_FALLBACK_STEAL, KM_FALLBACK_CLAIM }; /* mm/page_alloc.c up
 	  "6.12+: classes aligned to their power-of-two factor")                                   \
 	X(bool, kmalloc_cg, "kmalloc_cg",                                                          \
 	  "accounted requests have classes of their own (0: cgroup.memory=nokmem)")                \
+	X(bool, own_kmallocs, "own_kmallocs",                                                      \
+	  "sheaves and accounting vectors are kmallocs (0: the calls executed contain them)")      \
+	X(uint8_t, memcg, "memcg",                                                                 \
+	  "memory cgroups: 0 none or nokmem, 1 there are some, 2 and callers are in one")          \
+	X(bool, vector_may_fail, "vector_may_fail",                                                \
+	  "6.1+: accounting vectors are asked for without __GFP_NOFAIL")                           \
+	X(bool, vector_in_slab, "vector_in_slab",                                                  \
+	  "7.x: accounting vectors lie in the slab where they find room")                          \
 	X(bool, kmalloc_random, "kmalloc_random",                                                  \
 	  "6.6+: CONFIG_RANDOM_KMALLOC_CACHES, 16 copies of each class")                           \
 	X(bool, kmalloc_buckets, "kmalloc_buckets",                                                \
@@ -111,6 +119,9 @@ enum km_fallback { KM_FALLBACK_STEAL, KM_FALLBACK_CLAIM }; /* mm/page_alloc.c up
  * the movable pages that were in use at the start can be reclaimed, 32 at a time.
  */
 enum km_reclaim { KM_RECLAIM_NONE = 0, KM_RECLAIM_ALL = 100, KM_RECLAIM_OOM = 101 };
+
+/* The switch memcg: is there any memory cgroup but the root, and are the callers in one? */
+enum km_memcg { KM_MEMCG_NONE, KM_MEMCG_ROOT, KM_MEMCG_CHARGED };
 
 struct km_profile {
 	const char *name; /* "6.1" */
