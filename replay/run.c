@@ -68,6 +68,7 @@ static int start(struct executor *run, struct km_err *err)
 	if (code)
 		return km_fail(err, code, "%s: this machine cannot be built: %s", scenario->path,
 			       strerror(-code));
+	km_run_watch_own(run);
 	if (km_state_has_pages(&scenario->state))
 		code = load_pages(run, err);
 	if (!code && km_state_has_vm(&scenario->state))
@@ -79,16 +80,21 @@ static int start(struct executor *run, struct km_err *err)
 
 /* ---- end state ---- */
 
-static void print_caches(struct executor *run, FILE *out)
+/* Are there any? */
+static bool print_caches(struct executor *run, FILE *out)
 {
 	const struct km_scenario *scenario = run->scenario;
 	struct km_cache_info info;
+	bool any = false;
 
 	for (size_t i = 0; i < scenario->nr_names; i++)
 		if (run->variables[i].cache &&
 		    run->machine->model->slab->cache_info(run->machine->slab,
-							  run->variables[i].cache, &info) == 0)
+							  run->variables[i].cache, &info) == 0) {
 			km_state_print_cache(out, scenario->names[i], &info);
+			any = true;
+		}
+	return any;
 }
 
 /* What no kernel file shows and no start state sets, so as comments. */
@@ -109,7 +115,8 @@ static int print_state(struct executor *run, FILE *out)
 	struct km_page_state pages;
 	struct km_vm_state vm;
 
-	print_caches(run, out);
+	if (print_caches(run, out))
+		km_run_print_own(run, out);
 	if (is_buddy(run->machine)) {
 		if (km_buddy_save_state(run->machine->page, &pages))
 			return -ENOMEM;

@@ -44,6 +44,14 @@ struct late_purge {
 	size_t due, run;
 };
 
+/* Kmallocs of one size and flags that the slab layer made for itself in calls. */
+struct own_kmallocs {
+	uint64_t bytes, count; /* bytes 0: kfrees */
+	uint32_t gfp;
+};
+
+#define OWN_KINDS 64u
+
 struct executor {
 	const struct km_scenario *scenario;
 	const struct km_run_options *options;
@@ -57,6 +65,8 @@ struct executor {
 	struct km_addr_map to_model, to_kernel;     /* slab base -> the other side's */
 	struct km_addr_map kernel_live, model_live; /* slab base -> objects alive on it */
 	enum km_context context;
+	struct own_kmallocs own[OWN_KINDS]; /* the first is its kfrees */
+	unsigned nr_own;
 	uint64_t resized_model, resized_kernel; /* where the object was before this call, or 0 */
 	size_t at;                              /* index of the call being executed */
 	size_t first_mismatch;                  /* of an area's address; SIZE_MAX: none */
@@ -136,6 +146,10 @@ int km_run_touch_end(struct executor *executor, struct km_err *err);
 /* Fill a new object; look whether a live one is as it was filled. Nothing without memory. */
 void km_run_touch(struct executor *executor, const struct live *object);
 void km_run_touched(struct executor *executor, const struct live *object, struct km_run_row *row);
+
+/* run_own.c: count the slab layer's own kmallocs from here on; as lines "own BYTES FLAGS COUNT". */
+void km_run_watch_own(struct executor *run);
+void km_run_print_own(const struct executor *run, FILE *out);
 
 /* run_lazy.c: purges where the recorded counts of waiting pages say that they were. */
 void km_run_lazy_before(struct executor *executor, const struct km_scenario_call *call);

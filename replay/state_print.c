@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Plain state data as the lines of state and expect blocks (state_text.h). */
 #include <inttypes.h>
+#include <string.h>
 
 #include "replay/state_text.h"
 
@@ -122,4 +123,19 @@ void km_state_print_cache(FILE *out, const char *variable, const struct km_cache
 	if (info->sheaf_capacity)
 		fprintf(out, " sheaf_capacity=%u", info->sheaf_capacity);
 	fputc('\n', out);
+}
+
+void km_state_print_gfp(FILE *out, uint32_t gfp, const struct km_profile *profile)
+{
+	const char *between = "", *name;
+	uint32_t bits;
+
+	for (unsigned i = 0; (name = km_gfp_name(i)); i++)
+		if (name[0] == '_' && !km_gfp_past(name, strlen(name), profile) &&
+		    km_gfp_by_name(name, strlen(name), profile, &bits) && gfp & bits &&
+		    !(bits & (bits - 1))) {
+			fprintf(out, "%s%s", between, name);
+			between = "|";
+			gfp &= ~bits; /* names of the past come again */
+		}
 }

@@ -26,5 +26,7 @@ void km_state_print_pages(FILE *out, const struct km_page_state *state,
 			  const struct km_profile *profile);
 void km_state_print_vm(FILE *out, const struct km_vm_state *state);
 void km_state_print_cache(FILE *out, const char *variable, const struct km_cache_info *info);
+/* Without a newline, by the names of single bits: __GFP_ZERO|__GFP_COMP. */
+void km_state_print_gfp(FILE *out, uint32_t gfp, const struct km_profile *profile);
 
 #endif

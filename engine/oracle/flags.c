@@ -2,6 +2,7 @@
 /* gfp and slab flags by the names that this kernel knows them by. */
 #include <linux/errno.h>
 #include <linux/gfp.h>
+#include <linux/log2.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -37,6 +38,9 @@ static const struct flag gfp_flags[] = {GFP(GFP_KERNEL),
 					GFP(__GFP_IO),
 					GFP(__GFP_FS),
 					GFP(__GFP_ZERO),
+#ifdef __GFP_ATOMIC
+					GFP(__GFP_ATOMIC),
+#endif
 					GFP(__GFP_RECLAIM),
 					GFP(__GFP_DIRECT_RECLAIM),
 					GFP(__GFP_WRITE),
@@ -51,9 +55,6 @@ static const struct flag gfp_flags[] = {GFP(GFP_KERNEL),
 					GFP(__GFP_HARDWALL),
 					GFP(__GFP_THISNODE),
 					GFP(__GFP_ACCOUNT),
-#ifdef __GFP_ATOMIC
-					GFP(__GFP_ATOMIC),
-#endif
 					{NULL, 0}};
 static const struct flag slab_flags[] = {GFP(SLAB_HWCACHE_ALIGN),
 					 GFP(SLAB_CACHE_DMA),
@@ -66,6 +67,17 @@ static const struct flag slab_flags[] = {GFP(SLAB_HWCACHE_ALIGN),
 					 GFP(SLAB_NO_MERGE),
 #endif
 					 {NULL, 0}};
+
+void oracle_print_gfp(struct oracle_text *text, unsigned long long gfp)
+{
+	const char *between = "";
+
+	for (const struct flag *flag = gfp_flags; flag->name; flag++)
+		if (flag->name[0] == '_' && is_power_of_2(flag->bits) && gfp & flag->bits) {
+			oracle_print(text, "%s%s", between, flag->name);
+			between = "|";
+		}
+}
 
 int oracle_flag(int gfp, const char *word, unsigned long length, unsigned long long *bits)
 {

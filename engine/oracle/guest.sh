@@ -24,6 +24,15 @@ caches() {
 	done
 }
 
+# The first program's word is the boot's: memory cgroups cannot be undone.
+memcg=$(sed -n '/^machine /{s/.* memcg=\([0-9]\).*/\1/p;q}' ./*.kms | head -n 1)
+if [ "${memcg:-0}" != 0 ]; then
+	mkdir -p /sys/fs/cgroup
+	mount -t cgroup2 cgroup /sys/fs/cgroup
+	echo +memory >/sys/fs/cgroup/cgroup.subtree_control
+	mkdir /sys/fs/cgroup/kmlab
+	[ "$memcg" = 1 ] || echo $$ >/sys/fs/cgroup/kmlab/cgroup.procs
+fi
 mount -t debugfs debug /sys/kernel/debug
 addresses="pageblock_flags=$(address get_pfnblock_flags_mask)
 	pageblock_type=$(address get_pfnblock_migratetype)

@@ -119,14 +119,18 @@ struct oracle_program {
 	unsigned int *by_hash, hash_mask;
 	unsigned int nr_names;
 	unsigned long long *values; /* of the variables: addresses, or caches */
-	const char *memory;         /* of the machine line */
+	const char *memory, *memcg; /* of the machine line; NULL: not said */
 	int sleeps;                 /* some call may sleep */
 	int shrinks;
 	int has_pages, has_areas; /* calls whose state is shown */
+	int only_caches;          /* no other calls: what the slab layer does for itself is shown */
 };
 
 /* flags.c: the bits of a gfp flag, or else of a slab flag. 0, or -EINVAL: no such name. */
 int oracle_flag(int gfp, const char *word, unsigned long length, unsigned long long *bits);
+
+/* The bits, by the names of single ones: __GFP_ZERO|__GFP_COMP. */
+void oracle_print_gfp(struct oracle_text *text, unsigned long long gfp);
 
 /* Reads `source`, a NUL-terminated text which it changes and refers to. 0 or -errno, with a line in
  * the kernel's log. */
@@ -167,6 +171,16 @@ void oracle_pages_exit(void);
 unsigned long long oracle_page_call(struct oracle_program *program, struct oracle_call *call);
 /* What the program left behind may be all there is, and telling takes some. */
 void oracle_pages_give_back(struct oracle_program *program);
+
+/* ---- own.c: what the slab layer allocates for itself ---- */
+
+int oracle_own_init(void);
+void oracle_own_exit(void);
+/* From now on, or no longer, what this task does is a call of the program. */
+void oracle_own_watch(int on);
+/* Lines "own BYTES FLAGS COUNT" for its kmallocs; "own kfree COUNT" if no call of the program
+ * slept. */
+void oracle_print_own(struct oracle_text *text, int sleeps);
 
 /* ---- pages.c, areas.c: the state of the machine, as replay/state_text.c reads it ---- */
 

@@ -367,6 +367,7 @@ static void note_kind(struct oracle_program *program, const struct oracle_call *
 	program->shrinks |= call->kind == CALL_CACHE_SHRINK;
 	program->has_pages |= call->kind >= CALL_ALLOC_PAGES && call->kind < CALL_SPLIT_PAGE;
 	program->has_areas |= call->kind >= CALL_VMALLOC;
+	program->only_caches &= call->kind < CALL_ALLOC_PAGES;
 }
 
 static int parse_line(struct oracle_program *program, char *line)
@@ -384,8 +385,10 @@ static int parse_line(struct oracle_program *program, char *line)
 		return 0;
 	if (strstarts(call->text, "machine ")) {
 		char *memory = strstr(call->text, "memory=");
+		char *memcg = strstr(call->text, "memcg=");
 
 		program->memory = memory ? memory + 7 : NULL;
+		program->memcg = memcg ? memcg + 6 : NULL;
 		return 0;
 	}
 	program->count++;
@@ -425,6 +428,7 @@ int oracle_parse(struct oracle_program *program, char *source)
 	char *line, shown[80];
 	int ret = make_room(program, source);
 
+	program->only_caches = 1;
 	while (!ret && (line = strsep(&source, "\n"))) {
 		number++;
 		strscpy(shown, line, sizeof(shown));

@@ -368,6 +368,8 @@ function cache_call(   i, cache, node, mode) {
 		node = !below(5)
 		mode = one_of(sleeps ? "GFP_KERNEL;GFP_KERNEL;GFP_NOWAIT;GFP_ATOMIC | __GFP_NOWARN" \
 				     : "GFP_NOWAIT;GFP_ATOMIC | __GFP_NOWARN")
+		if (memcg == 2 && !below(4))
+			mode = mode " | __GFP_ACCOUNT"
 		printf "p%d = kmem_cache_alloc%s(c%d, %s%s)%s\n", name, (node ? "_node" : ""), cache, mode,
 			(node ? ", 0" : ""), cpu()
 	}
@@ -400,9 +402,12 @@ function fill(   order, left) {
 
 BEGIN {
 	odd = seed % 2
+	asked = seed
 	seed = seed * 2654435 % 2147483646 + 1
 	done = 0
-	printf "machine kernel=%s cpus=%d memory=%s\n", kernel, cpus, memory
+	# Of four seeds two have memory cgroups; only a task can be in one.
+	memcg = kind == "caches" && int(asked / 2) % 2 ? 1 + odd : 0
+	printf "machine kernel=%s cpus=%d memory=%s%s\n", kernel, cpus, memory, memcg ? " memcg=" memcg : ""
 	total = memory * (memory ~ /G/ ? 262144 : 256)
 	split(kernel, version, ".")
 	told = version[1] < 6 || (version[1] == 6 && version[2] < 12) # kvrealloc: the old size

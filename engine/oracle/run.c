@@ -171,6 +171,7 @@ static unsigned long long vmalloc_call(const struct oracle_call *call)
 
 static void execute(struct oracle_call *call)
 {
+	oracle_own_watch(1);
 	if (call->kind < CALL_ALLOC_PAGES)
 		call->result = slab_call(call);
 	else if (call->kind < CALL_KMALLOC)
@@ -181,6 +182,7 @@ static void execute(struct oracle_call *call)
 		call->result = vmalloc_call(call);
 	else
 		call->result = oracle_mappings_call(&parsed, call);
+	oracle_own_watch(0);
 	if (call->target != ORACLE_NO_VARIABLE)
 		parsed.values[call->target] = call->result;
 }
@@ -247,14 +249,17 @@ static void tell(void)
 
 	oracle_print(&answer,
 		     "#!kmlab scenario 1\n# recorded on Linux %s, slab_nomerge, x86_64; \"->\" is "
-		     "what Linux returned\nmachine kernel=%u.%u cpus=%u memory=%.*s\n",
+		     "what Linux returned\nmachine kernel=%u.%u cpus=%u memory=%.*s%s%.*s\n",
 		     init_utsname()->release, major, minor, num_online_cpus(),
-		     (int)strcspn(memory, " \t"), memory);
+		     (int)strcspn(memory, " \t"), memory, parsed.memcg ? " memcg=" : "",
+		     parsed.memcg ? 1 : 0, parsed.memcg ? parsed.memcg : "");
 	if (before.used)
 		oracle_print(&answer, "state begin\n%sstate end\n", before.bytes);
 	for (unsigned int i = 0; i < parsed.count; i++)
 		oracle_print_call(&answer, &parsed, &parsed.calls[i]);
 	oracle_print(&answer, "expect begin\n%s", after.used ? after.bytes : "");
+	if (parsed.only_caches)
+		oracle_print_own(&answer, parsed.sleeps);
 }
 
 static int make_text(struct oracle_text *text, unsigned long room)
@@ -274,6 +279,7 @@ static void finish(void)
 	oracle_program_free(&parsed);
 	oracle_pages_exit();
 	oracle_mappings_exit();
+	oracle_own_exit();
 	vfree(before.bytes);
 	vfree(after.bytes);
 	vfree(answer.bytes);
@@ -333,6 +339,8 @@ static int read_program(void)
 		ret = oracle_pages_init(&parsed);
 	if (!ret)
 		ret = oracle_mappings_init();
+	if (!ret)
+		ret = oracle_own_init();
 	/* An answer adds some 50 bytes to a line, and 10 to a page in bulk. */
 	if (!ret && (make_text(&before, 4 << 20) || make_text(&after, 4 << 20) ||
 		     make_text(&answer, (9 << 20) + bytes * 4 + parsed.nr_names * 10)))
