@@ -62,6 +62,30 @@ static void *api_cache_create(const struct kmlab_site *site, const char *name, u
 	return cache;
 }
 
+static void *api_kernel_cache(const char *name, unsigned long size, unsigned long flags)
+{
+	const struct km_cache_spec spec = {
+		.name = name, .object_size = (uint32_t)size, .flags = model_flags(flags)};
+	struct cache *cache = km_kernel->caches;
+
+	while (cache && (cache->site || strcmp(cache->name, name) != 0))
+		cache = cache->next;
+	if (cache)
+		return cache;
+	cache = calloc(1, sizeof(*cache));
+	if (cache)
+		cache->handle = km_cache_create(km_kernel->machine, &spec);
+	if (!cache || !cache->handle) {
+		free(cache);
+		return NULL;
+	}
+	snprintf(cache->name, sizeof(cache->name), "%s", name);
+	cache->size = size;
+	cache->next = km_kernel->caches;
+	km_kernel->caches = cache;
+	return cache;
+}
+
 /* A cache of the module that is not destroyed; else a finding, and NULL. */
 static struct cache *known(const struct kmlab_site *site, const void *handle)
 {
@@ -276,6 +300,7 @@ static unsigned api_cache_size(const void *handle)
 void km_api_cache(struct kmlab_api *api)
 {
 	api->cache_create = api_cache_create;
+	api->kernel_cache = api_kernel_cache;
 	api->cache_destroy = api_cache_destroy;
 	api->cache_alloc = api_cache_alloc;
 	api->cache_free = api_cache_free;

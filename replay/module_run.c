@@ -303,7 +303,7 @@ static void find_leaks(void)
 		kernel->report->live_bytes += bytes;
 	}
 	for (struct cache *cache = kernel->caches; cache; cache = cache->next)
-		if (cache->handle)
+		if (cache->handle && cache->site)
 			km_find(KM_RULE_RESOURCE, cache->site,
 				"the cache \"%s\" is never destroyed", cache->name);
 }

@@ -103,6 +103,8 @@ struct kmlab_api {
 	/* caches; `flags` are SLAB_* of linux/slab.h */
 	void *(*cache_create)(const struct kmlab_site *site, const char *name, unsigned long size,
 			      unsigned long align, unsigned long flags, void (*ctor)(void *));
+	/* One of the kernel's own, by its name; made at the first call. NULL without memory. */
+	void *(*kernel_cache)(const char *name, unsigned long size, unsigned long flags);
 	void (*cache_destroy)(const struct kmlab_site *site, void *cache);
 	void *(*cache_alloc)(const struct kmlab_site *site, void *cache, unsigned int gfp,
 			     int node);

@@ -179,6 +179,7 @@ static inline struct kmem_cache *kmlab_cache_with_args(const struct kmlab_site *
 #define kmem_cache_shrink(cache) kmlab_api->cache_shrink(KMLAB_SITE("kmem_cache_shrink"), cache)
 #define kmem_cache_size(cache) kmlab_api->cache_size(cache)
 
+#include <linux/cleanup.h>
 #include <linux/string.h>
 
 #endif

@@ -49,4 +49,7 @@ static inline void *kmlab_vmap(const struct kmlab_site *site, struct page **page
 #define vmap(pages, count, flags, protection) kmlab_vmap(KMLAB_SITE("vmap"), pages, count)
 #define vunmap(p) kmlab_api->do_vfree(KMLAB_SITE("vunmap"), p)
 
+#include <linux/cleanup.h>
+DEFINE_FREE(vfree, void *, if (_T) vfree(_T))
+
 #endif
