@@ -81,6 +81,7 @@ struct km_recorder_options {
 	uint64_t ring_bytes; /* all rings together; each CPU gets a power of two of slots */
 	enum km_recover recover;
 	bool stacks;
+	bool own;                       /* the recorder's own calls, too */
 	bool may_sample;                /* km_recorder_sample() will be called */
 	const struct km_filter *filter; /* NULL: record all */
 	int cgroup_fd;                  /* where filter->cgroup is set */
@@ -161,7 +162,7 @@ char *km_btf_facts(const struct btf *btf);
 /* ---- snapshot.c ---- */
 
 /* What text files said at one time. */
-#define KM_SNAPSHOT_TEXTS 8
+#define KM_SNAPSHOT_TEXTS 9
 
 struct km_snapshot {
 	uint64_t time_ns; /* when it was whole (CLOCK_MONOTONIC) */
@@ -175,6 +176,8 @@ struct km_snapshot {
 
 /* All of the machine's state. What cannot be read is left out. -ENOMEM. */
 int km_snapshot_machine(struct km_snapshot *snapshot, struct km_err *err);
+/* `text` was allocated and is the snapshot's now; NULL is left out. */
+void km_snapshot_add(struct km_snapshot *snapshot, const char *source, char *text);
 int km_snapshot_store(const struct km_snapshot *snapshot, struct km_trace_writer *writer,
 		      const char *phase, uint64_t time_ns, struct km_err *err);
 size_t km_snapshot_bytes(const struct km_snapshot *snapshot);

@@ -314,6 +314,9 @@ static int attach(struct km_recorder *recorder, struct km_err *err)
 	return ret ? fail_load(err, ret, "to attach a program") : 0;
 }
 
+/* A number that no task has. */
+#define NO_TASK UINT32_MAX
+
 /* The recorder's number; a filter's numbers are not the kernel's either where it has another. */
 static int measure_self(struct km_recorder *recorder, const struct km_filter *filter,
 			struct km_err *err)
@@ -447,6 +450,8 @@ int km_recorder_open(const struct km_recorder_options *options, struct km_record
 	}
 	if (ret)
 		goto fail;
+	if (options->own)
+		recorder->skel->bss->own_tgid = NO_TASK;
 	km_recorder_adapt(recorder);
 	*result = recorder;
 	return 0;

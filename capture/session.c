@@ -33,6 +33,7 @@ struct session {
 	struct km_consumer consumer;
 	uint64_t checked_ns;
 	struct km_ending ending;
+	char *shrunk; /* counts of the caches right after they were shrunk; or NULL */
 	bool started; /* the command */
 	bool interrupted;
 };
@@ -57,6 +58,7 @@ static int open_recorder(struct session *session, struct km_err *err)
 					     .ring_bytes = options->ring_bytes,
 					     .recover = options->recover,
 					     .stacks = options->stacks,
+					     .own = options->shrink,
 					     .may_sample = options->sample > 1 ||
 							   options->budget_percent > 0,
 					     .cgroup_fd = -1};
@@ -119,7 +121,7 @@ static int prepare(struct session *session, struct km_err *err)
 	if (ret)
 		return ret;
 	km_tally_open(&recording->tally, recording->recorder, recording->drain);
-	if (options->shrink && !km_slab_shrink_all())
+	if (options->shrink && !km_slab_shrink_all(0, NULL))
 		km_warn("no slab cache could be shrunk; the trace starts from caches as they are");
 	tell_hidden();
 	return session->target->ops->prepare(session->target, err);
@@ -230,6 +232,13 @@ static int poll_rings(struct session *session, struct km_progress *progress, str
 	return ret;
 }
 
+/* Once more, where the events show what comes after it: only so a cache's state is known. */
+static void shrink_at_known_time(struct session *session)
+{
+	if (session->options->shrink)
+		km_slab_shrink_all(session->recording.start_ns, &session->shrunk);
+}
+
 static int record(struct session *session, struct km_err *err)
 {
 	struct km_recording *recording = &session->recording;
@@ -244,6 +253,7 @@ static int record(struct session *session, struct km_err *err)
 	session->target->ops->begin(session->target);
 	km_consumer_begin(&session->consumer, recording->drain, &recording->events,
 			  session->realtime.begun);
+	shrink_at_known_time(session);
 	ret = start_command(session, err);
 	if (!ret)
 		ret = poll_rings(session, &progress, err);
@@ -263,6 +273,10 @@ static int complete(struct session *session, struct km_err *err)
 	size_t moved = 0;
 	int ret = km_snapshot_machine(&ending->snapshot, err);
 
+	if (!ret && session->shrunk) {
+		km_snapshot_add(&ending->snapshot, "slab shrink", session->shrunk);
+		session->shrunk = NULL;
+	}
 	if (!ret)
 		ret = km_drain_until(recording->drain, UINT64_MAX, &moved, err);
 	recording->events += moved;
@@ -387,6 +401,7 @@ int km_session_run(const struct km_options *options)
 	ret = ret ? give_up(&session, &err) : summarize(&session);
 	session.target->ops->close(session.target);
 	km_snapshot_free(&session.ending.snapshot);
+	free(session.shrunk);
 	km_command_finish(&session.command);
 	km_drain_close(recording->drain);
 	km_dictionary_close(recording->dictionary);

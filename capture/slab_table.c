@@ -7,10 +7,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "results/term.h"
 #include "slab_table.h"
 
 #define ROOT "/sys/kernel/slab"
@@ -327,25 +329,56 @@ void km_slab_table_free(struct km_slab_table *table)
 	free(table);
 }
 
-unsigned km_slab_shrink_all(void)
+static bool shrink(int root, const char *directory)
+{
+	char path[512];
+	bool asked;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/shrink", directory);
+	fd = openat(root, path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	asked = write(fd, "1", 1) == 1;
+	close(fd);
+	return asked;
+}
+
+static void print_counts(FILE *out, int root, const char *directory, uint64_t shrunk_ns)
+{
+	static const char *const counts[] = {"slabs", "partial", "cpu_slabs"};
+	char path[512], *value;
+
+	fprintf(out, "shrunk directory=%s shrunk_ns=%" PRIu64, directory, shrunk_ns);
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", directory, counts[i]);
+		value = read_text(root, path);
+		if (value)
+			fprintf(out, " %s=%s", counts[i], value);
+		free(value);
+	}
+	fputc('\n', out);
+}
+
+unsigned km_slab_shrink_all(uint64_t start_ns, char **text)
 {
 	DIR *root = opendir(ROOT);
 	struct dirent *each;
-	char path[512];
+	size_t bytes;
+	FILE *out = text ? open_memstream(text, &bytes) : NULL;
 	unsigned asked = 0;
-	int fd;
 
 	while (root && (each = readdir(root))) {
-		if (each->d_type != DT_DIR || each->d_name[0] == '.')
+		if (each->d_type != DT_DIR || each->d_name[0] == '.' ||
+		    !shrink(dirfd(root), each->d_name))
 			continue;
-		snprintf(path, sizeof(path), "%s/shrink", each->d_name);
-		fd = openat(dirfd(root), path, O_WRONLY | O_CLOEXEC);
-		if (fd < 0)
-			continue;
-		asked += write(fd, "1", 1) == 1;
-		close(fd);
+		asked++;
+		if (out)
+			print_counts(out, dirfd(root), each->d_name, km_clock_ns() - start_ns);
 	}
 	if (root)
 		closedir(root);
+	if (text && (!out || fclose(out)))
+		*text = NULL;
 	return asked;
 }

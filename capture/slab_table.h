@@ -17,7 +17,12 @@ char *km_slab_table_text(const struct km_slab_table *table);
 bool km_slab_table_fill(const struct km_slab_table *table, struct km_trace_cache *cache);
 void km_slab_table_free(struct km_slab_table *table);
 
-/* Ask every cache to give its empty slabs back. Returns the number of caches asked. */
-unsigned km_slab_shrink_all(void);
+/*
+ * Ask every cache to give its empty slabs back, which also leaves nothing on its CPUs. Returns the
+ * number of caches asked. *text (unless `text` is NULL): a line for each with what it had then,
+ * "shrunk directory=D shrunk_ns=T slabs=N partial=N cpu_slabs=N", T since start_ns
+ * (CLOCK_MONOTONIC). free() it; NULL: no memory.
+ */
+unsigned km_slab_shrink_all(uint64_t start_ns, char **text);
 
 #endif

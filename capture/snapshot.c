@@ -67,6 +67,11 @@ static void add_text(struct km_snapshot *snapshot, const char *source, char *tex
 	snapshot->count++;
 }
 
+void km_snapshot_add(struct km_snapshot *snapshot, const char *source, char *text)
+{
+	add_text(snapshot, source, text, text ? strlen(text) : 0);
+}
+
 static void add_file(struct km_snapshot *snapshot, const char *path)
 {
 	size_t bytes = 0;
@@ -84,7 +89,7 @@ int km_snapshot_machine(struct km_snapshot *snapshot, struct km_err *err)
 	if (km_slab_table_read(&table))
 		return km_fail(err, -ENOMEM, "no memory to read /sys/kernel/slab");
 	slabs = km_slab_table_hidden() ? NULL : km_slab_table_text(table);
-	add_text(snapshot, "sysfs slab", slabs, slabs ? strlen(slabs) : 0);
+	km_snapshot_add(snapshot, "sysfs slab", slabs);
 	km_slab_table_free(table);
 	for (size_t i = 0; i < NR_MACHINE_FILES; i++)
 		add_file(snapshot, machine_files[i]);

@@ -105,6 +105,26 @@ static void clear_way(struct km_slub_cache *cache, unsigned cpu, unsigned other)
 		move_to(cache, cache->partial_head, other);
 }
 
+static void move_to_tail(struct km_slub_cache *cache, struct km_slab *slab)
+{
+	detach(cache, slab);
+	km_node_add_tail(cache, slab);
+}
+
+/*
+ * The CPU's search finds this slab, not those that are before it now: on the CPU's own chain they
+ * were drained to the node before; the node's list begins with it.
+ */
+static void find_first(struct km_slub_cache *cache, unsigned cpu, struct km_slab *slab)
+{
+	struct km_slub_cpu *c = &cache->cpu[cpu];
+
+	while (c->partial && c->partial != slab)
+		move_to_tail(cache, c->partial);
+	while (slab->place == KM_PLACE_NODE && cache->partial_head != slab)
+		move_to_tail(cache, cache->partial_head);
+}
+
 int km_slub_switch_slab(void *self, void *cache_handle, unsigned cpu, uint64_t slab_base,
 			unsigned other, bool freed_late)
 {
@@ -120,9 +140,9 @@ int km_slub_switch_slab(void *self, void *cache_handle, unsigned cpu, uint64_t s
 	leave(cache, cpu, other, freed_late);
 	if (!slab) {
 		clear_way(cache, cpu, other);
-	} else if (slab->place == KM_PLACE_NODE && !cache->cpu[cpu].partial) {
-		km_node_remove(cache, slab);
-		km_node_add_head(cache, slab);
+	} else if (slab->place == KM_PLACE_NODE ||
+		   (slab->place == KM_PLACE_CPU_PARTIAL && slab->cpu == cpu)) {
+		find_first(cache, cpu, slab);
 	} else {
 		move_to(cache, slab, cpu);
 	}

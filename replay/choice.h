@@ -48,8 +48,15 @@ struct km_choice_cache {
 	uint32_t old, partial_old; /* slabs older than the trace; of these, not full at the start */
 	uint32_t first_old;        /* list of the old ones in order of first use; KM_NO_INDEX */
 	uint32_t last_old;
+	/*
+	 * The model of this cache begins here: when it was shrunk, which left its CPUs with nothing
+	 * (capture --shrink). 0: at the trace's start.
+	 */
+	uint64_t begin_ns;
 	uint32_t first_slab[KM_MAX_CPUS]; /* index + 1 of the CPU's first kernel slab */
 	struct km_cache_info at_start;
+	/* What was counted when the model begins; -1: not known. */
+	int64_t slabs_counted, partial_counted, cpu_slabs_counted;
 	uint64_t *anonymous; /* addresses of the anonymous slabs it was seeded with */
 	uint32_t nr_anonymous;
 	struct km_race race;
@@ -64,6 +71,7 @@ struct km_choice_cache {
 struct km_kernel_slab {
 	uint64_t base;     /* first pfn, direct map normalised */
 	uint64_t birth_ns; /* its page_alloc event + 1; 0: older than the trace */
+	bool young;        /* born since its cache's model began */
 	uint32_t older;    /* another slab at this pfn, earlier in time; KM_NO_INDEX */
 	uint32_t next_old; /* list of its cache */
 	uint32_t cache;
@@ -77,6 +85,8 @@ struct km_kernel_slab {
 	bool exhausted, full; /* was it used up once; was it full at the start */
 	bool bound;           /* older than the trace, and its model slab is known */
 	uint16_t user;        /* the CPU of its last allocation */
+	bool used;            /* in this walk, an object was allocated from it */
+	bool refuted;         /* it was made where the start state still had partial ones */
 	bool lost;            /* following: the model gave its slab back, the kernel did not */
 	uint16_t freed_by;    /* following: the CPU and time of its last free */
 	uint64_t freed_ns;
@@ -121,6 +131,9 @@ uint32_t km_choice_add_slab(struct km_choice *choice, uint64_t addr, uint32_t ca
 
 /* ---- slab_start.c ---- */
 
+/* What the trace says of a cache's start. */
+void km_start_counts(const struct km_choice *choice, struct km_choice_cache *cache);
+
 /* While learning: an allocation or a free in a slab. */
 void km_start_note_alloc(struct km_choice *choice, uint32_t index, uint16_t cpu);
 void km_start_note_free(struct km_choice *choice, uint32_t index, uint16_t cpu);
@@ -131,6 +144,12 @@ int km_start_seed_slabs(struct km_choice *choice);
  * object is already taken). True if the model's stood for an unknown slab, and now is this one.
  */
 bool km_start_bind(struct km_choice *choice, uint32_t index, uint64_t model_pfn);
+
+/*
+ * The kernel made this slab. It does only when no partial one is in the CPU's reach: unknown ones
+ * that the model would take first do not exist. True if there were any.
+ */
+bool km_start_refute(struct km_choice *choice, uint32_t index, unsigned cpu);
 
 /* ---- slab_walk.c ---- */
 

@@ -98,35 +98,20 @@ void km_fidelity_geometry(const char *text, const struct km_start *start, struct
 	}
 }
 
-/* ---- what sysfs counted at both ends, beside the model's own change ---- */
-
-struct end_counts {
-	const char *at_start, *at_end; /* snapshot texts, NULL if not recorded */
-};
-
-static void join(const struct end_counts *texts, const char *cache, const char *key, int64_t *model,
-		 int64_t *kernel)
-{
-	int64_t start = km_sysfs_slab_count(texts->at_start, cache, key);
-
-	*kernel = km_sysfs_slab_count(texts->at_end, cache, key);
-	*model = start < 0 ? -1 : start + *model;
-}
+/* ---- what sysfs counted at the end ---- */
 
 static void join_counts(struct km_trace *trace, struct km_fidelity *fidelity)
 {
-	const char *source = "sysfs slab";
-	struct end_counts texts = {km_trace_snapshot_text(trace, "start", source),
-				   km_trace_snapshot_text(trace, "end", source)};
+	const char *text = km_trace_snapshot_text(trace, "end", "sysfs slab");
 
-	fidelity->pages_model = fidelity->pages_kernel = texts.at_start && texts.at_end ? 0 : -1;
+	fidelity->pages_model = fidelity->pages_kernel = text ? 0 : -1;
 	for (size_t i = 0; i < fidelity->nr_caches; i++) {
 		struct km_cache_fidelity *row = &fidelity->caches[i];
-		int64_t order = km_sysfs_slab_count(texts.at_start, row->name, "order");
+		int64_t order = km_sysfs_slab_count(text, row->name, "order");
 
-		join(&texts, row->name, "slabs", &row->slabs_model, &row->slabs_kernel);
-		join(&texts, row->name, "partial", &row->partial_model, &row->partial_kernel);
-		join(&texts, row->name, "cpu_slabs", &row->cpu_slabs_model, &row->cpu_slabs_kernel);
+		row->slabs_kernel = km_sysfs_slab_count(text, row->name, "slabs");
+		row->partial_kernel = km_sysfs_slab_count(text, row->name, "partial");
+		row->cpu_slabs_kernel = km_sysfs_slab_count(text, row->name, "cpu_slabs");
 		if (fidelity->pages_model < 0 || order < 0 || row->slabs_model < 0 ||
 		    row->slabs_kernel < 0)
 			continue;

@@ -4,12 +4,14 @@
  * kmalloc event; geometry of every cache in sysfs; the slab every object was put in.
  *
  * Slab choice: the SLUB model runs with the trace's own profile from a start state learned from
- * sysfs and from the trace itself (slab_start.c). Two numbers, neither replaces the other:
+ * sysfs and from the trace itself (slab_start.c). Of a trace recorded with --shrink each cache's
+ * comparison begins when that cache was shrunk. Two numbers, neither replaces the other:
  *
  * slab_choice, the strict one. The model runs on its own. Kernel slabs and model slabs are paired
  * when first used together; an allocation matches when its kernel slab and its model slab are each
  * other's partner. A pair ends when either slab holds no live object, so one divergence keeps
- * counting for as long as it is visible, and usually brings on others.
+ * counting for as long as it is visible, and usually brings on others. A slab that the kernel made
+ * while the start state still has partial ones in reach is a wrong choice, once: those are dropped.
  *
  * switches, the stepwise one (slab_follow.c). After a wrong choice the model is made to do what the
  * kernel did; each point where the kernel or the model moves a CPU to another slab is one choice.

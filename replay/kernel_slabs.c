@@ -40,6 +40,7 @@ uint32_t km_choice_add_slab(struct km_choice *choice, uint64_t addr, uint32_t ca
 {
 	uint64_t pages = 1ull << choice->caches[cache].kernel_order;
 	uint64_t base = km_choice_pfn(choice, addr) & ~(pages - 1);
+	uint64_t birth = birth_of(choice, addr);
 
 	if (choice->nr_slabs == choice->slab_capacity) {
 		size_t capacity = choice->slab_capacity ? choice->slab_capacity * 2 : 4096;
@@ -52,7 +53,8 @@ uint32_t km_choice_add_slab(struct km_choice *choice, uint64_t addr, uint32_t ca
 	}
 	choice->slabs[choice->nr_slabs] = (struct km_kernel_slab){
 		.base = base,
-		.birth_ns = birth_of(choice, addr),
+		.birth_ns = birth,
+		.young = birth > choice->caches[cache].begin_ns,
 		.older = choice->slab_at[base] ? choice->slab_at[base] - 1 : KM_NO_INDEX,
 		.next_old = KM_NO_INDEX,
 		.cache = cache,

@@ -40,6 +40,7 @@ static void describe_cache(struct km_choice *choice, uint32_t index, void *handl
 		return;
 	cache->handle = handle;
 	cache->name = info.name;
+	km_start_counts(choice, cache);
 	cache->model_order = info.order;
 	cache->kernel_order = known_order >= 0 ? (uint32_t)known_order : info.order;
 	cache->objects = info.objects_per_slab;
@@ -110,6 +111,12 @@ static void add_score(struct km_score *sum, const struct km_score *score)
 	sum->matched += score->matched;
 }
 
+/* What was counted at the start, and the model's change since; -1: not known. */
+static int64_t at_end(int64_t counted, uint64_t end, uint64_t start)
+{
+	return counted < 0 ? -1 : counted + (int64_t)end - (int64_t)start;
+}
+
 /* The strict comparison's rows: the scores, and how the model's counts changed. */
 static int report_strict(struct km_choice *choice, struct km_fidelity *fidelity)
 {
@@ -131,10 +138,10 @@ static int report_strict(struct km_choice *choice, struct km_fidelity *fidelity)
 		row->unseen = cache->unseen;
 		row->reordered = cache->reordered;
 		row->sheaves = cache->sheaf_capacity != 0;
-		/* The change since the start; fidelity.c adds what sysfs said then. */
-		row->slabs_model = (int64_t)end.slabs - (int64_t)start->slabs;
-		row->partial_model = (int64_t)end.partial - (int64_t)start->partial;
-		row->cpu_slabs_model = (int64_t)end.cpu_slabs - (int64_t)start->cpu_slabs;
+		row->slabs_model = at_end(cache->slabs_counted, end.slabs, start->slabs);
+		row->partial_model = at_end(cache->partial_counted, end.partial, start->partial);
+		row->cpu_slabs_model =
+			at_end(cache->cpu_slabs_counted, end.cpu_slabs, start->cpu_slabs);
 		add_score(row->sheaves ? &fidelity->slab_choice_sheaves : &fidelity->slab_choice,
 			  &row->slab_choice);
 		cache->row = ++fidelity->nr_caches;

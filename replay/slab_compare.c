@@ -31,12 +31,14 @@ static void compare_alloc(struct km_choice *choice, const struct km_event *event
 	model = km_addr_to_pfn(addr).value & ~((1ull << cache->model_order) - 1);
 	if (!km_start_bind(choice, index, model)) {
 		choice->model_live[model]++;
-		if (!slab->pair && !choice->model_pair[model] && (slab->birth_ns || slab->bound)) {
+		if (!slab->pair && !choice->model_pair[model] && (slab->young || slab->bound)) {
 			slab->pair = model;
 			choice->model_pair[model] = index + 1;
 		}
 	}
-	cache->score.matched += slab->pair == model && choice->model_pair[model] == index + 1;
+	cache->score.matched +=
+		!slab->refuted && slab->pair == model && choice->model_pair[model] == index + 1;
+	slab->refuted = false; /* counted once: what follows need not suffer from it */
 }
 
 static void release_model(struct km_choice *choice, uint64_t addr, uint32_t order)

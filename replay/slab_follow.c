@@ -48,7 +48,7 @@ static bool is_right(const struct km_choice *choice, const struct km_kernel_slab
 		return next == pair_addr(slab);
 	if (slab->lost)
 		return false;
-	return slab->birth_ns ? next == 0 : is_anonymous(choice, next);
+	return slab->young ? next == 0 : is_anonymous(choice, next);
 }
 
 /* The model's slab for a kernel slab; 0: it has to make one. */
@@ -56,7 +56,7 @@ static uint64_t wanted_slab(const struct km_choice *choice, const struct km_kern
 {
 	const struct km_choice_cache *cache = &choice->caches[slab->cache];
 
-	if (slab->pair || slab->birth_ns || slab->lost)
+	if (slab->pair || slab->young || slab->lost)
 		return pair_addr(slab);
 	for (uint32_t i = 0; i < cache->nr_anonymous; i++)
 		if (is_anonymous(choice, cache->anonymous[i]))
@@ -78,31 +78,43 @@ static void pair(struct km_choice *choice, uint32_t index, uint64_t model)
 	slab->bound = true;
 	choice->model_pair[model] = index + 1;
 	/* A slab that was not made before our eyes has objects in use that the model lacks. */
-	if ((!slab->birth_ns || slab->lost) && slab->live <= objects)
+	if ((!slab->young || slab->lost) && slab->live <= objects)
 		km_slub_seed_count(choice->machine->slab, pair_addr(slab), objects - slab->live);
 	slab->lost = false;
 }
 
-/* The model was wrong: make it right. True if that is to make a new slab. */
-static bool correct(struct km_choice *choice, const struct km_event *event, uint32_t index,
-		    uint32_t last)
+/* The kernel took from a slab that is used up in the model: frees of its objects were not seen. */
+static void add_unseen_frees(struct km_choice *choice, const struct km_event *event,
+			     const struct km_kernel_slab *slab)
+{
+	void *slub = choice->machine->slab;
+	uint32_t objects = choice->caches[slab->cache].objects;
+
+	if (slab->live < objects && !km_slub_free_seeded(slub, event->cpu, pair_addr(slab)))
+		km_slub_seed_count(slub, pair_addr(slab), objects - slab->live);
+}
+
+/* The model was wrong: make it right, so that it takes from `wanted` (0: a new slab). 0 or -EINVAL.
+ */
+static int correct(struct km_choice *choice, const struct km_event *event, uint32_t index,
+		   uint32_t last, uint64_t wanted)
 {
 	const struct km_kernel_slab *left = last ? &choice->slabs[last - 1] : NULL;
 	void *slub = choice->machine->slab,
 	     *cache = choice->caches[choice->slabs[index].cache].handle;
-	uint64_t wanted = wanted_slab(choice, &choice->slabs[index]), next;
 	unsigned other = left && left->freed_by != event->cpu
 				 ? left->freed_by
 				 : (event->cpu + 1u) % choice->start->cpus;
 	bool late =
 		left && left->freed_by != event->cpu && left->freed_ns + LATE_NS >= event->time_ns;
 
-	/* Linux makes a slab only when no partial one is in reach: the unknown ones do not exist.
-	 */
-	while (!wanted && (next = km_slub_next_slab(slub, cache, event->cpu)) &&
-	       is_anonymous(choice, next) && !km_slub_drop_slab(slub, event->cpu, next))
-		choice->model_pair[km_addr_to_pfn(next).value] = 0;
-	return !km_slub_switch_slab(slub, cache, event->cpu, wanted, other, late) && !wanted;
+	if (!wanted)
+		km_start_refute(choice, index, event->cpu);
+	if (!km_slub_switch_slab(slub, cache, event->cpu, wanted, other, late))
+		return 0;
+	if (choice->slabs[index].pair)
+		add_unseen_frees(choice, event, &choice->slabs[index]);
+	return km_slub_switch_slab(slub, cache, event->cpu, wanted, other, late);
 }
 
 static void follow_alloc(struct km_choice *choice, const struct km_event *event, uint32_t index,
@@ -113,7 +125,7 @@ static void follow_alloc(struct km_choice *choice, const struct km_event *event,
 	void *slub = choice->machine->slab;
 	uint32_t last = cache->last_slab[event->cpu];
 	uint64_t next = km_slub_next_slab(slub, cache->handle, event->cpu), addr, model;
-	bool right, made;
+	bool right, made, failed = false;
 
 	check_pair(choice, slab);
 	right = is_right(choice, slab, next);
@@ -122,10 +134,16 @@ static void follow_alloc(struct km_choice *choice, const struct km_event *event,
 		cache->switches.checked++;
 		cache->switches.matched += right;
 	}
-	if (!right)
-		made = correct(choice, event, index, last);
-	addr = km_cache_alloc(choice->machine, cache->handle, event->cpu, event->gfp, event->node);
+	if (!right) {
+		uint64_t wanted = wanted_slab(choice, slab);
+
+		made = !wanted;
+		failed = correct(choice, event, index, last, wanted) != 0;
+	}
 	slab->live++;
+	if (failed)
+		return; /* the model is not made worse by an object in another slab */
+	addr = km_cache_alloc(choice->machine, cache->handle, event->cpu, event->gfp, event->node);
 	choice->slot_addr[slot] = addr;
 	model = km_addr_to_pfn(addr).value & ~((1ull << cache->model_order) - 1);
 	if (addr && !slab->pair && (made || choice->model_pair[model] == KM_ANONYMOUS))

@@ -30,6 +30,7 @@ static void apply(struct km_choice *choice, const struct km_slab_call *call)
 	if (call->kind == KM_CALL_ALLOC) {
 		choice->caches[slab->cache].last_slab[call->event.cpu] = call->slab + 1;
 		slab->user = call->event.cpu;
+		slab->used = true;
 	}
 }
 
@@ -66,6 +67,15 @@ static bool frees_waiting(const struct km_race *race, const struct km_slab_call 
 	return false;
 }
 
+/* Is it the allocation for which the kernel made the slab? */
+static bool is_made(const struct km_choice *choice, const struct km_slab_call *call)
+{
+	const struct km_kernel_slab *slab = &choice->slabs[call->slab];
+
+	return call->kind == KM_CALL_ALLOC && choice->caches[slab->cache].followed && slab->young &&
+	       !slab->used;
+}
+
 /* Would the model take this object from the kernel's slab? True also when that cannot be said. */
 static bool fits(const struct km_choice *choice, const struct km_slab_call *call)
 {
@@ -74,7 +84,7 @@ static bool fits(const struct km_choice *choice, const struct km_slab_call *call
 	uint64_t next;
 
 	if (call->kind != KM_CALL_ALLOC || !cache->followed ||
-	    (!slab->pair && (!slab->birth_ns || slab->bound || slab->lost)))
+	    (!slab->pair && (!slab->young || slab->bound || slab->lost)))
 		return true;
 	next = km_slub_next_slab(choice->machine->slab, cache->handle, call->event.cpu);
 	return next == (slab->pair ? km_pfn_to_addr((km_pfn){slab->pair}) : 0);
@@ -102,6 +112,9 @@ void km_races_call(struct km_choice *choice, const struct km_slab_call *call)
 	struct km_race *race = &choice->caches[choice->slabs[call->slab].cache].race;
 	struct km_slab_call now = *call;
 
+	if (choice->walk == KM_WALK_COMPARE && is_made(choice, call))
+		choice->slabs[call->slab].refuted |=
+			km_start_refute(choice, call->slab, call->event.cpu);
 	if (race->nr && (race->nr == KM_RACE_CALLS || frees_waiting(race, call) ||
 			 call->event.time_ns > race->calls[0].event.time_ns + RACE_NS))
 		settle(choice, race);

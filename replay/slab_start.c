@@ -17,6 +17,50 @@
 #include "replay/choice.h"
 #include "replay/sysfs_slab.h"
 
+/* ---- what was counted ---- */
+
+/* The line of what a shrunk cache had right after that; NULL: it was not shrunk. */
+static const char *shrunk_line(const struct km_choice *choice, const char *line, size_t length,
+			       size_t *found_length)
+{
+	const char *text = km_trace_snapshot_text(choice->trace, "end", "slab shrink");
+	const char *directory = line ? km_sysfs_slab_text(line, length, "directory") : NULL;
+	size_t bytes = directory ? strcspn(directory, " \n") : 0;
+
+	for (; text && directory && *text; text += *found_length + (text[*found_length] == '\n')) {
+		const char *each;
+
+		*found_length = strcspn(text, "\n");
+		each = km_sysfs_slab_text(text, *found_length, "directory");
+		if (each && strcspn(each, " \n") == bytes && memcmp(each, directory, bytes) == 0)
+			return text;
+	}
+	return NULL;
+}
+
+void km_start_counts(const struct km_choice *choice, struct km_choice_cache *cache)
+{
+	const char *text = km_trace_snapshot_text(choice->trace, "start", "sysfs slab");
+	size_t length = 0, shrunk_length;
+	const char *line = km_sysfs_slab_line(text, cache->name, &length);
+	const char *shrunk = shrunk_line(choice, line, length, &shrunk_length);
+	int64_t begin = shrunk ? km_sysfs_slab_number(shrunk, shrunk_length, "shrunk_ns") : 0;
+
+	if (shrunk) {
+		line = shrunk;
+		length = shrunk_length;
+	}
+	cache->begin_ns = begin > 0 ? (uint64_t)begin : 0;
+	cache->slabs_counted = line ? km_sysfs_slab_number(line, length, "slabs") : -1;
+	cache->partial_counted = line ? km_sysfs_slab_number(line, length, "partial") : -1;
+	cache->cpu_slabs_counted = line ? km_sysfs_slab_number(line, length, "cpu_slabs") : -1;
+	if (!begin || cache->cpu_slabs_counted < 0)
+		return;
+	/* What a CPU had when it was read, it took from the node meanwhile. */
+	cache->partial_counted += cache->cpu_slabs_counted;
+	cache->cpu_slabs_counted = 0;
+}
+
 /* ---- learning ---- */
 
 static void list_old(struct km_choice *choice, uint32_t index)
@@ -24,7 +68,7 @@ static void list_old(struct km_choice *choice, uint32_t index)
 	struct km_kernel_slab *slab = &choice->slabs[index];
 	struct km_choice_cache *cache = &choice->caches[slab->cache];
 
-	if (slab->listed || slab->birth_ns)
+	if (slab->listed || slab->young)
 		return;
 	slab->listed = true;
 	if (cache->last_old == KM_NO_INDEX)
@@ -64,7 +108,7 @@ void km_start_note_alloc(struct km_choice *choice, uint32_t index, uint16_t cpu)
 	slab->net++;
 	if (slab->net > slab->most && !slab->exhausted)
 		slab->most = slab->net;
-	else if (slab->net > slab->most && !slab->birth_ns)
+	else if (slab->net > slab->most && !slab->young)
 		cache->unseen++, slab->net--; /* more than there were: one was freed unseen */
 	if (!cache->first_slab[cpu])
 		cache->first_slab[cpu] = index + 1;
@@ -78,7 +122,7 @@ void km_start_note_free(struct km_choice *choice, uint32_t index, uint16_t cpu)
 	list_old(choice, index);
 	slab->net--;
 	if (cache->last_slab[cpu] != index + 1 && cache->last_freed[cpu] != index + 1)
-		cache->last_freed[cpu] = slab->touched || slab->birth_ns ? 0 : index + 1;
+		cache->last_freed[cpu] = slab->touched || slab->young ? 0 : index + 1;
 	slab->touched = true;
 }
 
@@ -97,14 +141,11 @@ static bool was_full(const struct km_kernel_slab *slab, bool mostly_full)
 
 static void classify_old(struct km_choice *choice, struct km_choice_cache *cache)
 {
-	const char *text = km_trace_snapshot_text(choice->trace, "start", "sysfs slab");
-	int64_t slabs = km_sysfs_slab_count(text, cache->name, "slabs");
-	int64_t partial = km_sysfs_slab_count(text, cache->name, "partial");
-	int64_t cpu_slabs = km_sysfs_slab_count(text, cache->name, "cpu_slabs");
+	int64_t slabs = cache->slabs_counted, partial = cache->partial_counted;
 	bool mostly_full = slabs < 0 || partial < 0 || 2 * partial <= slabs;
 
 	/* Where CPUs had slabs, the first one used was such a slab. */
-	for (unsigned cpu = 0; cpu_slabs > 0 && cpu < choice->start->cpus; cpu++)
+	for (unsigned cpu = 0; cache->cpu_slabs_counted > 0 && cpu < choice->start->cpus; cpu++)
 		if (cache->first_slab[cpu] && !choice->slabs[cache->first_slab[cpu] - 1].exhausted)
 			choice->slabs[cache->first_slab[cpu] - 1].was = KM_WAS_PARTIAL;
 	cache->partial_old = 0;
@@ -120,7 +161,7 @@ static bool began_with(const struct km_choice *choice, const struct km_choice_ca
 {
 	uint32_t first = cache->first_slab[cpu];
 
-	return first && !choice->slabs[first - 1].birth_ns != new;
+	return first && !choice->slabs[first - 1].young != new;
 }
 
 /* Where the anonymous slabs of a cache are. */
@@ -174,7 +215,7 @@ static void add_missing(const struct km_choice *choice, const struct km_choice_c
 static void find_on_cpus(const struct km_choice *choice, const struct km_choice_cache *cache,
 			 const char *line, size_t length, struct places *places)
 {
-	int64_t cpu_slabs = km_sysfs_slab_number(line, length, "cpu_slabs");
+	int64_t cpu_slabs = cache->cpu_slabs_counted;
 
 	for (unsigned cpu = 0; cpu < choice->start->cpus; cpu++)
 		places->chain[cpu] = km_sysfs_slab_chain(line, length, cpu);
@@ -189,13 +230,13 @@ static void find_places(struct km_choice *choice, const struct km_choice_cache *
 	const char *text = km_trace_snapshot_text(choice->trace, "start", "sysfs slab");
 	size_t length;
 	const char *line = km_sysfs_slab_line(text, cache->name, &length);
-	int64_t partial = line ? km_sysfs_slab_number(line, length, "partial") : 0;
+	int64_t partial = cache->partial_counted;
 
 	*places = (struct places){.node = partial < 0 ? 0 : (uint32_t)partial};
 	places->anonymous = places->node;
-	if (line && choice->start->profile->slab_front == KM_FRONT_CPU_SLAB)
+	if (line && !cache->begin_ns && choice->start->profile->slab_front == KM_FRONT_CPU_SLAB)
 		find_on_cpus(choice, cache, line, length, places);
-	add_missing(choice, cache, line != NULL, places);
+	add_missing(choice, cache, line && !cache->begin_ns, places);
 }
 
 /* One free object stands for "some": binding tells how many. */
@@ -285,6 +326,7 @@ int km_start_seed_slabs(struct km_choice *choice)
 	for (uint32_t i = 0; i < choice->nr_slabs; i++) {
 		choice->slabs[i].live = 0;
 		choice->slabs[i].pair = 0;
+		choice->slabs[i].used = choice->slabs[i].refuted = false;
 	}
 	for (uint32_t i = 0; i < choice->nr_caches && !code; i++) {
 		struct km_choice_cache *cache = &choice->caches[i];
@@ -300,13 +342,29 @@ int km_start_seed_slabs(struct km_choice *choice)
 	return code;
 }
 
+bool km_start_refute(struct km_choice *choice, uint32_t index, unsigned cpu)
+{
+	const struct km_choice_cache *cache = &choice->caches[choice->slabs[index].cache];
+	void *slub = choice->machine->slab;
+	bool refuted = false;
+	uint64_t next;
+
+	while ((next = km_slub_next_slab(slub, cache->handle, cpu)) &&
+	       choice->model_pair[km_addr_to_pfn(next).value] == KM_ANONYMOUS &&
+	       !km_slub_drop_slab(slub, cpu, next)) {
+		choice->model_pair[km_addr_to_pfn(next).value] = 0;
+		refuted = true;
+	}
+	return refuted;
+}
+
 bool km_start_bind(struct km_choice *choice, uint32_t index, uint64_t model_pfn)
 {
 	struct km_kernel_slab *slab = &choice->slabs[index];
 	const struct km_choice_cache *cache = &choice->caches[slab->cache];
 	uint32_t live = slab->live < cache->objects ? slab->live : cache->objects;
 
-	if (slab->birth_ns || slab->bound || choice->model_pair[model_pfn] != KM_ANONYMOUS)
+	if (slab->young || slab->bound || choice->model_pair[model_pfn] != KM_ANONYMOUS)
 		return false;
 	slab->bound = true;
 	slab->pair = model_pfn;

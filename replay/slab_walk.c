@@ -50,6 +50,8 @@ static void make_call(struct km_choice *choice, const struct km_slab_call *call)
 {
 	struct km_choice_cache *cache = &choice->caches[choice->slabs[call->slab].cache];
 
+	if (call->event.time_ns < cache->begin_ns)
+		return;
 	if (choice->walk == KM_WALK_LEARN) {
 		if (call->kind == KM_CALL_ALLOC)
 			km_start_note_alloc(choice, call->slab, call->event.cpu);
@@ -80,18 +82,37 @@ static int walk_alloc(struct km_choice *choice, const struct km_event *event, ui
 	}
 	if (choice->slabs[index].cache != cache)
 		return 0; /* the page's birth was not seen: another cache's slab by now */
+	if (event->time_ns < choice->caches[cache].begin_ns)
+		return 0;
 	choice->slot_slab[slot] = index;
 	choice->slot_addr[slot] = 0;
 	make_call(choice, &(struct km_slab_call){KM_CALL_ALLOC, index, slot, *event, 0});
 	return 0;
 }
 
-static void walk_free(struct km_choice *choice, const struct km_event *event, uint32_t slot)
+/* An object that was allocated before its cache's model began was in use at the start. */
+static void walk_free_early(struct km_choice *choice, const struct km_event *event, uint64_t addr)
+{
+	uint32_t index = km_choice_slab_at(choice, addr);
+
+	if (index != KM_NO_INDEX && !choice->slabs[index].young &&
+	    choice->caches[choice->slabs[index].cache].begin_ns)
+		make_call(choice,
+			  &(struct km_slab_call){KM_CALL_FREE_OLD, index, KM_NO_INDEX, *event, 0});
+}
+
+/* `addr`: of the object in this slot. */
+static void walk_free(struct km_choice *choice, const struct km_event *event, uint32_t slot,
+		      uint64_t addr)
 {
 	uint32_t index = slot < choice->nr_slots ? choice->slot_slab[slot] : KM_NO_INDEX;
 
-	if (index == KM_NO_INDEX || event->cpu >= choice->start->cpus)
+	if (event->cpu >= choice->start->cpus)
 		return;
+	if (index == KM_NO_INDEX) {
+		walk_free_early(choice, event, addr);
+		return;
+	}
 	make_call(choice, &(struct km_slab_call){KM_CALL_FREE, index, slot, *event, 0});
 	choice->slot_slab[slot] = KM_NO_INDEX;
 }
@@ -101,12 +122,13 @@ static void walk_free(struct km_choice *choice, const struct km_event *event, ui
  * last possible moment: an earlier one would have to be guessed, and any free puts its slab on a
  * list at that moment.
  */
-static void walk_implied(struct km_choice *choice, const struct km_event *event, uint32_t slot)
+static void walk_implied(struct km_choice *choice, const struct km_event *event, uint32_t slot,
+			 uint64_t addr)
 {
 	if (choice->walk == KM_WALK_LEARN && slot < choice->nr_slots &&
 	    choice->slot_slab[slot] != KM_NO_INDEX)
 		choice->caches[choice->slabs[choice->slot_slab[slot]].cache].unseen++;
-	walk_free(choice, event, slot);
+	walk_free(choice, event, slot, addr);
 }
 
 /* The slab of an object that nothing else showed, if the event names its cache. */
@@ -131,7 +153,7 @@ static void walk_free_old(struct km_choice *choice, const struct km_event *event
 			add_freed(choice, event);
 		return;
 	}
-	if (choice->slabs[index].birth_ns) { /* no allocation of it was seen */
+	if (choice->slabs[index].young) { /* no allocation of it was seen */
 		choice->caches[choice->slabs[index].cache].unseen += choice->walk == KM_WALK_LEARN;
 		return;
 	}
@@ -146,13 +168,13 @@ static int walk_step(struct km_choice *choice, const struct km_event *event,
 	switch (step->action) {
 	case KM_REPAIR_REALLOC:
 		if (step->gone.space == KM_SPACE_SLAB)
-			walk_implied(choice, event, step->slot);
+			walk_implied(choice, event, step->slot, step->gone.ptr);
 		/* fall through */
 	case KM_REPAIR_ALLOC:
 		return slab_space ? walk_alloc(choice, event, step->slot) : 0;
 	case KM_REPAIR_FREE:
 		if (step->gone.space == KM_SPACE_SLAB)
-			walk_free(choice, event, step->slot);
+			walk_free(choice, event, step->slot, step->gone.ptr);
 		return 0;
 	case KM_REPAIR_FREE_OLD:
 		walk_free_old(choice, event);
@@ -172,7 +194,7 @@ static int walk_event(struct km_choice *choice, const struct km_event *event)
 		return code;
 	while (km_repair_next_gone(choice->repair, &gone))
 		if (gone.gone.space == KM_SPACE_SLAB)
-			walk_implied(choice, event, gone.slot);
+			walk_implied(choice, event, gone.slot, gone.gone.ptr);
 	if (choice->walk == KM_WALK_FOLLOW && event->kind == KM_EV_PAGE_FREE)
 		km_follow_page_free(choice, event);
 	return walk_step(choice, event, &step);

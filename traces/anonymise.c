@@ -302,6 +302,7 @@ bool km_anonymise_keeps_source(const char *source)
 		"/sys/kernel/mm/transparent_hugepage/defrag",
 		"/sys/kernel/mm/transparent_hugepage/enabled",
 		"/sys/kernel/tracing/events/kmem/kmalloc/format",
+		"slab shrink",
 		"sysfs slab",
 	};
 

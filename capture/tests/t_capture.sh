@@ -13,6 +13,19 @@ is "$(sql "$dir/timers.kmt" "select count(*) from event where kind = 'kmalloc' a
 	100003 "100003 timers are exactly 100003 kmallocs at their call site"
 like "$dir/timers.err" 'lost 0,' "the summary says that nothing was lost"
 
+# ---- caches shrunk while recording: their state then is known, and all that follows ----
+"$capture" -q --shrink -o "$dir/shrunk.kmt" -- "$workload" --timers 1000 2>/dev/null
+is $? 0 "capture --shrink exits 0"
+is "$(sql "$dir/shrunk.kmt" "select (select sum(count) from lost) || ' ' || (select count from filtered where reason = 'self')")" \
+	"0 0" "nothing was lost, and none of the recorder's own calls left out"
+is "$(sql "$dir/shrunk.kmt" "select count(*) > 0 from event where comm like 'kmlab-capture%' and kind = 'kmalloc'")" \
+	1 "they are events as others"
+caches=$(find /sys/kernel/slab -mindepth 1 -maxdepth 1 -type d | wc -l)
+is "$(sql "$dir/shrunk.kmt" "select count(*) from snapshot where phase = 'end' and source = 'slab shrink' and bytes > 40 * $caches")" \
+	1 "what each cache had right after its shrink is in the trace"
+"$kmlab" fidelity -q "$dir/shrunk.kmt" | grep -q '^slab_choice  .* %'
+ok $? "from there slab choices are compared"
+
 # ---- the ledger, under a mixed load ----
 "$capture" -q -o "$dir/mixed.kmt" -- "$workload" --seconds 3 2>/dev/null
 is "$(sql "$dir/mixed.kmt" "select (select sum(fired) from counts) - (select sum(recorded) from counts) - (select sum(count) from lost) - (select sum(count) from filtered)")" \

@@ -241,7 +241,65 @@ static void snapshot_counts(void)
 	make(&maker, 2, 2);
 	take_new(&maker, 0, 10, 4);
 	measure(&maker, &row);
-	TAP_OK(row.slab_choice.matched < 4, "a new slab while two partial ones are there is wrong");
+	TAP_EQ(row.slab_choice.checked, 4, "four allocations");
+	TAP_EQ(row.slab_choice.matched, 3,
+	       "a new slab while two partial ones are there is wrong, once");
+}
+
+/*
+ * The cache is shrunk while it is recorded: CPU 0 has no slab any more, and finds the slab that it
+ * had last, now behind another one. What was allocated before that was in use at the start.
+ */
+static void shrunk(bool told)
+{
+	struct maker maker;
+	struct km_cache_fidelity row;
+	struct km_err err = {""};
+	char text[128];
+
+	make(&maker, 2, 0);
+	take(&maker, 0, 1, 1, 1);
+	snprintf(text, sizeof(text),
+		 "shrunk directory=widget shrunk_ns=%llu slabs=2 partial=2 cpu_slabs=0\n",
+		 (unsigned long long)maker.now_ns + 5000);
+	if (told)
+		must(km_trace_snapshot(maker.writer, "end", 0, "slab shrink", text, strlen(text),
+				       &err),
+		     &err);
+	take(&maker, 0, 2, 3, 1);
+	take(&maker, 0, 1, 2, 2);
+	take_new(&maker, 0, 10, 4);
+	give(&maker, 0, 1, 1);
+	take(&maker, 0, 1, 1, 1);
+	measure(&maker, &row);
+	TAP_EQ(row.slab_choice.checked, told ? 8 : 9, "allocations from the shrink on are checked");
+	if (!told) {
+		TAP_OK(row.slab_choice.matched < 9, "who does not know of the shrink errs");
+		return;
+	}
+	TAP_EQ(row.slab_choice.matched, 8, "all are as Linux chose");
+	TAP_EQ(row.switches.matched, row.switches.checked, "each switch, too");
+}
+
+/*
+ * The kernel passes over two slabs of CPU 0's chain and comes to them after the rest: they had been
+ * drained to the node's list. One wrong choice, and the model is right from then on.
+ */
+static void passed_over(void)
+{
+	struct maker maker;
+	struct km_cache_fidelity row;
+
+	make(&maker, 4, 0);
+	for (unsigned slab = 1; slab <= 4; slab++) /* all full: they come to CPU 0's chain */
+		give(&maker, 0, slab, 0);
+	take(&maker, 0, 2, 0, 1);
+	take(&maker, 0, 1, 0, 1);
+	take(&maker, 0, 4, 0, 1);
+	take(&maker, 0, 3, 0, 1);
+	measure(&maker, &row);
+	TAP_EQ(row.switches.checked, 3, "four slabs one after another");
+	TAP_EQ(row.switches.matched, 2, "the one that was passed over is wrong");
 }
 
 static void order(void)
@@ -309,6 +367,9 @@ int main(void)
 	race(200000, false, false);
 	unseen();
 	snapshot_counts();
+	shrunk(true);
+	shrunk(false);
+	passed_over();
 	order();
 	sysfs();
 	return tap_done();
