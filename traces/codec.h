@@ -41,10 +41,23 @@ struct km_chunk_selection {
 struct km_encoder *km_encoder_new(void);
 void km_encoder_delete(struct km_encoder *encoder);
 
+/* A chunk that is being built of events of one CPU, which need not be kept. NULL as above. */
+struct km_builder *km_builder_new(void);
+void km_builder_delete(struct km_builder *builder);
+/* 0; -EINVAL: an unknown kind or context, or more than KM_CHUNK_EVENTS; it is of no use then. */
+int km_builder_add(struct km_builder *builder, const struct km_event *events, uint32_t n);
+uint32_t km_builder_events(const struct km_builder *builder);
+/* Adds how many there are of each kind. */
+void km_builder_count(const struct km_builder *builder, uint64_t counts[KM_NR_EVENT_KINDS]);
 /*
- * Takes cpu, first_seq and events from *chunk and fills in the rest. *bytes lives until the next
- * call. 0; -EINVAL: an event of an unknown kind, or beyond the limits; -EIO: zstd failed.
+ * Takes cpu and first_seq from *chunk and fills in the rest. *bytes lives until the encoder's next
+ * call. 0, and the builder is empty; -EINVAL: no events, or some beyond the limits; -EIO: zstd
+ * failed; -ENOMEM.
  */
+int km_builder_encode(struct km_builder *builder, struct km_encoder *encoder,
+		      const struct km_chunk_limits *limits, struct km_chunk *chunk,
+		      const void **bytes, size_t *size);
+/* All of it at once, of events[chunk->events]. */
 int km_chunk_encode(struct km_encoder *encoder, const struct km_event *events,
 		    const struct km_chunk_limits *limits, struct km_chunk *chunk,
 		    const void **bytes, size_t *size);

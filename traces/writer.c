@@ -154,11 +154,17 @@ static void close_db(struct km_trace_writer *writer)
 	writer->db = NULL;
 }
 
+static void lane_free(struct km_lane *lane)
+{
+	km_builder_delete(lane->builder);
+	free(lane->held);
+}
+
 static void writer_free(struct km_trace_writer *writer)
 {
 	close_db(writer);
 	for (uint32_t cpu = 0; cpu < writer->nr_lanes; cpu++)
-		free(writer->lanes[cpu].events);
+		lane_free(&writer->lanes[cpu]);
 	free(writer->lanes);
 	free(writer->sites);
 	free(writer->site_slot);
@@ -231,60 +237,85 @@ static int find_lane(struct km_trace_writer *writer, unsigned cpu, struct km_lan
 		writer->nr_lanes = n;
 	}
 	*out = &writer->lanes[cpu];
-	if (!(*out)->events)
-		(*out)->events = malloc(KM_LANE_EVENTS * sizeof(*(*out)->events));
-	return (*out)->events ? 0 : -ENOMEM;
+	if (!(*out)->builder)
+		(*out)->builder = km_builder_new();
+	if (!(*out)->held)
+		(*out)->held = malloc(KM_HELD_EVENTS * sizeof(*(*out)->held));
+	return (*out)->builder && (*out)->held ? 0 : -ENOMEM;
 }
 
-/* Write the lane's first n events as a chunk, not yet committed. */
-static int write_chunk_row(struct km_trace_writer *writer, unsigned cpu, uint32_t n,
-			   struct km_err *err)
+static int events_failed(struct km_trace_writer *writer, int code, struct km_err *err)
+{
+	struct km_err here;
+
+	km_fail(&here, code, "cannot write %s: %s", writer->path,
+		code == -EINVAL ? "an event is out of range (kind, time, or an undefined cache, "
+				  "site, task or stack)"
+				: strerror(-code));
+	if (err)
+		*err = here;
+	return write_failed(writer, code, &here);
+}
+
+/* Write what the lane's builder holds as a chunk, not yet committed. */
+static int write_chunk_row(struct km_trace_writer *writer, unsigned cpu, struct km_err *err)
 {
 	struct km_lane *lane = &writer->lanes[cpu];
-	struct km_chunk chunk = {.events = n, .cpu = (uint16_t)cpu, .first_seq = lane->first_seq};
+	struct km_chunk chunk = {.cpu = (uint16_t)cpu, .first_seq = lane->first_seq};
 	sqlite3_stmt *statement;
 	const void *bytes;
 	size_t size;
 	int code;
 
-	code = km_chunk_encode(writer->encoder, lane->events, &writer->next, &chunk, &bytes, &size);
+	km_builder_count(lane->builder, writer->recorded);
+	code = km_builder_encode(lane->builder, writer->encoder, &writer->next, &chunk, &bytes,
+				 &size);
 	if (!code && chunk.t_max > INT64_MAX)
 		code = -EINVAL;
-	if (code) {
-		struct km_err here;
-
-		km_fail(&here, code, "cannot write %s: %s", writer->path,
-			code == -EINVAL ? "an event is out of range (kind, time, or an undefined "
-					  "cache, site, task or stack)"
-					: strerror(-code));
-		if (err)
-			*err = here;
-		return write_failed(writer, code, &here);
-	}
+	if (code)
+		return events_failed(writer, code, err);
 	statement = km_write_bind(writer, KM_WRITE_CHUNK, "niniinni", (int)cpu,
-				  (int64_t)chunk.first_seq, (int)n, (int64_t)chunk.t_min,
+				  (int64_t)chunk.first_seq, (int)chunk.events, (int64_t)chunk.t_min,
 				  (int64_t)chunk.t_max, (int)chunk.kinds, (int)chunk.sorted,
 				  (int64_t)KM_CHUNK_CODEC);
 	sqlite3_bind_int64(statement, 9, (int64_t)chunk.xxh64);
 	sqlite3_bind_blob64(statement, 10, bytes, size, SQLITE_STATIC);
-	code = km_write_step(writer, statement, err);
-	if (code)
-		return code;
-	for (uint32_t i = 0; i < n; i++)
-		writer->recorded[lane->events[i].kind]++;
-	lane->first_seq += n;
-	lane->n -= n;
-	memmove(lane->events, lane->events + n, lane->n * sizeof(*lane->events));
-	return 0;
+	lane->first_seq += chunk.events;
+	return km_write_step(writer, statement, err);
 }
 
-static inline void lane_add(struct km_lane *lane, const struct km_event *event)
+/* The n events held longest are in their final order. A chunk that they fill is written. */
+static int settle_events(struct km_trace_writer *writer, unsigned cpu, uint32_t n,
+			 struct km_err *err)
 {
-	uint32_t at = lane->n++, stop = at > KM_REORDER_EVENTS ? at - KM_REORDER_EVENTS : 0;
+	struct km_lane *lane = &writer->lanes[cpu];
+	uint32_t done = 0;
+	int code = 0;
 
-	for (; at > stop && lane->events[at - 1].time_ns > event->time_ns; at--)
-		lane->events[at] = lane->events[at - 1];
-	lane->events[at] = *event;
+	while (!code && done < n) {
+		uint32_t room = KM_CHUNK_EVENTS - km_builder_events(lane->builder);
+		uint32_t take = n - done < room ? n - done : room;
+
+		code = km_builder_add(lane->builder, lane->held + done, take);
+		if (code)
+			return events_failed(writer, code, err);
+		done += take;
+		if (take == room && !(code = write_chunk_row(writer, cpu, err)) &&
+		    !(code = km_write_counts(writer, err)))
+			code = km_write_commit(writer, err);
+	}
+	lane->nr_held -= n;
+	memmove(lane->held, lane->held + n, lane->nr_held * sizeof(*lane->held));
+	return code;
+}
+
+static inline void hold(struct km_lane *lane, const struct km_event *event)
+{
+	uint32_t at = lane->nr_held++, stop = at > KM_REORDER_EVENTS ? at - KM_REORDER_EVENTS : 0;
+
+	for (; at > stop && lane->held[at - 1].time_ns > event->time_ns; at--)
+		lane->held[at] = lane->held[at - 1];
+	lane->held[at] = *event;
 }
 
 int km_trace_append(struct km_trace_writer *writer, unsigned cpu, const struct km_event *events,
@@ -300,13 +331,10 @@ int km_trace_append(struct km_trace_writer *writer, unsigned cpu, const struct k
 		return km_fail(err, code, "cannot record events of CPU %u: %s", cpu,
 			       strerror(-code));
 	for (size_t i = 0; i < n; i++) {
-		if (lane->n == KM_LANE_EVENTS) {
-			if ((code = write_chunk_row(writer, cpu, KM_CHUNK_EVENTS, err)) ||
-			    (code = km_write_counts(writer, err)) ||
-			    (code = km_write_commit(writer, err)))
-				return code;
-		}
-		lane_add(lane, &events[i]);
+		if (lane->nr_held == KM_HELD_EVENTS &&
+		    (code = settle_events(writer, cpu, KM_HELD_EVENTS - KM_REORDER_EVENTS, err)))
+			return code;
+		hold(lane, &events[i]);
 	}
 	return 0;
 }
@@ -318,10 +346,9 @@ int km_trace_flush(struct km_trace_writer *writer, struct km_err *err)
 	for (uint32_t cpu = 0; !code && cpu < writer->nr_lanes; cpu++) {
 		struct km_lane *lane = &writer->lanes[cpu];
 
-		while (!code && lane->n)
-			code = write_chunk_row(
-				writer, cpu, lane->n < KM_CHUNK_EVENTS ? lane->n : KM_CHUNK_EVENTS,
-				err);
+		code = settle_events(writer, cpu, lane->nr_held, err);
+		if (!code && lane->builder && km_builder_events(lane->builder))
+			code = write_chunk_row(writer, cpu, err);
 	}
 	if (code || (code = km_write_counts(writer, err)))
 		return code;

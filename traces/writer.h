@@ -7,19 +7,19 @@
 
 /*
  * Times of one CPU may step back by a little: an interrupt between taking the time and taking the
- * place in the ring. An event is put right among this many before it, and so many are held back
- * when a chunk is written.
+ * place in the ring. An event is put right among this many before it, and at least so many are held
+ * back from the chunk that is being built.
  */
 #define KM_REORDER_EVENTS 64
+#define KM_HELD_EVENTS (KM_REORDER_EVENTS + 256) /* go on 256 at a time */
 
-/* Events of one CPU not yet in a chunk. */
+/* Events of one CPU not yet written. */
 struct km_lane {
-	struct km_event *events; /* KM_LANE_EVENTS, allocated with the first */
-	uint32_t n;
-	uint32_t first_seq; /* of events[0] */
+	struct km_builder *builder; /* in their final order; made with the first event */
+	uint32_t first_seq;         /* of the builder's first */
+	uint32_t nr_held;
+	struct km_event *held; /* KM_HELD_EVENTS, after those in the builder */
 };
-
-#define KM_LANE_EVENTS (KM_CHUNK_EVENTS + KM_REORDER_EVENTS)
 
 enum km_write_statement {
 	KM_WRITE_CHUNK,
