@@ -5,6 +5,7 @@
  */
 #include "builder.h"
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #define KM_FIRST_SLOT_BITS 10
@@ -70,7 +71,9 @@ static inline bool slots_crowded(const struct km_slots *slots, uint32_t entries)
 
 void km_builder_reset(struct km_builder *builder)
 {
-	builder->n = builder->nr_shapes = builder->nr_actors = builder->actor = 0;
+	builder->n = builder->nr_shapes = builder->nr_actors = builder->shape = builder->actor = 0;
+	builder->shapes[0].next = 0;
+	builder->shapes[0].word[4] = UINT64_MAX; /* no event's */
 	builder->sorted = true;
 	builder->t_min = UINT64_MAX;
 	builder->t_max = builder->time = 0;
@@ -83,14 +86,28 @@ void km_builder_reset(struct km_builder *builder)
 
 /* ---- shapes ---- */
 
+/* Fields that lie together are taken together. */
+_Static_assert(offsetof(struct km_event, site) == offsetof(struct km_event, gfp) + 4 &&
+		       offsetof(struct km_event, node) + 8 == sizeof(struct km_event) &&
+		       offsetof(struct km_event, kind) == offsetof(struct km_event, node) + 2 &&
+		       offsetof(struct km_event, order) == offsetof(struct km_event, node) + 4 &&
+		       offsetof(struct km_event, migratetype) ==
+			       offsetof(struct km_event, node) + 5,
+	       "words of a shape");
+#define KM_NODE_WORD 0x0000ffff00ffffffull /* without context and reserved */
+
+static inline uint64_t word_at(const struct km_event *event, size_t offset)
+{
+	return km_load64((const uint8_t *)event + offset);
+}
+
 static inline void shape_words(const struct km_event *event, uint64_t word[5])
 {
 	word[0] = event->bytes_req;
 	word[1] = event->bytes_alloc;
-	word[2] = (uint64_t)event->gfp << 32 | event->site;
-	word[3] = (uint64_t)event->stack << 32 | (uint32_t)event->cache << 16 |
-		  (uint16_t)event->node;
-	word[4] = (uint32_t)event->kind << 16 | (uint32_t)event->order << 8 | event->migratetype;
+	word[2] = word_at(event, offsetof(struct km_event, gfp));
+	word[3] = (uint64_t)event->stack << 32 | event->cache;
+	word[4] = word_at(event, offsetof(struct km_event, node)) & KM_NODE_WORD;
 }
 
 struct km_event km_shape_event(const struct km_shape *shape)
@@ -99,14 +116,14 @@ struct km_event km_shape_event(const struct km_shape *shape)
 
 	return (struct km_event){.bytes_req = word[0],
 				 .bytes_alloc = word[1],
-				 .gfp = (uint32_t)(word[2] >> 32),
-				 .site = (uint32_t)word[2],
+				 .gfp = (uint32_t)word[2],
+				 .site = (uint32_t)(word[2] >> 32),
 				 .stack = (uint32_t)(word[3] >> 32),
-				 .cache = (uint16_t)(word[3] >> 16),
-				 .node = (int16_t)(uint16_t)word[3],
+				 .cache = (uint16_t)word[3],
+				 .node = (int16_t)(uint16_t)word[4],
 				 .kind = (uint8_t)(word[4] >> 16),
-				 .order = (uint8_t)(word[4] >> 8),
-				 .migratetype = (uint8_t)word[4]};
+				 .order = (uint8_t)(word[4] >> 32),
+				 .migratetype = (uint8_t)(word[4] >> 40)};
 }
 
 static inline uint64_t shape_hash(const uint64_t word[5])
@@ -156,19 +173,27 @@ static inline uint32_t find_shape(const struct km_builder *builder, const uint64
 	return builder->nr_shapes;
 }
 
+/* A kernel repeats itself: mostly what came after a shape comes after it again. */
 static int add_shapes(struct km_builder *builder, const struct km_event *events, uint32_t n)
 {
+	uint32_t last = builder->shape;
+
 	for (uint32_t i = 0; i < n; i++) {
+		uint32_t id = builder->shapes[last].next;
 		uint64_t word[5];
-		uint32_t id;
 
 		shape_words(&events[i], word);
-		id = find_shape(builder, word);
-		if (id == builder->nr_shapes && new_shape(builder, word))
-			return -EINVAL;
+		if (!same_words(builder->shapes[id].word, word)) {
+			id = find_shape(builder, word);
+			if (id == builder->nr_shapes && new_shape(builder, word))
+				return -EINVAL;
+			builder->shapes[last].next = (uint16_t)id;
+		}
 		builder->shapes[id].events++;
 		builder->shape_of[builder->n + i] = (uint16_t)id;
+		last = id;
 	}
+	builder->shape = last;
 	return 0;
 }
 
@@ -228,11 +253,14 @@ static int add_actors(struct km_builder *builder, const struct km_event *events,
 
 /* ---- times ---- */
 
-/* Index in km_time_high of the least width that holds the value. */
-static inline unsigned time_width(uint64_t value)
+/* Bytes that hold the value, less one. */
+static inline unsigned bytes_of(uint64_t value)
 {
-	return value >> 24 ? 3 : (value > 0xff) + (value > 0xffff);
+	return ((unsigned)__builtin_clzll(value | 1) ^ 63) / 8;
 }
+
+/* By bytes_of(): index in km_time_high of the least width that holds the value. */
+static const uint8_t time_width[8] = {0, 1, 2, 3, 3, 3, 3, 3};
 
 static void add_times(struct km_builder *builder, const struct km_event *events, uint32_t n)
 {
@@ -242,7 +270,7 @@ static void add_times(struct km_builder *builder, const struct km_event *events,
 
 	for (uint32_t i = 0; i < n; i++) {
 		uint64_t time = events[i].time_ns, step = km_zigzag(time - last);
-		unsigned w = time_width(step);
+		unsigned w = time_width[bytes_of(step)];
 
 		back |= time < last;
 		last = time;
@@ -262,22 +290,20 @@ static void add_times(struct km_builder *builder, const struct km_event *events,
 
 /* ---- pointers ---- */
 
-/* How much further than its group's first the code is that holds the value. */
-static inline unsigned ptr_width(uint64_t value)
-{
-	return (value > 0xff) + (value > 0xffff) + (value > 0xffffff) + (value > 0xffffffff);
-}
+/* By bytes_of(): how much further than its group's first the code is that holds the value. */
+static const uint8_t ptr_width[8] = {0, 1, 2, 3, 4, 4, 4, 4};
 
-/* The event before i that had the pointer, or i if that is not known. */
-static inline uint32_t seen_at(struct km_builder *builder, uint64_t ptr, uint32_t i)
+/* How many events lie between the one before i that had the pointer and i; or all ones. */
+static inline uint32_t seen_ago(struct km_builder *builder, uint64_t ptr, uint32_t i)
 {
-	uint64_t hash = ptr * 0x9e3779b97f4a7c15ull;
+	uint64_t hash = ptr * 0x9e3779b97f4a7c15ull, other;
 	uint32_t *slot = &builder->seen[hash >> (64 - KM_SEEN_BITS)];
 	uint32_t tag = (uint32_t)(hash >> 16) & 0xffff0000, entry = *slot, at;
 
 	*slot = tag | i;
 	at = (entry ^ tag) < i ? entry ^ tag : i; /* what is not likely is not fetched */
-	return builder->ptr[at] == ptr ? at : i;
+	other = builder->ptr[at] ^ ptr;
+	return (i - 1 - at) | (uint32_t) - ((other | -other) >> 63);
 }
 
 /*
@@ -293,13 +319,14 @@ static void add_ptrs(struct km_builder *builder, const struct km_event *events, 
 		struct km_shape *shape = &builder->shapes[builder->shape_of[i]];
 		uint64_t *group = &builder->group_ptr[shape->group];
 		uint64_t difference = ptr - (shape->near ? shape->near : *group);
-		uint32_t ago = i - 1 - seen_at(builder, ptr, i); /* UINT32_MAX: not seen */
+		uint32_t ago = seen_ago(builder, ptr, i);
 		bool odd = difference & 7;
 		unsigned code, seen_code = KM_PTR_SEEN + (ago > 0xff);
 
 		value = km_zigzag((uint64_t)((int64_t)difference >> (odd ? 0 : 3)));
-		code = (odd ? KM_PTR_ONES : KM_PTR_EIGHTS) + ptr_width(value);
-		taken = -(uint64_t)((ago < i) & (km_ptr_width[seen_code] <= km_ptr_width[code]));
+		code = (odd ? KM_PTR_ONES : KM_PTR_EIGHTS) + ptr_width[bytes_of(value)];
+		/* "Seen" where it is no longer. */
+		taken = -(uint64_t)((ago < i) & ((ago <= 0xff) | (value > 0xff)));
 		value = (value & ~taken) | (ago & taken);
 		code = (code & (unsigned)~taken) | (seen_code & (unsigned)taken);
 		builder->ptr[i] = shape->near = *group = ptr;

@@ -16,6 +16,7 @@ struct km_shape {
 	uint64_t word[5];
 	uint64_t near; /* the last pointer of the shape */
 	uint32_t events;
+	uint16_t next; /* the shape that came after it the last time */
 	uint8_t group; /* enum km_event_group */
 };
 
@@ -27,7 +28,7 @@ struct km_slots {
 
 struct km_builder {
 	uint32_t n, nr_shapes, nr_actors;
-	uint32_t actor; /* of the last event */
+	uint32_t shape, actor; /* of the last event */
 	bool sorted;
 	uint64_t t_min, t_max, time; /* time: of the last event */
 	uint64_t group_ptr[KM_NR_GROUPS];
@@ -38,13 +39,13 @@ struct km_builder {
 	/* By event. */
 	uint16_t shape_of[KM_CHUNK_EVENTS], actor_of[KM_CHUNK_EVENTS];
 	uint64_t ptr[KM_CHUNK_EVENTS];
-	uint8_t time_width[KM_CHUNK_EVENTS], time_low[KM_CHUNK_EVENTS];
-	uint8_t ptr_code[KM_CHUNK_EVENTS];
+	uint8_t time_width[KM_CHUNK_EVENTS + 4], ptr_code[KM_CHUNK_EVENTS + 2];
+	uint8_t time_low[KM_CHUNK_EVENTS];
 	uint8_t time_high[7 * KM_CHUNK_EVENTS + KM_STREAM_SLACK];
 	uint8_t ptr_bytes[8 * KM_CHUNK_EVENTS + KM_STREAM_SLACK];
 	/*
-	 * By hash of a pointer, more of the hash << 16 | an event that may have had it. What it says
-	 * is not relied on.
+	 * By hash of a pointer, more of the hash << 16 | an event that may have had it. What it
+	 * says is not relied on.
 	 */
 	uint32_t seen[1 << KM_SEEN_BITS];
 };

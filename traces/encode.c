@@ -180,22 +180,23 @@ static int put_ids(struct km_encoder *encoder, enum km_stream s, const uint16_t 
 	return put_stream(encoder, s, encoder->packed, n);
 }
 
-/* Numbers of 8 / per_byte bits, lowest first. */
-static int put_small(struct km_encoder *encoder, enum km_stream s, const uint8_t *values,
-		     uint32_t n, unsigned per_byte)
+static int put_widths(struct km_encoder *encoder, const uint8_t *widths, uint32_t n)
 {
-	uint32_t bytes = (n + per_byte - 1) / per_byte;
-	unsigned bits = 8 / per_byte;
+	uint8_t *to = encoder->packed;
 
-	for (uint32_t i = 0; i < bytes; i++) {
-		uint32_t rest = n - i * per_byte < per_byte ? n - i * per_byte : per_byte;
-		unsigned packed = 0;
+	for (uint32_t i = 0; i < n; i += 4)
+		*to++ = (uint8_t)(widths[i] | widths[i + 1] << 2 | widths[i + 2] << 4 |
+				  widths[i + 3] << 6);
+	return put_stream(encoder, KM_STREAM_TIME_WIDTH, encoder->packed, (n + 3) / 4);
+}
 
-		for (uint32_t k = 0; k < rest; k++)
-			packed |= (unsigned)values[i * per_byte + k] << k * bits;
-		encoder->packed[i] = (uint8_t)packed;
-	}
-	return put_stream(encoder, s, encoder->packed, bytes);
+static int put_codes(struct km_encoder *encoder, const uint8_t *codes, uint32_t n)
+{
+	uint8_t *to = encoder->packed;
+
+	for (uint32_t i = 0; i < n; i += 2)
+		*to++ = (uint8_t)(codes[i] | codes[i + 1] << 4);
+	return put_stream(encoder, KM_STREAM_PTR_CODE, encoder->packed, (n + 1) / 2);
 }
 
 /* ---- the chunk ---- */
@@ -208,11 +209,11 @@ static int put_columns(struct km_encoder *encoder, const struct km_builder *buil
 	if ((code = put_shapes(encoder, builder)) || (code = put_actors(encoder, builder)) ||
 	    (code = put_ids(encoder, KM_STREAM_SHAPE, builder->shape_of, n, builder->nr_shapes)) ||
 	    (code = put_ids(encoder, KM_STREAM_ACTOR, builder->actor_of, n, builder->nr_actors)) ||
-	    (code = put_small(encoder, KM_STREAM_TIME_WIDTH, builder->time_width, n, 4)) ||
+	    (code = put_widths(encoder, builder->time_width, n)) ||
 	    (code = put_stream(encoder, KM_STREAM_TIME_LOW, builder->time_low, n)) ||
 	    (code = put_stream(encoder, KM_STREAM_TIME_HIGH, builder->time_high,
 			       (size_t)(builder->time_end - builder->time_high))) ||
-	    (code = put_small(encoder, KM_STREAM_PTR_CODE, builder->ptr_code, n, 2)))
+	    (code = put_codes(encoder, builder->ptr_code, n)))
 		return code;
 	return put_stream(encoder, KM_STREAM_PTR, builder->ptr_bytes,
 			  (size_t)(builder->ptr_end - builder->ptr_bytes));
@@ -243,6 +244,8 @@ int km_builder_encode(struct km_builder *builder, struct km_encoder *encoder,
 						   .shapes = builder->nr_shapes,
 						   .actors = builder->nr_actors};
 	encoder->size = 0;
+	memset(builder->time_width + builder->n, 0, 4); /* the rest of a byte */
+	memset(builder->ptr_code + builder->n, 0, 2);
 	if ((code = check_limits(builder, limits)) ||
 	    (code = reserve_out(encoder, sizeof(encoder->header))))
 		return code;

@@ -138,7 +138,8 @@ int km_trace_define_cgroup(struct km_trace_writer *writer, uint64_t id, const ch
  * a little when an interrupt recorded first: an event is put right among the 64 before it). cpu and
  * seq of the events are not looked at: seq counts what was appended, in order of time. Full chunks
  * are written and committed as they fill; memory stays bounded. Events are checked (kind, ids,
- * time) when their chunk is written: -EINVAL. After any failure the writer only repeats it.
+ * time) at the latest when their chunk is written: -EINVAL. After any failure the writer only
+ * repeats it.
  */
 int km_trace_append(struct km_trace_writer *writer, unsigned cpu, const struct km_event *events,
 		    size_t n, struct km_err *err);

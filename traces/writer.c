@@ -15,9 +15,12 @@
 
 #define KM_PAGE_BYTES 65536
 
-/* The log is taken into the file from so many pages on: on a full disk it is what cannot be used.
+/*
+ * The log is taken into the file from so many pages on: on a full disk it is what cannot be used.
+ * It keeps its room for the next time, with what the commit that was one too many had added.
  */
-#define KM_LOG_PAGES 32
+#define KM_LOG_PAGES 64
+#define KM_LOG_BYTES (2 * KM_LOG_PAGES * KM_PAGE_BYTES)
 
 static const char *const write_sql[KM_NR_WRITE_STATEMENTS] = {
 	[KM_WRITE_CHUNK] =
@@ -138,7 +141,7 @@ static int begin_log(struct km_trace_writer *writer, struct km_err *err)
 	snprintf(begin, sizeof(begin),
 		 "COMMIT; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
 		 "PRAGMA wal_autocheckpoint=%d; PRAGMA journal_size_limit=%d; BEGIN IMMEDIATE",
-		 KM_LOG_PAGES, KM_LOG_PAGES * KM_PAGE_BYTES);
+		 KM_LOG_PAGES, KM_LOG_BYTES);
 	return sqlite3_exec(writer->db, begin, NULL, NULL, NULL) == SQLITE_OK
 		       ? 0
 		       : km_sql_fail(writer->db, writer->path, "write", err);
@@ -309,13 +312,25 @@ static int settle_events(struct km_trace_writer *writer, unsigned cpu, uint32_t 
 	return code;
 }
 
-static inline void hold(struct km_lane *lane, const struct km_event *event)
+/* The event at a place is earlier than the one before it: it is put right among those before. */
+static void put_right(struct km_event *held, uint32_t at)
 {
-	uint32_t at = lane->nr_held++, stop = at > KM_REORDER_EVENTS ? at - KM_REORDER_EVENTS : 0;
+	uint32_t stop = at > KM_REORDER_EVENTS ? at - KM_REORDER_EVENTS : 0;
+	struct km_event event = held[at];
 
-	for (; at > stop && lane->held[at - 1].time_ns > event->time_ns; at--)
-		lane->held[at] = lane->held[at - 1];
-	lane->held[at] = *event;
+	for (; at > stop && held[at - 1].time_ns > event.time_ns; at--)
+		held[at] = held[at - 1];
+	held[at] = event;
+}
+
+static void hold(struct km_lane *lane, const struct km_event *events, uint32_t n)
+{
+	struct km_event *held = lane->held;
+
+	memcpy(held + lane->nr_held, events, n * sizeof(*held));
+	for (; n > 0; n--, lane->nr_held++)
+		if (lane->nr_held && held[lane->nr_held - 1].time_ns > held[lane->nr_held].time_ns)
+			put_right(held, lane->nr_held);
 }
 
 int km_trace_append(struct km_trace_writer *writer, unsigned cpu, const struct km_event *events,
@@ -330,11 +345,16 @@ int km_trace_append(struct km_trace_writer *writer, unsigned cpu, const struct k
 	if (code)
 		return km_fail(err, code, "cannot record events of CPU %u: %s", cpu,
 			       strerror(-code));
-	for (size_t i = 0; i < n; i++) {
-		if (lane->nr_held == KM_HELD_EVENTS &&
+	while (n > 0) {
+		uint32_t room = KM_HELD_EVENTS - lane->nr_held;
+		uint32_t take = n < room ? (uint32_t)n : room;
+
+		hold(lane, events, take);
+		events += take;
+		n -= take;
+		if (take == room &&
 		    (code = settle_events(writer, cpu, KM_HELD_EVENTS - KM_REORDER_EVENTS, err)))
 			return code;
-		hold(lane, &events[i]);
 	}
 	return 0;
 }
@@ -346,8 +366,10 @@ int km_trace_flush(struct km_trace_writer *writer, struct km_err *err)
 	for (uint32_t cpu = 0; !code && cpu < writer->nr_lanes; cpu++) {
 		struct km_lane *lane = &writer->lanes[cpu];
 
+		if (!lane->nr_held)
+			continue;
 		code = settle_events(writer, cpu, lane->nr_held, err);
-		if (!code && lane->builder && km_builder_events(lane->builder))
+		if (!code && km_builder_events(lane->builder))
 			code = write_chunk_row(writer, cpu, err);
 	}
 	if (code || (code = km_write_counts(writer, err)))
