@@ -29,8 +29,8 @@ echo "2. what was recorded"
 "$kmlab" info "$trace"
 finish $? "info"
 echo
-echo "3. replaying it through every model, three times each, interleaved"
-"$kmlab" replay "$trace" --model kernel,slub,slub@6.1,buddy,vmalloc,bump,null --reps 3 -o "$runs"
+echo "3. replaying it through every model, three times each, interleaved; touching the objects on real memory"
+"$kmlab" replay "$trace" --model kernel,slub,slub@6.1,buddy,vmalloc,bump,null --reps 3 --touch -o "$runs"
 finish $? "replay"
 echo
 echo "4. drawing"

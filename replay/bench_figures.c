@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define RESAMPLES 2000
+#define SLICED_RESAMPLES 1000
 
 static int compare(const void *a, const void *b)
 {
@@ -14,10 +15,27 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* By insertion where there are few: the usual case, and most of the work. */
+static void sort(double *values, size_t n)
+{
+	if (n > 32) {
+		qsort(values, n, sizeof(*values), compare);
+		return;
+	}
+	for (size_t i = 1; i < n; i++) {
+		double value = values[i];
+		size_t k = i;
+
+		for (; k && values[k - 1] > value; k--)
+			values[k] = values[k - 1];
+		values[k] = value;
+	}
+}
+
 /* Sorts. */
 static double median_of(double *values, size_t n)
 {
-	qsort(values, n, sizeof(*values), compare);
+	sort(values, n);
 	return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
@@ -48,4 +66,38 @@ struct km_bench_figure km_bench_ratio(const double *values, const double *others
 	for (size_t i = 0; i < n; i++)
 		ratios[i] = values[i] / others[i];
 	return km_bench_figure(ratios, n);
+}
+
+static double sum_of_medians(const double *values, size_t slices, size_t rounds,
+			     const unsigned *chosen)
+{
+	double drawn[KM_BENCH_MAX_VALUES], sum = 0;
+
+	for (size_t slice = 0; slice < slices; slice++) {
+		for (size_t i = 0; i < rounds; i++)
+			drawn[i] = values[slice * rounds + chosen[i]];
+		sum += median_of(drawn, rounds);
+	}
+	return sum;
+}
+
+struct km_bench_figure km_bench_sliced(const double *values, size_t slices, size_t rounds)
+{
+	static double sums[SLICED_RESAMPLES];
+	struct km_env dice = {.random_state = 1};
+	unsigned chosen[KM_BENCH_MAX_VALUES];
+	struct km_bench_figure figure;
+
+	for (size_t i = 0; i < SLICED_RESAMPLES; i++) {
+		for (size_t k = 0; k < rounds; k++)
+			chosen[k] = (unsigned)(km_env_random(&dice) % rounds);
+		sums[i] = sum_of_medians(values, slices, rounds, chosen);
+	}
+	qsort(sums, SLICED_RESAMPLES, sizeof(*sums), compare);
+	for (unsigned k = 0; k < rounds; k++)
+		chosen[k] = k;
+	figure.median = sum_of_medians(values, slices, rounds, chosen);
+	figure.low = sums[SLICED_RESAMPLES / 40];
+	figure.high = sums[SLICED_RESAMPLES - 1 - SLICED_RESAMPLES / 40];
+	return figure;
 }

@@ -20,4 +20,12 @@ struct km_bench_figure km_bench_figure(const double *values, size_t n);
  */
 struct km_bench_figure km_bench_ratio(const double *values, const double *others, size_t n);
 
+/*
+ * Of a long measurement in slices, repeated in rounds: values[slice * rounds + round]. The sum over
+ * slices of each one's median round, rounds resampled 1000 times: what stalls the machine for a
+ * moment hits a slice of a round, where a median does not see it. 1 <= rounds <=
+ * KM_BENCH_MAX_VALUES.
+ */
+struct km_bench_figure km_bench_sliced(const double *values, size_t slices, size_t rounds);
+
 #endif

@@ -9,57 +9,61 @@
 
 #define INTERRUPT_EVERY_OPS (1u << 16)
 
+#define SLICE_OPS 4096u
+
+/* Of one placement and subset. */
 struct sums {
-	uint64_t allocs, frees, alloc_ticks, free_ticks;
+	uint64_t calls[2]; /* allocations, frees; of a round */
+	double *ticks[2];  /* [slice * rounds + round] */
 };
 
 struct costing {
 	const struct km_placing *placing;
 	struct km_timer timer;
-	double ns[KM_PLACEMENTS][KM_PLACING_SUBSETS][KM_BENCH_MAX_VALUES];
-	uint64_t pairs[KM_PLACEMENTS][KM_PLACING_SUBSETS];
+	size_t slices;
+	struct sums sums[KM_PLACEMENTS][KM_PLACING_SUBSETS];
 };
-
-static void add(struct sums *sums, bool frees, uint64_t ticks)
-{
-	if (frees) {
-		sums->frees++;
-		sums->free_ticks += ticks;
-	} else {
-		sums->allocs++;
-		sums->alloc_ticks += ticks;
-	}
-}
 
 static uint64_t time_one(const struct km_access *access, size_t index, uint64_t cost_ticks)
 {
 	struct km_replayer *replayer = access->replayer;
+	const struct km_op *op = &replayer->program->ops[index];
 	uint64_t begin, ticks;
 
-	replayer->env.time_ns = replayer->program->ops[index].time_ns;
+	replayer->env.time_ns = op->time_ns;
 	begin = km_tick_begin();
-	km_access_call(access, index);
+	if (op->kind == KM_OP_OBJECT_ALLOC)
+		km_access_allocate(access, index);
+	else
+		km_replay_op(replayer, op);
 	ticks = km_tick_end() - begin;
 	return ticks < cost_ticks ? 0 : ticks - cost_ticks;
 }
 
-static int run_once(struct costing *costing, const struct km_access *access, struct sums *sums)
+static int run_once(struct costing *costing, unsigned placement, unsigned round,
+		    const struct km_access *access)
 {
-	const struct km_program *program = costing->placing->program;
+	const struct km_placing *placing = costing->placing;
+	const struct km_program *program = placing->program;
 
 	for (size_t i = 0; i < program->nr_ops; i++) {
 		uint64_t ticks = time_one(access, i, costing->timer.cost_ticks);
-		enum km_op_kind kind = km_op_kind(program, &program->ops[i]);
+		size_t slice = i / SLICE_OPS * placing->rounds + round;
+		uint8_t kind = program->ops[i].kind;
+		bool frees = kind == KM_OP_OBJECT_FREE;
+		unsigned subset;
 
-		if (kind == KM_OP_OBJECT_ALLOC || kind == KM_OP_OBJECT_FREE) {
-			unsigned subset = km_placing_subset(costing->placing, i);
-
-			add(&sums[0], kind == KM_OP_OBJECT_FREE, ticks);
-			if (subset)
-				add(&sums[subset], kind == KM_OP_OBJECT_FREE, ticks);
-		}
 		if (i % INTERRUPT_EVERY_OPS == 0 && km_interrupted())
 			return -EINTR;
+		if (!frees && kind != KM_OP_OBJECT_ALLOC)
+			continue;
+		subset = km_placing_subset(placing, i);
+		costing->sums[placement][0].ticks[frees][slice] += (double)ticks;
+		costing->sums[placement][0].calls[frees] += !round;
+		if (!subset)
+			continue;
+		costing->sums[placement][subset].ticks[frees][slice] += (double)ticks;
+		costing->sums[placement][subset].calls[frees] += !round;
 	}
 	return 0;
 }
@@ -68,7 +72,6 @@ static int measure_round(struct costing *costing, unsigned placement, unsigned r
 			 struct km_err *err)
 {
 	const struct km_placing *placing = costing->placing;
-	struct sums sums[KM_PLACING_SUBSETS] = {{0}};
 	struct km_access access = {
 		.site_to_vmalloc = placing->placements[placement].site_to_vmalloc,
 	};
@@ -78,36 +81,55 @@ static int measure_round(struct costing *costing, unsigned placement, unsigned r
 
 	if (code)
 		return code;
-	code = run_once(costing, &access, sums);
+	code = run_once(costing, placement, round, &access);
 	km_replayer_destroy(access.replayer);
-	for (unsigned i = 0; i < KM_PLACING_SUBSETS && !code; i++) {
-		double *ns = &costing->ns[placement][i][round];
-
-		costing->pairs[placement][i] = sums[i].allocs;
-		if (sums[i].allocs)
-			*ns = (double)sums[i].alloc_ticks / (double)sums[i].allocs;
-		if (sums[i].frees)
-			*ns += (double)sums[i].free_ticks / (double)sums[i].frees;
-		*ns *= costing->timer.ns_per_tick;
-	}
 	return code;
 }
 
-static void fill_figures(const struct costing *costing, struct km_call_costs *costs)
+/* Ticks of allocations become ns per pair, those of frees added, each by its own number of calls.
+ */
+static void fill_figures(struct costing *costing, unsigned placement, unsigned subset,
+			 struct km_call_costs *costs)
 {
-	unsigned rounds = costing->placing->rounds;
+	struct km_call_figures *figures = &costs->figures[placement][subset];
+	struct sums *sums = &costing->sums[placement][subset];
+	double scale[2];
 
-	for (unsigned i = 0; i < costing->placing->nr_placements; i++)
+	figures->pairs = sums->calls[0];
+	if (!figures->pairs)
+		return;
+	for (unsigned i = 0; i < 2; i++)
+		scale[i] = sums->calls[i] ? costing->timer.ns_per_tick / (double)sums->calls[i] : 0;
+	for (size_t i = 0; i < costing->slices * costing->placing->rounds; i++)
+		sums->ticks[0][i] = sums->ticks[0][i] * scale[0] + sums->ticks[1][i] * scale[1];
+	figures->ns = km_bench_sliced(sums->ticks[0], costing->slices, costing->placing->rounds);
+	figures->ratio = figures->ns.median / costs->figures[0][subset].ns.median;
+}
+
+static int make_room(struct costing *costing)
+{
+	const struct km_placing *placing = costing->placing;
+
+	costing->slices = placing->program->nr_ops / SLICE_OPS + 1;
+	for (unsigned i = 0; i < placing->nr_placements * KM_PLACING_SUBSETS * 2; i++) {
+		struct sums *sums =
+			&costing->sums[i / (2 * KM_PLACING_SUBSETS)][i / 2 % KM_PLACING_SUBSETS];
+
+		sums->ticks[i % 2] = calloc(costing->slices * placing->rounds, sizeof(double));
+		if (!sums->ticks[i % 2])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void release(struct costing *costing)
+{
+	for (unsigned i = 0; i < KM_PLACEMENTS; i++)
 		for (unsigned k = 0; k < KM_PLACING_SUBSETS; k++) {
-			struct km_call_figures *figures = &costs->figures[i][k];
-
-			figures->pairs = costing->pairs[i][k];
-			if (!figures->pairs)
-				continue;
-			figures->ns = km_bench_figure(costing->ns[i][k], rounds);
-			figures->ratio =
-				km_bench_ratio(costing->ns[i][k], costing->ns[0][k], rounds);
+			free(costing->sums[i][k].ticks[0]);
+			free(costing->sums[i][k].ticks[1]);
 		}
+	free(costing);
 }
 
 int km_call_measure(const struct km_placing *placing, struct km_call_costs **out,
@@ -115,21 +137,26 @@ int km_call_measure(const struct km_placing *placing, struct km_call_costs **out
 {
 	struct costing *costing = calloc(1, sizeof(*costing));
 	struct km_call_costs *costs = calloc(1, sizeof(*costs));
-	int code = costing && costs ? 0 : km_fail(err, -ENOMEM, "no memory to time calls");
+	int code = costing && costs ? 0 : -ENOMEM;
 
 	if (!code) {
 		costing->placing = placing;
 		km_timer_calibrate(&costing->timer);
+		code = make_room(costing);
 	}
+	if (code)
+		km_fail(err, code, "no memory to time calls");
 	for (unsigned round = 0; !code && round < placing->rounds; round++)
 		for (unsigned i = 0; !code && i < placing->nr_placements; i++)
 			code = measure_round(costing, i, round, err);
-	if (!code) {
-		fill_figures(costing, costs);
-		*out = costs;
-	} else {
+	for (unsigned i = 0; !code && i < placing->nr_placements; i++)
+		for (unsigned k = 0; k < KM_PLACING_SUBSETS; k++)
+			fill_figures(costing, i, k, costs);
+	if (costing)
+		release(costing);
+	if (code)
 		free(costs);
-	}
-	free(costing);
+	else
+		*out = costs;
 	return code;
 }

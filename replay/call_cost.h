@@ -12,9 +12,9 @@
 #include "replay/placement.h"
 
 struct km_call_figures {
-	uint64_t pairs;               /* objects allocated, per round; 0: not measured */
-	struct km_bench_figure ns;    /* per pair, median of the rounds */
-	struct km_bench_figure ratio; /* to the first placement's, round by round */
+	uint64_t pairs;            /* objects allocated, per round; 0: not measured */
+	struct km_bench_figure ns; /* per pair, median of the rounds slice by slice */
+	double ratio;              /* to the first placement's */
 };
 
 struct km_call_costs {

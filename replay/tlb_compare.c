@@ -155,7 +155,7 @@ static void fill_times(const struct comparing *comparing, unsigned placement, un
 		const struct km_call_figures *call = &comparing->calls->figures[placement][subset];
 
 		values[KM_COMPARE_CALL] = call->ns;
-		values[KM_COMPARE_CALL_RATIO] = call->ratio;
+		values[KM_COMPARE_CALL_RATIO].median = call->ratio;
 	}
 	if (comparing->touches && comparing->touches->figures[placement][map][subset].touches) {
 		const struct km_touch_figures *touch =

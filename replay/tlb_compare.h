@@ -45,7 +45,7 @@ int km_tlb_compare(const struct km_tlb_comparison *comparison, struct km_err *er
 	X(PAGES, "pages_peak", "peak pages", "%.0f", 0, 0)                                         \
 	X(TABLES, "page_table_bytes", "page tables B", "%.0f", 0, 0)                               \
 	X(CALL, "call_ns", "alloc+free ns", "%.1f", 1, 1)                                          \
-	X(CALL_RATIO, "call_ratio", "to kmalloc", "%.2f", 1, 1)                                    \
+	X(CALL_RATIO, "call_ratio", "to kmalloc", "%.2f", 1, 0)                                    \
 	X(TOUCH, "touch_ns", "touch ns", "%.2f", 1, 1)                                             \
 	X(TOUCH_FLAT, "touch_flat_ns", "same bytes in 2M", "%.2f", 1, 1)                           \
 	X(TRANSLATION, "translation_ns", "so translation ns", "%.2f", 1, 1)                        \

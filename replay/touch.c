@@ -54,7 +54,8 @@ static int time_rounds(struct touching *all)
 			/* There and back: each view has each neighbour before it. */
 			unsigned turn = round % 2 ? all->nr_views - 1 - i : i;
 
-			km_touch_view_time(&all->views[turn], round, &all->timer);
+			km_touch_view_time(&all->views[turn], all->placing->rounds, round,
+					   &all->timer);
 			if (km_interrupted())
 				return -EINTR;
 		}
@@ -73,10 +74,14 @@ static int run_window(struct touching *all)
 
 		code = km_touch_view_prepare(view, list, &all->host, all->err);
 		if (!code)
+			code = km_touch_view_begin(view, all->placing->rounds);
+		if (!code)
 			km_touch_view_predict(view, list, &all->host);
 	}
 	if (!code)
 		code = time_rounds(all);
+	for (unsigned i = 0; i < all->nr_views && !code; i++)
+		km_touch_view_end(&all->views[i]);
 	for (unsigned i = 0; i < all->nr_views; i++)
 		if (!all->views[i].flat && all->lanes[all->views[i].lane].list.nr_pages && !code)
 			code = km_touch_view_finish(&all->views[i], &all->host, all->err);
@@ -172,10 +177,6 @@ static int add_view(struct touching *all, unsigned lane, unsigned map, bool flat
 	*view = (struct km_touch_view){.lane = lane, .map = map, .flat = flat};
 	all->nr_views++;
 	view->at = malloc(2ul * KM_TOUCH_WINDOW * sizeof(*view->at));
-	for (unsigned i = 0; i < KM_PLACING_SUBSETS; i++) {
-		view->ns[i] = calloc(all->placing->rounds, sizeof(double));
-		code = view->ns[i] ? code : -ENOMEM;
-	}
 	if (all->placing->predict && !code)
 		code = km_tlb_create(&all->env, &all->placing->tlb->spec, &view->tlb);
 	return view->at ? code : -ENOMEM;
@@ -234,30 +235,38 @@ static double predicted_ns(const struct touching *all, const struct km_touch_vie
 					 : NAN;
 }
 
-static void fill_figures(const struct touching *all, const struct km_touch_view *view,
-			 unsigned subset, struct km_touch_figures *figures)
+static struct km_bench_figure per_touch(const double *ns, const struct km_touch_view *view,
+					unsigned subset, unsigned rounds)
+{
+	struct km_bench_figure figure = km_bench_sliced(ns, view->slices[subset], rounds);
+	double touches = (double)view->touches[subset];
+
+	return (struct km_bench_figure){figure.median / touches, figure.low / touches,
+					figure.high / touches};
+}
+
+static int fill_figures(const struct touching *all, const struct km_touch_view *view,
+			unsigned subset, struct km_touch_figures *figures)
 {
 	const struct km_touch_view *flat = find_view(all, view->lane, KM_TLB_MAP_2M, true);
-	const struct km_touch_view *first = find_view(all, 0, KM_TLB_MAP_2M, true);
-	double ns[KM_BENCH_MAX_VALUES], flat_ns[KM_BENCH_MAX_VALUES], first_ns[KM_BENCH_MAX_VALUES],
-		apart[KM_BENCH_MAX_VALUES];
 	unsigned rounds = all->placing->rounds;
+	size_t n = view->slices[subset] * rounds;
+	double *apart;
 
 	if (view->touches[subset] < KM_TOUCH_LEAST)
-		return;
-	for (unsigned i = 0; i < rounds; i++) {
-		ns[i] = view->ns[subset][i] / (double)view->touches[subset];
-		flat_ns[i] = flat->ns[subset][i] / (double)flat->touches[subset];
-		first_ns[i] = first->ns[subset][i] / (double)first->touches[subset];
-		apart[i] = ns[i] - flat_ns[i];
-	}
+		return 0;
+	apart = malloc(n * sizeof(*apart));
+	if (!apart)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		apart[i] = view->ns[subset][i] - flat->ns[subset][i];
 	figures->touches = view->touches[subset];
-	figures->ns = km_bench_figure(ns, rounds);
-	figures->flat_ns = km_bench_figure(flat_ns, rounds);
-	figures->translation_ns = km_bench_figure(apart, rounds);
-	if (first->touches[subset])
-		figures->ratio = km_bench_ratio(ns, first_ns, rounds);
+	figures->ns = per_touch(view->ns[subset], view, subset, rounds);
+	figures->flat_ns = per_touch(flat->ns[subset], view, subset, rounds);
+	figures->translation_ns = per_touch(apart, view, subset, rounds);
 	figures->predicted_ns = predicted_ns(all, view, subset) - predicted_ns(all, flat, subset);
+	free(apart);
+	return 0;
 }
 
 static int describe_host(struct touching *all, unsigned map, struct km_err *err)
@@ -282,10 +291,13 @@ static int collect(struct touching *all, struct km_err *err)
 	for (unsigned i = 0; i < all->nr_views; i++) {
 		const struct km_touch_view *view = &all->views[i];
 
-		for (unsigned subset = 0; !view->flat && subset < KM_PLACING_SUBSETS; subset++)
-			fill_figures(all, view, subset,
-				     &all->touches->figures[view->lane][view->map][subset]);
+		for (unsigned subset = 0; !view->flat && !code && subset < KM_PLACING_SUBSETS;
+		     subset++)
+			code = fill_figures(all, view, subset,
+					    &all->touches->figures[view->lane][view->map][subset]);
 	}
+	if (code)
+		return km_fail(err, code, "no memory for the times of touches");
 	for (unsigned map = 0; map < KM_TLB_MAPS && !code; map++)
 		if (all->host.memory[map])
 			code = describe_host(all, map, err);

@@ -20,13 +20,12 @@
 /* Fewer touches than this are not timed: the clock would be. */
 #define KM_TOUCH_LEAST 1000
 
-/* ns per touch, medians of the rounds with 95 % intervals. touches 0: not measured. */
+/* ns per touch, medians of the rounds slice by slice (bench_figures.h). touches 0: not measured. */
 struct km_touch_figures {
 	uint64_t touches;
 	struct km_bench_figure ns;
 	struct km_bench_figure flat_ns;        /* the same bytes, 2 MiB direct map */
 	struct km_bench_figure translation_ns; /* of the differences, round by round */
-	struct km_bench_figure ratio;          /* ns / that of lane 0, 2 MiB direct map */
 	double predicted_ns; /* what the TLB model says the translation is; NAN: not asked for */
 };
 

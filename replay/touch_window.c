@@ -321,23 +321,65 @@ static __attribute__((noinline)) uint64_t touch_all(uint8_t *const *at, size_t c
 	return last;
 }
 
-void km_touch_view_time(struct km_touch_view *view, unsigned round, const struct km_timer *timer)
+static size_t count_of(const struct km_touch_view *view, unsigned subset)
+{
+	return end_of(view, subset) - view->begin[subset];
+}
+
+static size_t slices_of(size_t count)
+{
+	return (count + KM_TOUCH_SLICE - 1) / KM_TOUCH_SLICE;
+}
+
+int km_touch_view_begin(struct km_touch_view *view, unsigned rounds)
+{
+	for (unsigned subset = 0; subset < KM_PLACING_SUBSETS; subset++) {
+		size_t needed = view->slices[subset] + slices_of(count_of(view, subset));
+		size_t room = 2 * needed;
+		double *ns;
+
+		if (needed <= view->room[subset])
+			continue;
+		ns = realloc(view->ns[subset], room * rounds * sizeof(*ns));
+		if (!ns)
+			return -ENOMEM;
+		view->ns[subset] = ns;
+		view->room[subset] = room;
+	}
+	return 0;
+}
+
+static double time_slice(uint8_t *const *at, size_t count, const struct km_timer *timer)
+{
+	uint64_t begin = km_tick_begin(), ticks;
+
+	touch_all(at, count);
+	ticks = km_tick_end() - begin;
+	ticks -= ticks < timer->cost_ticks ? ticks : timer->cost_ticks;
+	return (double)ticks * timer->ns_per_tick;
+}
+
+void km_touch_view_time(struct km_touch_view *view, unsigned rounds, unsigned round,
+			const struct km_timer *timer)
 {
 	for (unsigned subset = 0; subset < KM_PLACING_SUBSETS; subset++) {
 		uint8_t *const *at = view->at + view->begin[subset];
-		size_t count = end_of(view, subset) - view->begin[subset];
-		uint64_t begin, ticks;
+		size_t count = count_of(view, subset), slice = view->slices[subset];
 
-		if (!count)
-			continue;
 		touch_all(at, count);
-		begin = km_tick_begin();
-		touch_all(at, count);
-		ticks = km_tick_end() - begin;
-		ticks -= ticks < timer->cost_ticks ? ticks : timer->cost_ticks;
-		view->ns[subset][round] += (double)ticks * timer->ns_per_tick;
-		if (!round)
-			view->touches[subset] += count;
+		for (size_t i = 0; i < count; i += KM_TOUCH_SLICE) {
+			size_t n = count - i < KM_TOUCH_SLICE ? count - i : KM_TOUCH_SLICE;
+
+			view->ns[subset][slice++ * rounds + round] = time_slice(at + i, n, timer);
+		}
+	}
+}
+
+void km_touch_view_end(struct km_touch_view *view)
+{
+	for (unsigned subset = 0; subset < KM_PLACING_SUBSETS; subset++) {
+		view->touches[subset] += count_of(view, subset);
+		view->slices[subset] += slices_of(count_of(view, subset));
 	}
 }
 

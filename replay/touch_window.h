@@ -6,6 +6,7 @@
 #include "replay/touch.h"
 
 #define KM_TOUCH_WINDOW (1u << 18) /* touches of one lane */
+#define KM_TOUCH_SLICE 4096u       /* touches timed as one */
 /* Each lane has its part of the vmalloc range, of the 64 GiB that frames.h follows. */
 #define KM_TOUCH_PART (64ull << 30)
 
@@ -53,16 +54,23 @@ struct km_touch_view {
 	uint8_t **at;                         /* [touch] host pointers of the window */
 	size_t begin[KM_PLACING_SUBSETS + 1]; /* of a subset within `at`; subset 0 is all */
 	uint64_t touches[KM_PLACING_SUBSETS];
-	double *ns[KM_PLACING_SUBSETS]; /* [round] sums over the windows */
-	struct km_tlb *tlb;             /* NULL: nothing is predicted */
+	/* [slice * rounds + round], of all windows so far; slices of KM_TOUCH_SLICE touches */
+	double *ns[KM_PLACING_SUBSETS];
+	size_t slices[KM_PLACING_SUBSETS], room[KM_PLACING_SUBSETS];
+	struct km_tlb *tlb; /* NULL: nothing is predicted */
 	struct km_tlb_counts counts[KM_PLACING_SUBSETS];
 };
 
 /* Show and take the memory of a view's touches, and write down the pointers. 0 or -errno. */
 int km_touch_view_prepare(struct km_touch_view *view, const struct km_touch_list *list,
 			  struct km_touch_host *host, struct km_err *err);
-/* Time one round. */
-void km_touch_view_time(struct km_touch_view *view, unsigned round, const struct km_timer *timer);
+/* Room for the slices of this window. 0 or -ENOMEM. */
+int km_touch_view_begin(struct km_touch_view *view, unsigned rounds);
+/* Time one round of the window. */
+void km_touch_view_time(struct km_touch_view *view, unsigned rounds, unsigned round,
+			const struct km_timer *timer);
+/* The window's slices are complete. */
+void km_touch_view_end(struct km_touch_view *view);
 /* Count what the TLB model makes of the second of two passes. */
 void km_touch_view_predict(struct km_touch_view *view, const struct km_touch_list *list,
 			   const struct km_touch_host *host);

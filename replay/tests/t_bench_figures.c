@@ -3,6 +3,25 @@
 #include "engine/tests/tap.h"
 #include "replay/bench_figures.h"
 
+/* Three slices in five rounds, each slice stalled in another round. */
+static void test_slices(void)
+{
+	static const double stalled[] = {10, 10, 900, 10, 10, /* a slice */
+					 20, 20, 20,  20, 800, 700, 5, 5, 5, 5};
+	static const double rising[] = {1, 2, 3, 4, 5, 10, 20, 30, 40, 50};
+	struct km_bench_figure figure = km_bench_sliced(stalled, 3, 5);
+
+	TAP_OK(figure.median == 35, "a stall in one round of each slice is not in the sum: %g",
+	       figure.median);
+	TAP_OK(figure.low == 35 && figure.high > 35, "that it may be typical is in the interval");
+	figure = km_bench_sliced(rising, 2, 5);
+	TAP_OK(figure.median == 33 && figure.low >= 11 && figure.low < 33 && figure.high > 33 &&
+		       figure.high <= 55,
+	       "slices add up, rounds are drawn for all alike (%g to %g)", figure.low, figure.high);
+	figure = km_bench_sliced(stalled, 0, 5);
+	TAP_OK(figure.median == 0 && figure.high == 0, "no slice, no time");
+}
+
 int main(void)
 {
 	static const double one[] = {7}, same[] = {3, 3, 3, 3}, odd[] = {5, 1, 9, 2, 4},
@@ -33,5 +52,6 @@ int main(void)
 	       "of 0 to 100 the interval is about 40 to 60 (%g to %g)", figure.low, figure.high);
 	figure = km_bench_figure(low_end, 101);
 	TAP_OK(figure.median == 10 && figure.low == 10, "outliers do not move a median");
+	test_slices();
 	return tap_done();
 }
