@@ -56,8 +56,12 @@ static void stamp(const struct km_figure_context *context, struct km_figure *fig
 					"timed on the machine of the replay · access %.24s · ",
 					access);
 		access = km_dataset_note(context->dataset, machine, "touch.2M.memory");
-		snprintf(figure->stamp + used, sizeof(figure->stamp) - used, "%.120s",
-			 access ? access : "");
+		used += (size_t)snprintf(figure->stamp + used, sizeof(figure->stamp) - used,
+					 "%.120s", access ? access : "");
+		access = km_dataset_note(context->dataset, machine, "tlb.name");
+		if (access && strstr(access, "4K at most"))
+			snprintf(figure->stamp + used, sizeof(figure->stamp) - used,
+				 " (split by the hypervisor)");
 	}
 }
 
