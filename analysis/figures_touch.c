@@ -48,6 +48,7 @@ static void stamp(const struct km_figure_context *context, struct km_figure *fig
 	for (size_t i = 0; i < context->trace->machine_count && !figure->stamp[0]; i++) {
 		const struct km_machine_runs *machine = &context->trace->machines[i];
 		const char *access = km_dataset_note(context->dataset, machine, "touch.access");
+		double share;
 		size_t used;
 
 		if (!access)
@@ -58,6 +59,10 @@ static void stamp(const struct km_figure_context *context, struct km_figure *fig
 		access = km_dataset_note(context->dataset, machine, "touch.2M.memory");
 		used += (size_t)snprintf(figure->stamp + used, sizeof(figure->stamp) - used,
 					 "%.120s", access ? access : "");
+		share = km_dataset_metric(context->dataset, machine, "touch.coverage").median;
+		if (share < 1)
+			used += (size_t)snprintf(figure->stamp + used, sizeof(figure->stamp) - used,
+						 " · the first %.0f %% of the trace", 100 * share);
 		access = km_dataset_note(context->dataset, machine, "tlb.name");
 		if (access && strstr(access, "4K at most"))
 			snprintf(figure->stamp + used, sizeof(figure->stamp) - used,

@@ -83,6 +83,9 @@ int km_store_touch(struct km_result *result, int64_t id, const struct km_run *ru
 		put_note(&to, "touch.why", "the model places nothing that can be touched");
 		return to.code;
 	}
+	if (!to.code)
+		to.code = km_result_metric(result, id, "touch.coverage", "share",
+					   run->touches->coverage, false, err);
 	put_note(&to, "touch.access", run->access->names[run->access->which]);
 	for (unsigned map = 0; map < KM_TLB_MAPS; map++) {
 		snprintf(name, sizeof(name), "touch.%s", km_tlb_map_name(map));
@@ -140,6 +143,7 @@ void km_emit_touch(struct km_json *json, const struct km_run *run)
 	}
 	km_json_object(json, "touch");
 	km_json_str(json, "access", run->access->names[run->access->which]);
+	km_json_f64(json, "coverage", run->touches->coverage);
 	km_json_array(json, "maps");
 	for (unsigned map = 0; map < KM_TLB_MAPS; map++)
 		emit_map(json, run, map);

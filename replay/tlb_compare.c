@@ -57,6 +57,7 @@ static void keep_touches(struct comparing *comparing, struct km_touches *touches
 {
 	free(comparing->touches);
 	comparing->touches = touches;
+	comparing->document.coverage = touches->coverage;
 	memcpy(comparing->document.why, touches->why, sizeof(touches->why));
 	memcpy(comparing->document.gives, touches->gives, sizeof(touches->gives));
 }

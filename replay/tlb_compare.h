@@ -70,6 +70,7 @@ struct km_compare_document {
 	struct km_compare_row *rows;
 	size_t nr_rows;
 	char why[KM_TLB_MAPS][200], gives[KM_TLB_MAPS][120]; /* of km_touches */
+	double coverage;                                     /* likewise */
 	char splinters[200]; /* what a hypervisor makes of 2 MiB pages; "" not known */
 };
 

@@ -83,7 +83,7 @@ static void print_json(const struct km_compare_document *document)
 	}
 	km_json_close(&json);
 	emit_memory(&json, document);
-	km_json_close(&json);
+	km_json_f64(&json, "touch_coverage", asked->rounds ? document->coverage : NAN);
 	km_json_end(&json);
 }
 
@@ -201,6 +201,9 @@ static void print_host(const struct km_compare_document *document)
 	       "is translation, beside it what the model says.\n",
 	       document->asked->rounds,
 	       document->asked->access.names[document->asked->access.which]);
+	if (document->coverage < 1)
+		printf("touches are of the first %.1f %% of the trace's operations\n",
+		       100 * document->coverage);
 	for (unsigned map = 0; map < KM_TLB_MAPS; map++) {
 		if (document->why[map][0])
 			printf("%s direct map: not timed: %s\n", km_tlb_map_name(map),

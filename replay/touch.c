@@ -129,9 +129,19 @@ static bool ends_window(struct touching *all)
 	return flushed || pages >= all->host.mappings;
 }
 
+static bool is_enough(const struct touching *all)
+{
+	for (unsigned i = 0; i < all->nr_views; i++)
+		if (all->views[i].touches[0] >= KM_TOUCH_MOST)
+			return true;
+	return false;
+}
+
 static int run_operations(struct touching *all)
 {
-	for (size_t i = 0; i < all->placing->program->nr_ops && !all->code; i++) {
+	size_t n = all->placing->program->nr_ops, i;
+
+	for (i = 0; i < n && !all->code && !is_enough(all); i++) {
 		for (unsigned k = 0; k < all->placing->nr_placements; k++)
 			km_access_step(&all->lanes[k].access, i);
 		if (!all->code && ends_window(all))
@@ -139,6 +149,7 @@ static int run_operations(struct touching *all)
 		if (i % INTERRUPT_EVERY_OPS == 0 && km_interrupted())
 			all->code = -EINTR;
 	}
+	all->touches->coverage = n ? (double)i / (double)n : 1;
 	return all->code ? all->code : run_window(all);
 }
 

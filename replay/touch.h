@@ -29,8 +29,12 @@ struct km_touch_figures {
 	double predicted_ns; /* what the TLB model says the translation is; NAN: not asked for */
 };
 
+/* Of a long trace the beginning is touched: until a placement has had so many. */
+#define KM_TOUCH_MOST (1u << 22)
+
 struct km_touches {
 	unsigned windows;
+	double coverage;              /* share of the trace's operations that were touched for */
 	char why[KM_TLB_MAPS][200];   /* no memory of that map: the reason; "" there was */
 	char gives[KM_TLB_MAPS][120]; /* which pages the host gave */
 	struct km_touch_figures figures[KM_PLACEMENTS][KM_TLB_MAPS][KM_PLACING_SUBSETS];

@@ -119,6 +119,7 @@ static void test_counts(struct fixture *fixture)
 	TAP_OK(strstr(touches->gives[KM_TLB_MAP_4K], ", 0 in 2 MiB,"),
 	       "which pages the host gave: %s", touches->gives[KM_TLB_MAP_4K]);
 	TAP_OK(touches->windows == 1, "one window");
+	TAP_OK(touches->coverage >= 1, "the whole trace");
 	free(touches);
 }
 
@@ -159,6 +160,47 @@ static void test_calls(struct fixture *fixture)
 	       "the first placement is what others are compared with");
 	TAP_OK(in_order(&costs->figures[2][0].ns), "medians lie in their intervals");
 	free(costs);
+}
+
+/* One object of 2 MiB comes and goes; every line of it is touched each time: 32 768 touches. */
+static void test_long_trace(struct fixture *fixture)
+{
+	const unsigned times = 2 * KM_TOUCH_MOST / 32768;
+	struct fixture other = {.tlb = fixture->tlb, .placing = fixture->placing};
+	struct km_touches *touches;
+	struct small_trace trace;
+	struct km_err err = {""};
+
+	if (!small_trace_begin(&trace))
+		return;
+	for (unsigned i = 0; i < times; i++) {
+		small_trace_add(&trace, 0, kmalloc_event(page_addr(8192), 2u << 20, 2u << 20));
+		small_trace_add(&trace, 0, kfree_event(page_addr(8192)));
+	}
+	other.trace = small_trace_end(&trace);
+	if (!TAP_OK(other.trace && !km_start_read(other.trace, &other.start, &err) &&
+			    !km_compile(other.trace, NULL, NULL, &other.program, &err) &&
+			    !km_access_parse("A1", &other.access, &err),
+		    "a long trace %s", err.text))
+		return;
+	other.placing.program = other.program;
+	other.placing.trace = other.trace;
+	other.placing.start = &other.start;
+	other.placing.access = &other.access;
+	other.placing.predict = false;
+	other.placing.rounds = other.placing.nr_placements = 1;
+	if (TAP_OK(!km_touch_measure(&other.placing, &touches, &err), "is touched %s", err.text)) {
+		uint64_t count = touches->figures[0][KM_TLB_MAP_2M][0].touches;
+
+		TAP_OK(count >= KM_TOUCH_MOST && count < KM_TOUCH_MOST + 2 * KM_TOUCH_WINDOW,
+		       "until it is enough: %llu touches", (unsigned long long)count);
+		TAP_OK(touches->coverage > 0.4 && touches->coverage < 0.6,
+		       "of which share of the operations is told: %.2f", touches->coverage);
+		TAP_OK(touches->windows > 10, "in windows: %u", touches->windows);
+		free(touches);
+	}
+	km_program_free(other.program);
+	km_trace_close(other.trace);
 }
 
 /* ---- one window by hand ---- */
@@ -246,6 +288,8 @@ int main(void)
 	test_counts(&fixture);
 	test_giant_pages(&fixture);
 	test_calls(&fixture);
+	fixture.placements[0].maps = 1u << KM_TLB_MAP_2M;
+	test_long_trace(&fixture);
 	if (TAP_OK(!km_replayer_create(fixture.program, fixture.trace, &fixture.start,
 				       &fixture.models[1], 1, &replayer, &err),
 		   "a machine")) {
