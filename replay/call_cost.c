@@ -27,15 +27,11 @@ struct costing {
 static uint64_t time_one(const struct km_access *access, size_t index, uint64_t cost_ticks)
 {
 	struct km_replayer *replayer = access->replayer;
-	const struct km_op *op = &replayer->program->ops[index];
 	uint64_t begin, ticks;
 
-	replayer->env.time_ns = op->time_ns;
+	replayer->env.time_ns = replayer->program->ops[index].time_ns;
 	begin = km_tick_begin();
-	if (op->kind == KM_OP_OBJECT_ALLOC)
-		km_access_allocate(access, index);
-	else
-		km_replay_op(replayer, op);
+	km_access_call(access, index);
 	ticks = km_tick_end() - begin;
 	return ticks < cost_ticks ? 0 : ticks - cost_ticks;
 }
@@ -49,7 +45,7 @@ static int run_once(struct costing *costing, unsigned placement, unsigned round,
 	for (size_t i = 0; i < program->nr_ops; i++) {
 		uint64_t ticks = time_one(access, i, costing->timer.cost_ticks);
 		size_t slice = i / SLICE_OPS * placing->rounds + round;
-		uint8_t kind = program->ops[i].kind;
+		enum km_op_kind kind = km_op_kind(program, &program->ops[i]);
 		bool frees = kind == KM_OP_OBJECT_FREE;
 		unsigned subset;
 

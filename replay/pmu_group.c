@@ -107,7 +107,7 @@ static void drop_list(struct km_pmu_group *group)
 static int open_list(struct km_pmu_group *group, const struct km_pmu_event *events,
 		     const bool *there, bool whole)
 {
-	int code;
+	int code = 0;
 
 	group->list = perf_evlist__new();
 	if (!group->list)
@@ -120,11 +120,14 @@ static int open_list(struct km_pmu_group *group, const struct km_pmu_event *even
 			return -ENOMEM;
 		perf_evlist__add(group->list, group->counters[i]);
 	}
-	perf_evlist__set_maps(group->list, NULL, group->threads);
 	if (whole)
 		perf_evlist__set_leader(group->list);
 	group->whole = whole;
-	code = perf_evlist__open(group->list);
+	/* One by one, the leader first: evlist's own open takes references that it does not drop.
+	 */
+	for (unsigned i = 0; i < group->n && !code; i++)
+		if (group->counters[i])
+			code = perf_evsel__open(group->counters[i], NULL, group->threads);
 	return code;
 }
 
