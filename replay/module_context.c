@@ -168,7 +168,7 @@ static void api_bug(const struct kmlab_site *site, const char *what, int fatal)
 	char where[60];
 
 	km_where(where, site);
-	km_find(KM_RULE_OOPS, site, "%s: %s", fatal ? "kernel BUG" : "warning", what);
+	km_find(KM_RULE_CHECK, site, "%s: %s", fatal ? "kernel BUG" : "warning", what);
 	if (fatal && km_kernel->escapable)
 		siglongjmp(km_kernel->escape, 1);
 }

@@ -46,12 +46,13 @@ static void oops(int number, siginfo_t *info, void *context)
 	char text[160];
 
 	if (number == SIGPROF) {
-		km_find_at(KM_RULE_OOPS, code,
+		km_find_at(KM_RULE_LOCKUP, code,
 			   "soft lockup: the module has kept the CPU for %u s without sleeping",
 			   km_kernel->options->cpu_seconds);
-	} else if (number == SIGFPE || number == SIGILL || number == SIGTRAP) {
-		km_find_at(KM_RULE_OOPS, code, "oops: %s",
-			   number == SIGFPE ? "division by zero" : "invalid instruction");
+	} else if (number == SIGFPE) {
+		km_find_at(KM_RULE_DIVISION, code, "oops: division by zero");
+	} else if (number == SIGILL || number == SIGTRAP) {
+		km_find_at(KM_RULE_OOPS, code, "oops: invalid instruction");
 	} else if (addr < 4096 && info->si_code != SI_KERNEL) {
 		km_find_at(KM_RULE_OOPS, code, "oops: NULL pointer dereference, address 0x%" PRIx64,
 			   addr);

@@ -137,6 +137,38 @@ like "$work/err" 'no parameter "numbr"' 'is named'
 module "$work/param.c" number=x
 exits 2 'a bad value'
 
+# Text into numbers.
+cat >"$work/scan.c" <<'C'
+#include <linux/module.h>
+static int __init scan_init(void)
+{
+	char word[8], c;
+	int a, b, n;
+	unsigned char small;
+	long long big;
+	int set = sscanf(" -12 0x1f,word rest", "%d %i,%4s%n", &a, &b, word, &n);
+
+	pr_info("%d: %d %d %s %d\n", set, a, b, word, n);
+	set = sscanf("255:9000000000 x77", "%hhu:%lld %*c%2x", &small, &big, &a);
+	pr_info("%d: %u %lld %x\n", set, small, big, a);
+	set = sscanf("k=7", "%c=%o%d", &c, &a, &b);
+	pr_info("%d: %c %d\n", set, c, a);
+	pr_info("%d %d\n", sscanf("x", "%d", &a), sscanf("5%", "%d%%", &a));
+	return 0;
+}
+static void __exit scan_exit(void)
+{
+}
+module_init(scan_init);
+module_exit(scan_exit);
+MODULE_LICENSE("GPL");
+C
+module "$work/scan.c"
+like "$work/out" '\] 3: -12 31 word 14$' 'sscanf: numbers, a word, a place'
+like "$work/out" '\] 3: 255 9000000000 77$' 'sizes, what is passed over, a width'
+like "$work/out" '\] 2: k 7$' 'it stops where the text ends'
+like "$work/out" '\] 0 1$' 'or where it is no number'
+
 # What cannot be built or run.
 echo 'int x = ' >"$work/broken.c"
 module "$work/broken.c"
@@ -169,10 +201,10 @@ crash() { # BODY PATTERN
 	like "$work/out" "$2" "$2"
 }
 crash '*(volatile int *)0xdead000000000100ul = 1;' 'crash.c:10 init_module\(\): oops: a pointer that is no address'
-crash 'return 100 / zero;' 'oops: division by zero'
-crash 'for (;;) zero++;' 'soft lockup'
+crash 'return 100 / zero;' 'oops: division by zero; check the divisor'
+crash 'for (;;) zero++;' 'soft lockup: .*; end the loop, or sleep in it'
 crash 'char *v = vmalloc(4096); v[4096] = 1; vfree(v);' 'oops: page fault.*before it lie 4096 bytes of vmalloc'
-crash 'BUG_ON(zero == 0);' 'kernel BUG: BUG_ON\(zero == 0\)'
+crash 'BUG_ON(zero == 0);' 'kernel BUG: BUG_ON\(zero == 0\); find what made it fail'
 crash 'spin_lock(&lock); spin_lock(&lock);' 'deadlock: spin_lock takes a lock'
 crash 'spin_lock(&lock);' 'init returned without undoing spin_lock'
 crash 'struct list_head *e = kmalloc(64, GFP_KERNEL), *n; kfree(e); n = e->next; n->prev = n;' 'use after free: read byte 0 of 64 bytes of kmalloc'

@@ -44,6 +44,11 @@
 	X(KM_RULE_LOCKING, "locking", "lock used against its rules",                               \
 	  "give every lock back, once, on every path")                                             \
 	X(KM_RULE_OOPS, "oops", "the module crashed", "check pointers before they are followed")   \
+	X(KM_RULE_DIVISION, "division", "division by zero", "check the divisor before it is used") \
+	X(KM_RULE_CHECK, "failed_check", "a check failed",                                         \
+	  "find what made it fail: it lies before this line")                                      \
+	X(KM_RULE_LOCKUP, "lockup", "the CPU is never let go",                                     \
+	  "end the loop, or sleep in it: msleep(), cond_resched(), wait_event()")                  \
 	X(KM_RULE_LEAK, "leak", "never freed",                                                     \
 	  "free it in the exit function, and on every error path")
 

@@ -207,6 +207,141 @@ KMLAB_KSTRTO(kstrtoull, unsigned long long)
 KMLAB_KSTRTO(kstrtou8, u8)
 KMLAB_KSTRTO(kstrtou16, u16)
 
+/* A number as %d %i %u %x %o take it; false: there is none. `left`: characters it may have. */
+static inline bool kmlab_scan_number(const char **text, unsigned int base, unsigned int left,
+				     unsigned long long *value)
+{
+	const char *at = *text, *first;
+	bool minus = left && *at == '-';
+
+	if (left && (*at == '-' || *at == '+')) {
+		at++;
+		left--;
+	}
+	if (left > 2 && (base == 16 || !base) && at[0] == '0' && (at[1] | 0x20) == 'x' &&
+	    kmlab_digit(at[2]) < 16) {
+		base = 16;
+		at += 2;
+		left -= 2;
+	}
+	if (!base)
+		base = *at == '0' ? 8 : 10;
+	*value = 0;
+	for (first = at; left && kmlab_digit(*at) < (int)base; at++, left--)
+		*value = *value * base + kmlab_digit(*at);
+	if (at == first)
+		return false;
+	if (minus)
+		*value = -*value;
+	*text = at;
+	return true;
+}
+/* size: -2 hh, -1 h, 0, 1 l, 2 ll */
+static inline void kmlab_scan_store(void *to, int size, unsigned long long value)
+{
+	switch (size) {
+	case -2:
+		*(u8 *)to = (u8)value;
+		break;
+	case -1:
+		*(u16 *)to = (u16)value;
+		break;
+	case 0:
+		*(u32 *)to = (u32)value;
+		break;
+	default:
+		*(u64 *)to = value;
+	}
+}
+static inline bool kmlab_is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+/* Text as %s and %c take it. */
+static inline bool kmlab_scan_text(const char **text, char *to, unsigned int left, bool word)
+{
+	const char *first = *text;
+
+	for (; left && **text && !(word && kmlab_is_space(**text)); left--, ++*text)
+		*to++ = **text;
+	if (word)
+		*to = 0;
+	return *text != first;
+}
+/* How many of the arguments were set (lib/vsprintf.c; without sets, %[). */
+static inline int vsscanf(const char *text, const char *format, va_list args)
+{
+	const char *start = text;
+	int set = 0;
+
+	for (; *format; format++) {
+		unsigned int width = 0;
+		unsigned long long value;
+		int size = 0;
+		bool skip;
+
+		if (kmlab_is_space(*format)) {
+			while (kmlab_is_space(*text))
+				text++;
+			continue;
+		}
+		if (*format != '%' || *++format == '%') {
+			if (*text++ != *format)
+				return set;
+			continue;
+		}
+		skip = *format == '*';
+		format += skip;
+		while (*format >= '0' && *format <= '9')
+			width = width * 10 + (unsigned int)(*format++ - '0');
+		for (; *format == 'h' || *format == 'l' || *format == 'L' || *format == 'z';
+		     format++)
+			size += *format == 'h' ? -1 : *format == 'L' ? 2 : 1;
+		if (*format == 'n') {
+			*va_arg(args, int *) = (int)(text - start);
+			continue;
+		}
+		while (*format != 'c' && kmlab_is_space(*text))
+			text++;
+		if (!*text)
+			return set;
+		if (*format == 's' || *format == 'c') {
+			char none[2], *to = skip ? none : va_arg(args, char *);
+
+			if (!width)
+				width = *format == 'c' ? 1 : INT_MAX;
+			while (skip && width-- && *text && !kmlab_is_space(*text))
+				text++;
+			if (!skip && !kmlab_scan_text(&text, to, width, *format == 's'))
+				return set;
+			set += !skip;
+			continue;
+		}
+		if (!kmlab_scan_number(&text,
+				       *format == 'x' || *format == 'X' || *format == 'p' ? 16
+				       : *format == 'o'                                   ? 8
+				       : *format == 'i'                                   ? 0
+											  : 10,
+				       width ? width : INT_MAX, &value))
+			return set;
+		if (!skip)
+			kmlab_scan_store(va_arg(args, void *), *format == 'p' ? 2 : size, value);
+		set += !skip;
+	}
+	return set;
+}
+static inline __attribute__((format(scanf, 2, 3))) int sscanf(const char *text, const char *format,
+							      ...)
+{
+	va_list args;
+	int set;
+
+	va_start(args, format);
+	set = vsscanf(text, format, args);
+	va_end(args);
+	return set;
+}
+
 #define might_sleep() kmlab_api->do_might_sleep(KMLAB_SITE("might_sleep"))
 #define might_sleep_if(condition)                                                                  \
 	do {                                                                                       \
