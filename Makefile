@@ -319,6 +319,13 @@ oracle: all
 demo: build-all
 	$(Q)KMLAB=$(abspath $(BUILD)/kmlab) ./analysis/demo.sh
 
+# kmalloc against vmalloc, a report for each bundled sample: results/samples/NAME/index.html
+report-samples: all
+	$(Q)mkdir -p results/samples && for sample in traces/samples/*.kmt; do name=$$(basename $$sample .kmt); \
+		$(BUILD)/kmlab replay -q $$sample --model kernel,slub,vmalloc,vmalloc_huge,kvmalloc:4096 --touch --reps 3 \
+			-o results/samples/$$name.kmr >/dev/null && \
+		$(BUILD)/kmlab report results/samples/$$name.kmr -o results/samples/$$name || exit 1; done
+
 install: all
 	$(Q)install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(datadir)/samples
 	$(Q)install -m 755 $(BUILD)/kmlab $(DESTDIR)$(bindir)/kmlab
@@ -334,4 +341,4 @@ clean:
 	$(Q)rm -rf $(BUILD)
 
 -include $(shell find $(BUILD)/obj $(BUILD)/ext -name '*.d' 2>/dev/null)
-.PHONY: all tests fuzz fuzz-run bench bench-store bench-tlb bench-stat bench-large bench-pages stress-pages bench-vmalloc bench-slab bench-capture prove prove-all deps lint build-all check oracle demo install clean libperf
+.PHONY: all tests fuzz fuzz-run bench bench-store bench-tlb bench-stat bench-large bench-pages stress-pages bench-vmalloc bench-slab bench-capture prove prove-all deps lint build-all check oracle demo report-samples install clean libperf

@@ -70,6 +70,25 @@ static void stamp(const struct km_figure_context *context, struct km_figure *fig
 	}
 }
 
+/* Pages that the host does not have: the reason, once. */
+static void note_missing_maps(const struct km_figure_context *context, struct km_figure *figure)
+{
+	for (unsigned map = 0; map < NR_MAPS; map++)
+		for (size_t i = 0; i < context->trace->machine_count; i++) {
+			size_t used = strlen(figure->missing);
+			const char *why;
+			char name[32];
+
+			snprintf(name, sizeof(name), "touch.%s.memory", maps[map]);
+			why = km_dataset_note(context->dataset, &context->trace->machines[i], name);
+			if (!why || strncmp(why, "the host has no", 15))
+				continue;
+			snprintf(figure->missing + used, sizeof(figure->missing) - used,
+				 "%s%s direct map (%s)", used ? "; " : "", maps[map], why);
+			break;
+		}
+}
+
 static void leave_out(const struct km_figure_context *context, struct km_figure *figure,
 		      size_t index)
 {
@@ -109,6 +128,7 @@ int km_build_touch(const struct km_figure_context *context, struct km_figure *fi
 	for (unsigned i = 0; i < 4; i++)
 		km_figure_row(figure, i + 1, "%s", rows[i]);
 	stamp(context, figure);
+	note_missing_maps(context, figure);
 	return code ? km_figure_no_memory(err) : 0;
 }
 
@@ -146,5 +166,6 @@ int km_build_touch_classes(const struct km_figure_context *context, struct km_fi
 	for (unsigned i = 0; i < 6; i++)
 		km_figure_row(figure, i + 1, "%s", names[i]);
 	stamp(context, figure);
+	note_missing_maps(context, figure);
 	return code ? km_figure_no_memory(err) : 0;
 }
