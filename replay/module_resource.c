@@ -99,13 +99,36 @@ static void api_remove_file(const void *context)
 	free(gone);
 }
 
+/* A driver that passes over the count it is given writes behind the caller's buffer. */
+#define BEHIND_BYTES 65536u
+#define BEHIND_FILL 0x5a
+
+static void check_behind(const char *name, const char *behind)
+{
+	unsigned bytes = BEHIND_BYTES;
+
+	while (bytes && behind[bytes - 1] == BEHIND_FILL)
+		bytes--;
+	if (bytes)
+		km_find(KM_RULE_OUT_OF_BOUNDS, NULL,
+			"out of bounds: read of the file %s was asked for %d bytes and wrote %u "
+			"behind them in user memory",
+			name, USER_BYTES - 1, bytes);
+}
+
 static void use_file(void *argument)
 {
 	const struct file_entry *entry = argument;
-	char buffer[USER_BYTES] = "hello\n", text[200];
+	static char buffer[USER_BYTES + BEHIND_BYTES];
+	char text[200];
 	long wrote, got;
 	void *file;
-	int code = entry->file.open(entry->file.context, &file);
+	int code;
+
+	memset(buffer, 0, USER_BYTES);
+	memset(buffer + USER_BYTES, BEHIND_FILL, BEHIND_BYTES);
+	strcpy(buffer, "hello\n");
+	code = entry->file.open(entry->file.context, &file);
 
 	if (code) {
 		snprintf(text, sizeof(text), "kmlab: opening %s gives %d", entry->name, code);
@@ -113,7 +136,8 @@ static void use_file(void *argument)
 		return;
 	}
 	wrote = entry->file.write(file, buffer, 6);
-	got = entry->file.read(file, buffer, sizeof(buffer) - 1);
+	got = entry->file.read(file, buffer, USER_BYTES - 1);
+	check_behind(entry->name, buffer + USER_BYTES);
 	entry->file.release(file);
 	snprintf(text, sizeof(text),
 		 "kmlab: opened %s, wrote 6 bytes (gives %ld), read up to %d (gives %ld), closed",

@@ -169,6 +169,34 @@ like "$work/out" '\] 3: 255 9000000000 77$' 'sizes, what is passed over, a width
 like "$work/out" '\] 2: k 7$' 'it stops where the text ends'
 like "$work/out" '\] 0 1$' 'or where it is no number'
 
+# A file's reader that passes over how much it may write.
+cat >"$work/reader.c" <<'C'
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/uaccess.h>
+static char text[1024];
+static ssize_t reader_read(struct file *file, char __user *to, size_t count, loff_t *at)
+{
+	return copy_to_user(to, text, sizeof(text)) ? -EFAULT : sizeof(text);
+}
+static const struct file_operations fops = {.read = reader_read};
+static int major;
+static int __init reader_init(void)
+{
+	return (major = register_chrdev(0, "reader", &fops)) < 0 ? major : 0;
+}
+static void __exit reader_exit(void)
+{
+	unregister_chrdev(major, "reader");
+}
+module_init(reader_init);
+module_exit(reader_exit);
+MODULE_LICENSE("GPL");
+C
+module "$work/reader.c" --files
+exits 1 'a file that writes more than it was asked for'
+like "$work/out" 'out of bounds: read of the file reader was asked for 255 bytes and wrote 768 behind' 'is told'
+
 # What cannot be built or run.
 echo 'int x = ' >"$work/broken.c"
 module "$work/broken.c"
