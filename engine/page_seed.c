@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A start state from counts alone, as /proc/pagetypeinfo has them: the numbers of free blocks are
- * exact, their places are drawn. Large blocks are placed first, so that a place whose first page
- * is in use is in use as a whole, and a block never lands beside a free buddy of its own order;
- * then no later free can merge what the kernel held apart.
+ * A start state from counts alone, as /proc/pagetypeinfo and /proc/zoneinfo have them: the numbers
+ * of free blocks and of pages on per-CPU lists are exact, their places are drawn. Large blocks are
+ * placed first, so that a place whose first page is in use is in use as a whole, and a block never
+ * lands beside a free buddy of its own order; then no later free can merge what the kernel held
+ * apart.
  */
 #include "buddy.h"
 
 #include <errno.h>
 
 #define PROBES 8 /* random places tried before looking at all of them */
+#define PCP_RUN_ORDER 3u
 #define REGION_PAGES (1ull << KM_MAX_ORDER)
 
 struct seeding {
@@ -256,6 +258,76 @@ static int place_small(struct seeding *s, unsigned order, enum km_migratetype ty
 	return 0;
 }
 
+/* ---- per-CPU lists ---- */
+
+static bool run_in_use(const struct seeding *s, uint64_t pfn, unsigned order)
+{
+	uint64_t end = pfn + (1ull << order);
+
+	if (pfn < s->first || end > s->end)
+		return false;
+	while (pfn < end && in_use(s, pfn))
+		pfn++;
+	return pfn == end;
+}
+
+/* Aligned pages in use, anywhere; UINT64_MAX when there are no so many in a row. */
+static uint64_t find_run(struct seeding *s, unsigned order)
+{
+	uint64_t size = 1ull << order, pfn;
+
+	for (unsigned i = 0; i < PROBES; i++) {
+		pfn = (uint64_t)s->blocks[below(s, s->nr_blocks)] << KM_PAGEBLOCK_ORDER;
+		pfn += below(s, KM_PAGEBLOCK_PAGES >> order) << order;
+		if (run_in_use(s, pfn, order))
+			return pfn;
+	}
+	if (s->cursor < s->first)
+		s->cursor = km_round_up(s->first, size);
+	for (; s->cursor + size <= s->end; s->cursor += size)
+		if (run_in_use(s, s->cursor, order))
+			return s->cursor;
+	return UINT64_MAX;
+}
+
+/* Their pageblock's type decides on the list, as when a page is freed. */
+static void place_run(struct seeding *s, struct km_pcp *pcp, uint64_t pfn, unsigned order)
+{
+	struct km_buddy *buddy = s->buddy;
+	enum km_migratetype type = (enum km_migratetype)km_pageblock_of(buddy, pfn)->type;
+	unsigned list = km_pcp_list_of(buddy, 0, type == KM_HIGHATOMIC ? KM_MOVABLE : type);
+
+	for (uint64_t end = pfn + (1ull << order); pfn < end; pfn++) {
+		buddy->page[pfn] = (uint8_t)(KM_PAGE_PCP | type << KM_PAGE_TYPE_SHIFT);
+		km_pcp_list_append(buddy, &pcp->list[list], (uint32_t)pfn);
+	}
+	pcp->count += 1 << order;
+	buddy->free_pcp += 1ull << order;
+}
+
+static int place_pcp(struct seeding *s, struct km_pcp *pcp, const struct km_pcp_seed *seed)
+{
+	unsigned order = PCP_RUN_ORDER;
+	uint32_t left = seed->count;
+
+	pcp->high = (int32_t)seed->high;
+	s->cursor = 0;
+	while (left) {
+		uint64_t pfn = left >> order ? find_run(s, order) : UINT64_MAX;
+
+		if (pfn != UINT64_MAX) {
+			place_run(s, pcp, pfn, order);
+			left -= 1u << order;
+		} else if (order) {
+			order--;
+			s->cursor = 0;
+		} else {
+			return -ENOSPC;
+		}
+	}
+	return 0;
+}
+
 /* ---- a zone ---- */
 
 static int prepare(struct seeding *s)
@@ -309,6 +381,11 @@ static bool zone_can_hold(const struct km_zone *zone, const struct km_zone_seed 
 			left -= count << order;
 		}
 	}
+	for (unsigned cpu = 0; cpu < seed->nr_pcp; cpu++) {
+		if (seed->pcp[cpu].count > left || seed->pcp[cpu].high > INT32_MAX)
+			return false;
+		left -= seed->pcp[cpu].count;
+	}
 	return true;
 }
 
@@ -337,6 +414,8 @@ static int seed_zone(struct km_buddy *buddy, const struct km_zone_seed *seed)
 		for (type = 0; !code && type < KM_NR_MIGRATETYPES; type++)
 			code = place_small(&s, (unsigned)order, (enum km_migratetype)type,
 					   seed->free_blocks[order][type]);
+	for (unsigned cpu = 0; !code && cpu < seed->nr_pcp; cpu++)
+		code = place_pcp(&s, &s.zone->pcp[cpu], &seed->pcp[cpu]);
 	if (!code)
 		finish(&s);
 	km_env_release(buddy->env, s.blocks, s.nr_blocks * sizeof(*s.blocks));
@@ -360,7 +439,7 @@ int km_buddy_seed_free(void *self, const struct km_buddy_seed *seed)
 	if (seed->nr_zones > KM_NR_ZONES)
 		return -EINVAL;
 	for (unsigned i = 0; i < seed->nr_zones; i++)
-		if (seed->zones[i].index >= KM_NR_ZONES ||
+		if (seed->zones[i].index >= KM_NR_ZONES || seed->zones[i].nr_pcp > buddy->cpus ||
 		    !buddy->zone[seed->zones[i].index].managed)
 			return -EINVAL;
 	memset(buddy->page, 0, buddy->max_pfn);

@@ -151,6 +151,34 @@ void km_pcp_drain(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu)
 		drain(buddy, zone, cpu, count, 0);
 }
 
+/* As decay_pcp_high(): an eighth less, unless that would send back very much at once. */
+static void decay(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu)
+{
+	struct km_pcp *pcp = &zone->pcp[cpu];
+	int32_t most = pcp->count - (pcp->batch << KM_PCP_SCALE_MAX), high = pcp->high;
+
+	if (high > pcp->high_min)
+		pcp->high = at_least(at_least(high - (high >> 3), most), pcp->high_min);
+	if (pcp->count > pcp->high)
+		drain(buddy, zone, cpu, pcp->count - pcp->high, 0);
+}
+
+void km_buddy_refresh(void *self, unsigned cpu)
+{
+	struct km_buddy *buddy = self;
+
+	for (unsigned i = 0; i < KM_NR_ZONES; i++) {
+		struct km_zone *zone = &buddy->zone[i];
+
+		if (!zone->managed)
+			continue;
+		zone->nr_free += zone->pcp[cpu].diff;
+		zone->pcp[cpu].diff = 0;
+		if (buddy->profile.pcp_generation >= 2)
+			decay(buddy, zone, cpu);
+	}
+}
+
 /* ---- allocation ---- */
 
 /* Blocks to refill with: 6.7+ doubles the batch while pages are only taken. */

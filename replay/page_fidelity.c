@@ -10,6 +10,8 @@
 #include "replay/addr_map.h"
 #include "replay/host.h"
 
+#define STAT_INTERVAL_NS 1000000000ull /* vm.stat_interval */
+
 struct follower {
 	struct km_machine *machine;
 	const struct km_page_ops *page;
@@ -17,6 +19,7 @@ struct follower {
 	struct km_addr_map model_of; /* the kernel's frame -> the model's, of pages events hold */
 	uint8_t *held;               /* by the model's frame: an event holds it */
 	uint64_t cursor[KM_NR_ZONES][KM_NR_ORDERS];
+	uint64_t refresh_ns; /* when the CPUs' vmstat work comes next */
 };
 
 static const struct km_zone_spec *zone_of(const struct km_machine *machine, uint64_t pfn)
@@ -111,6 +114,13 @@ static int on_alloc(struct follower *f, const struct km_event *event)
 	return 0;
 }
 
+static void refresh(struct follower *f, uint64_t now_ns)
+{
+	for (; f->refresh_ns <= now_ns; f->refresh_ns += STAT_INTERVAL_NS)
+		for (unsigned cpu = 0; cpu < f->machine->spec.cpus; cpu++)
+			km_buddy_refresh(f->machine->page, cpu);
+}
+
 static int follow(struct follower *f, struct km_trace *trace, struct km_err *err)
 {
 	struct km_trace_filter pages = {.kinds = 1u << KM_EV_PAGE_ALLOC | 1u << KM_EV_PAGE_FREE,
@@ -128,6 +138,7 @@ static int follow(struct follower *f, struct km_trace *trace, struct km_err *err
 			if (events[i].order > KM_MAX_ORDER ||
 			    events[i].cpu >= f->machine->spec.cpus)
 				continue;
+			refresh(f, events[i].time_ns);
 			if (events[i].kind == KM_EV_PAGE_ALLOC)
 				code = on_alloc(f, &events[i]);
 			else
@@ -135,6 +146,7 @@ static int follow(struct follower *f, struct km_trace *trace, struct km_err *err
 		}
 	}
 	km_trace_cursor_close(cursor);
+	refresh(f, km_trace_duration_ns(trace));
 	return code;
 }
 
@@ -184,7 +196,7 @@ int km_page_fidelity_measure(struct km_trace *trace, const struct km_start *star
 {
 	const char *before = km_trace_snapshot_text(trace, "start", "/proc/buddyinfo");
 	const char *after = km_trace_snapshot_text(trace, "end", "/proc/buddyinfo");
-	struct follower f = {.out = fidelity};
+	struct follower f = {.out = fidelity, .refresh_ns = STAT_INTERVAL_NS};
 	struct km_env env;
 	int code;
 

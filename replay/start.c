@@ -48,18 +48,38 @@ static int zone_of_line(const char *line)
 	return zone_index(name);
 }
 
+/* "cpu: 1", "count: 64521", "high: 85736": the lists of one CPU after the other. */
+static void read_pcp(struct km_start_zone *state, unsigned long long *cpu, const char *key,
+		     unsigned long long value)
+{
+	uint32_t pages = value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
+
+	if (strcmp(key, "cpu:") == 0)
+		*cpu = value;
+	if (*cpu >= KM_MAX_CPUS)
+		return;
+	if (state->nr_pcp <= *cpu)
+		state->nr_pcp = (unsigned)*cpu + 1;
+	if (strcmp(key, "count:") == 0)
+		state->pcp[*cpu].count = pages;
+	else if (strcmp(key, "high:") == 0)
+		state->pcp[*cpu].high = pages;
+}
+
 /* 0, or -EINVAL: these zones cannot be. */
 static int read_zones(const char *text, struct km_start *start)
 {
 	struct km_zone_spec found[KM_NR_ZONES] = {0};
-	unsigned long long value;
+	unsigned long long value, cpu = KM_MAX_CPUS;
 	char line[256], key[32];
 	uint64_t last = 0;
 	int zone = -1;
 
 	while ((text = next_line(text, line, sizeof(line)))) {
-		if (strncmp(line, "Node", 4) == 0)
+		if (strncmp(line, "Node", 4) == 0) {
 			zone = zone_of_line(line);
+			cpu = KM_MAX_CPUS;
+		}
 		if (zone < 0 || sscanf(line, " %31[a-z_:] %llu", key, &value) != 2)
 			continue;
 		if (strcmp(key, "spanned") == 0)
@@ -70,6 +90,8 @@ static int read_zones(const char *text, struct km_start *start)
 			found[zone].managed = value;
 		else if (strcmp(key, "start_pfn:") == 0)
 			found[zone].start = value;
+		else
+			read_pcp(&start->state[zone], &cpu, key, value);
 	}
 	for (int i = 0; i < KM_NR_ZONES; i++) {
 		if (!found[i].managed)
@@ -81,6 +103,7 @@ static int read_zones(const char *text, struct km_start *start)
 			return -EINVAL;
 		last = found[i].start + found[i].spanned;
 		found[i].index = (uint8_t)i;
+		memmove(&start->state[start->nr_zones], &start->state[i], sizeof(*start->state));
 		start->zones[start->nr_zones++] = found[i];
 	}
 	return 0;
@@ -208,7 +231,8 @@ int km_start_read(struct km_trace *trace, struct km_start *start, struct km_err 
 	if (text && start->nr_zones)
 		start->have_free = read_pagetypes(text, start);
 	snprintf(start->describe, sizeof(start->describe), "%s",
-		 start->have_free  ? "free blocks as in pagetypeinfo at the start, at seeded places"
+		 start->have_free
+			 ? "free blocks and pages on CPUs' lists as at the start, at seeded places"
 		 : start->nr_zones ? "zones as recorded, all memory free"
 				   : "memory size as recorded, all memory free");
 	return 0;
@@ -273,6 +297,9 @@ int km_start_seed(const struct km_start *start, struct km_machine *machine)
 		       sizeof(seed.zones[i].free_blocks));
 		memcpy(seed.zones[i].pageblocks, start->state[i].pageblocks,
 		       sizeof(seed.zones[i].pageblocks));
+		seed.zones[i].pcp = start->state[i].pcp;
+		seed.zones[i].nr_pcp =
+			start->state[i].nr_pcp < start->cpus ? start->state[i].nr_pcp : start->cpus;
 	}
 	return machine->model->page->seed(machine->page, &seed);
 }

@@ -4,12 +4,15 @@
 #define REPLAY_START_H
 
 #include <kmlab/machine.h>
+#include <kmlab/page_state.h>
 
 #include "traces/trace.h"
 
 struct km_start_zone {
 	uint64_t free_blocks[KM_NR_ORDERS][KM_NR_MIGRATETYPES]; /* /proc/pagetypeinfo */
 	uint64_t pageblocks[KM_NR_MIGRATETYPES];
+	unsigned nr_pcp; /* CPUs whose lists /proc/zoneinfo tells of */
+	struct km_pcp_seed pcp[KM_MAX_CPUS];
 };
 
 struct km_start {

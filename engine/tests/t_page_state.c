@@ -229,6 +229,47 @@ static void test_seed(const char *profile)
 	page_machine_stop(&m);
 }
 
+static void test_seeded_lists(const char *profile)
+{
+	static const struct km_pcp_seed pcp[] = {{12000, 20000}, {37, 900}, {1, 1}};
+	struct km_buddy_seed seed = {1, {normal_seed}};
+	struct km_page_state state;
+	struct page_machine m;
+	uint64_t free;
+	int32_t high;
+
+	seed.zones[0].pcp = pcp;
+	seed.zones[0].nr_pcp = 3;
+	page_machine_start(&m, profile, 2, LOW_PAGES, 622592, true);
+	TAP_EQ(km_buddy_seed_free(m.machine.page, &seed), -EINVAL, "%s: lists of a third CPU",
+	       profile);
+	seed.zones[0].nr_pcp = 2;
+	TAP_EQ(km_buddy_seed_free(m.machine.page, &seed), 0, "%s: lists are seeded", profile);
+	TAP_EQ(pages->validate(m.machine.page), 0, "%s: sound", profile);
+	km_buddy_save_state(m.machine.page, &state);
+	TAP_OK(counts_match(&state.zones[2], &normal_seed), "%s: beside the same free blocks",
+	       profile);
+	TAP_EQ(state.zones[2].pcp[0].count, 12000, "%s: the pages of one CPU", profile);
+	TAP_EQ(state.zones[2].pcp[1].count, 37, "%s: and of the other", profile);
+	TAP_EQ(state.zones[2].pcp[0].high, 20000, "%s: and their limit", profile);
+	high = state.zones[2].pcp[0].high_min;
+	km_buddy_release_state(m.machine.page, &state);
+	free = usage_of(&m).free;
+	for (unsigned i = 0; i < 100; i++)
+		km_buddy_refresh(m.machine.page, 0);
+	km_buddy_save_state(m.machine.page, &state);
+	if (km_profile_find(profile)->pcp_generation < 2)
+		high = 20000;
+	TAP_EQ(state.zones[2].pcp[0].high, high,
+	       "%s: with time the limit falls as far as it may, from 6.7 on", profile);
+	TAP_EQ(state.zones[2].pcp[0].count, high < 12000 ? high : 12000,
+	       "%s: what is beyond it leaves the list", profile);
+	TAP_EQ(usage_of(&m).free, free, "%s: for the buddy", profile);
+	km_buddy_release_state(m.machine.page, &state);
+	TAP_EQ(pages->validate(m.machine.page), 0, "%s: still sound", profile);
+	page_machine_stop(&m);
+}
+
 static void test_impossible_seeds(void)
 {
 	struct km_buddy_seed seed = {.nr_zones = 1};
@@ -288,6 +329,7 @@ int main(void)
 	for (name = km_profile_names(); *name; name++) {
 		test_continuation(*name);
 		test_seed(*name);
+		test_seeded_lists(*name);
 	}
 	test_bad_states();
 	test_impossible_seeds();

@@ -73,11 +73,18 @@ int km_buddy_load_state(void *self, const struct km_page_state *state);
 int km_buddy_save_state(void *self, struct km_page_state *state);
 void km_buddy_release_state(void *self, struct km_page_state *state);
 
-/* What /proc/pagetypeinfo tells of one zone. */
+/* What /proc/zoneinfo tells of one CPU's lists, in pages. */
+struct km_pcp_seed {
+	uint32_t count, high;
+};
+
+/* What /proc/pagetypeinfo and /proc/zoneinfo tell of one zone. */
 struct km_zone_seed {
 	uint8_t index; /* enum km_zone_index */
 	uint64_t free_blocks[KM_NR_ORDERS][KM_NR_MIGRATETYPES];
 	uint64_t pageblocks[KM_NR_MIGRATETYPES];
+	unsigned nr_pcp; /* by CPU; those beyond have empty lists */
+	const struct km_pcp_seed *pcp;
 };
 
 struct km_buddy_seed {
@@ -89,10 +96,18 @@ struct km_buddy_seed {
  * Start with exactly these free blocks, at places drawn from the machine's random state, in
  * pageblocks of their type, no two of them mergeable. All other memory of the zones named is in use
  * and never freed; movable (and counted as LRU pages) in MOVABLE pageblocks, unmovable elsewhere.
- * Pageblock counts are followed as far as the free blocks leave room. Per-CPU lists are empty.
- * Zones not named keep all their memory free. 0, -EINVAL (unknown zone), or -ENOSPC (more blocks
- * than the zone can hold unmerged); the machine is then as at creation.
+ * Pageblock counts are followed as far as the free blocks leave room. Per-CPU lists get
+ * their number of pages, in short runs at drawn places, all of order 0: nobody tells of which they
+ * are. Zones not named keep all their memory free. 0, -EINVAL (unknown zone or CPU), or -ENOSPC
+ * (more pages than the zone can hold, or blocks unmerged); the machine is then as at creation.
  */
 int km_buddy_seed_free(void *self, const struct km_buddy_seed *seed);
+
+/*
+ * What a CPU's vmstat work does every vm.stat_interval (1 s) of time that the layer itself does not
+ * know: its counter differences are folded, and from 6.7 on its lists' limits decay (mm/vmstat.c:
+ * refresh_cpu_vm_stats; mm/page_alloc.c: decay_pcp_high).
+ */
+void km_buddy_refresh(void *self, unsigned cpu);
 
 #endif
