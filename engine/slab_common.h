@@ -35,7 +35,7 @@ unsigned km_slab_random_below(struct km_env *env, unsigned limit);
 typedef uint64_t km_objref;
 #define KM_OBJREF_SHIFT 10
 
-static inline km_objref km_objref_make(const void *record, unsigned index)
+static inline km_objref km_objref_make(const void *record, uint64_t index)
 {
 	return (uint64_t)(uintptr_t)record << KM_OBJREF_SHIFT | index;
 }
@@ -58,9 +58,9 @@ static inline uint64_t km_reciprocal(uint32_t size)
 	return ((uint64_t)1 << KM_RECIPROCAL_SHIFT) / size + 1;
 }
 
-static inline unsigned km_reciprocal_divide(uint64_t offset, uint64_t reciprocal)
+static inline uint64_t km_reciprocal_divide(uint64_t offset, uint64_t reciprocal)
 {
-	return (unsigned)((offset * reciprocal) >> KM_RECIPROCAL_SHIFT);
+	return (offset * reciprocal) >> KM_RECIPROCAL_SHIFT;
 }
 
 #endif

@@ -11,6 +11,7 @@
 #include "models.h"
 
 #define LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
 /* Objects of another slab that the search for one slab's objects passes before it ends. */
 #define GROUP_LOOK_AHEAD 3
@@ -111,26 +112,28 @@ static uint64_t slub_alloc(void *self, void *handle, unsigned cpu, uint32_t gfp,
 	return alloc_slow(slub, cache, cpu, gfp, node);
 }
 
-static __attribute__((noinline)) void free_slow(struct km_slub_cache *cache, unsigned cpu,
-						struct km_slab *slab, unsigned index)
+/* Always 0, so that the fast path ends in this call. */
+static __attribute__((noinline)) int free_slow(struct km_slub_cache *cache, unsigned cpu,
+					       struct km_slab *slab, uint64_t index)
 {
 	struct km_counters *count = cache->slub->count;
 	struct km_sheaf *main;
 
 	if (!cache->cpu[cpu].main) {
 		count->slab_free_slow++;
-		cache->backend->give(cache, cpu, slab, index, index, 1);
-		return;
+		cache->backend->give(cache, cpu, slab, (unsigned)index, (unsigned)index, 1);
+		return 0;
 	}
 	count->slab_free_fast++;
 	slab->chain[index] = KM_OBJECT_CACHED;
 	km_sheaf_make_room(cache, cpu);
 	main = cache->cpu[cpu].main;
 	main->objects[main->nr++] = km_objref_make(slab, index);
+	return 0;
 }
 
-static inline void free_object(struct km_slub *slub, unsigned cpu, struct km_slab *slab,
-			       unsigned index)
+static inline int free_object(struct km_slub *slub, unsigned cpu, struct km_slab *slab,
+			      uint64_t index)
 {
 	struct km_slub_cpu *c = &slab->cache->cpu[cpu];
 	struct km_sheaf *main = c->main;
@@ -140,15 +143,15 @@ static inline void free_object(struct km_slub *slub, unsigned cpu, struct km_sla
 		slub->count->slab_free_fast++;
 		slab->chain[index] = c->freelist;
 		c->freelist = (uint16_t)index;
-		return;
+		return 0;
 	}
 	if (main && main->nr < c->sheaf_capacity) {
 		slub->count->slab_free_fast++;
 		slab->chain[index] = KM_OBJECT_CACHED;
 		main->objects[main->nr++] = km_objref_make(slab, index);
-		return;
+		return 0;
 	}
-	free_slow(slab->cache, cpu, slab, index);
+	return free_slow(slab->cache, cpu, slab, index);
 }
 
 void km_slub_free_object(struct km_slub *slub, unsigned cpu, struct km_slab *slab, unsigned index)
@@ -158,14 +161,16 @@ void km_slub_free_object(struct km_slub *slub, unsigned cpu, struct km_slab *sla
 
 /* The live object at addr, or NULL. */
 static inline struct km_slab *live_object(const struct km_slub *slub, uint64_t addr,
-					  unsigned *index)
+					  uint64_t *index)
 {
 	struct km_slab *slab = km_slub_slab_of(slub, addr);
+	uint64_t offset;
 
-	if (!slab)
+	if (UNLIKELY(!slab))
 		return NULL;
-	*index = km_slab_index(slab, addr);
-	if (*index == KM_OBJECT_END || slab->chain[*index] != KM_OBJECT_LIVE)
+	offset = addr - slab->base;
+	*index = km_reciprocal_divide(offset, slab->reciprocal);
+	if (UNLIKELY(*index * slab->size != offset || slab->chain[*index] != KM_OBJECT_LIVE))
 		return NULL;
 	return slab;
 }
@@ -173,13 +178,12 @@ static inline struct km_slab *live_object(const struct km_slub *slub, uint64_t a
 static int slub_free(void *self, unsigned cpu, uint64_t addr)
 {
 	struct km_slub *slub = self;
-	unsigned index;
+	uint64_t index;
 	struct km_slab *slab = live_object(slub, addr, &index);
 
-	if (!slab)
+	if (UNLIKELY(!slab))
 		return -EFAULT;
-	free_object(slub, cpu, slab, index);
-	return 0;
+	return free_object(slub, cpu, slab, index);
 }
 
 /* ---- bulk ---- */
@@ -271,7 +275,7 @@ static void slub_free_bulk(void *self, unsigned cpu, unsigned n, uint64_t *addrs
 	bool mixed = false;
 
 	for (unsigned i = 0; i < n; i++) {
-		unsigned index;
+		uint64_t index;
 		struct km_slab *slab = live_object(slub, addrs[i], &index);
 
 		if (!slab)

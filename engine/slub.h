@@ -51,7 +51,10 @@ struct km_slab {
 	uint16_t cpu;    /* whose, for the two CPU places */
 	uint8_t order, place;
 	bool has_vector; /* for memory cgroups: slub_own.c */
-	/* [objects]: the next free object, or one of KM_OBJECT_* */
+	/*
+	 * [objects]: the next free object, or one of KM_OBJECT_*. One more, never live, stands for
+	 * what is left at the slab's end.
+	 */
 	uint16_t chain[] __attribute__((aligned(64)));
 };
 
@@ -174,16 +177,6 @@ static inline struct km_slab *km_slub_slab_of(const struct km_slub *slub, uint64
 	return pfn < slub->max_pfn ? slub->slab_of_pfn[pfn] : NULL;
 }
 
-/* Index of the object that starts at addr, which lies in the slab; KM_OBJECT_END if none does. */
-static inline unsigned km_slab_index(const struct km_slab *slab, uint64_t addr)
-{
-	uint64_t offset = addr - slab->base;
-	unsigned index = km_reciprocal_divide(offset, slab->reciprocal);
-
-	return (uint64_t)index * slab->size == offset && index < slab->objects ? index
-									       : KM_OBJECT_END;
-}
-
 static inline struct km_slab *km_objref_slab(km_objref object)
 {
 	return km_objref_record(object);
@@ -272,7 +265,7 @@ void km_slub_charge(struct km_slub *slub, unsigned cpu, uint64_t addr, uint32_t 
 static inline size_t km_slab_vector_offset(const struct km_cache_geometry *geometry)
 {
 	return sizeof(struct km_slab) +
-	       km_round_up(geometry->objects * sizeof(uint16_t), sizeof(uint64_t));
+	       km_round_up((geometry->objects + 1) * sizeof(uint16_t), sizeof(uint64_t));
 }
 
 /* slub_check.c: 0, or -EINVAL */

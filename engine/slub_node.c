@@ -126,6 +126,7 @@ struct km_slab *km_slab_new(struct km_slub_cache *cache, unsigned cpu, uint32_t 
 	slab->prev = NULL;
 	km_slab_new_vector(cache, cpu, slab, gfp);
 	chain_build(cache, slab);
+	slab->chain[slab->objects] = KM_OBJECT_END;
 	for (uint64_t i = 0; i < (uint64_t)1 << order; i++)
 		slub->slab_of_pfn[pfn.value + i] = slab;
 	slub->slab_pages += (uint64_t)1 << order;

@@ -296,14 +296,15 @@ static void replay_alloc(struct km_replayer *replayer, const struct km_call *cal
 		replayer->failed += !*addr;
 		break;
 	case KM_OP_PAGE_ALLOC:
-		pfn = km_alloc_pages(machine, cpu, call->gfp, call->size);
+		pfn = km_alloc_pages(machine, cpu, call->gfp, (unsigned)call->size);
 		*addr = pfn.value;
 		replayer->failed += !km_pfn_valid(pfn);
 		break;
 	case KM_OP_VMAP_ALLOC:
-		*addr = km_vmalloc(machine, cpu, (uint64_t)call->size << KM_PAGE_SHIFT, 0,
-				   KM_GFP_KERNEL, 0);
+		*addr = km_vmalloc(machine, cpu, call->size << KM_PAGE_SHIFT, 0, KM_GFP_KERNEL, 0);
 		replayer->failed += !*addr;
+		break;
+	default:
 		break;
 	}
 }
@@ -316,12 +317,13 @@ static int replay_free(struct km_machine *machine, const struct km_call *call, u
 		return km_kfree(machine, cpu, addr);
 	case KM_OP_PAGE_ALLOC:
 		return km_pfn_valid((km_pfn){addr})
-			       ? km_free_pages(machine, cpu, (km_pfn){addr}, call->size)
+			       ? km_free_pages(machine, cpu, (km_pfn){addr}, (unsigned)call->size)
 			       : 0;
 	case KM_OP_VMAP_ALLOC:
 		return addr ? km_vfree(machine, cpu, addr) : 0;
+	default:
+		return 0;
 	}
-	return 0;
 }
 
 void km_replay_other(struct km_replayer *replayer, const struct km_op *op, unsigned cpu)

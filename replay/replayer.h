@@ -30,9 +30,10 @@ struct km_call {
 	 * site of constant size just so. NULL: not an object, or the call itself decides.
 	 */
 	void *cache;
-	uint32_t size, gfp;
-	int16_t node;
-	uint8_t kind; /* enum km_op_kind of the allocation */
+	uint64_t size; /* as km_request's */
+	uint32_t gfp;
+	int node;
+	enum km_op_kind kind; /* of the allocation */
 };
 
 struct km_replayer {
