@@ -95,7 +95,8 @@ else
 	skip "an allocation that failed" "no perl, or an unknown machine"
 fi
 
-# Pages that cannot move, in pipes: more than their free lists hold, so others' blocks must serve.
+# Pages that cannot move, in pipes: more than their free lists hold, and than an earlier recorder's
+# rings give back meanwhile, so others' blocks must serve.
 free_unmovable() { # in MiB
 	awk '$6 == "Unmovable" && $1 == "Node" {
 		for (order = 0; order + 7 <= NF; order++) {
@@ -104,7 +105,7 @@ free_unmovable() { # in MiB
 		}
 	} END {printf "%d", pages / 256 + 1}' /proc/pagetypeinfo
 }
-mib=$(($(free_unmovable) + 64))
+mib=$(($(free_unmovable) + 1024))
 if perl -e 1 2>/dev/null && [ "$mib" -lt "$(awk '$1 == "MemAvailable:" {printf "%d", $2 / 2048}' /proc/meminfo)" ]; then
 	cat >"$dir/pin.pl" <<'EOF'
 use Fcntl;
