@@ -39,6 +39,14 @@ static double median_of(double *values, size_t n)
 	return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
+/* The middle 95 % of n resamples; sorts them. */
+static void find_interval(struct km_bench_figure *figure, double *resamples, size_t n)
+{
+	qsort(resamples, n, sizeof(*resamples), compare);
+	figure->low = resamples[n / 40];
+	figure->high = resamples[n - 1 - n / 40];
+}
+
 struct km_bench_figure km_bench_figure(const double *values, size_t n)
 {
 	static double medians[RESAMPLES];
@@ -51,11 +59,9 @@ struct km_bench_figure km_bench_figure(const double *values, size_t n)
 			drawn[k] = values[km_env_random(&dice) % n];
 		medians[i] = median_of(drawn, n);
 	}
-	qsort(medians, RESAMPLES, sizeof(*medians), compare);
+	find_interval(&figure, medians, RESAMPLES);
 	memcpy(drawn, values, n * sizeof(*drawn));
 	figure.median = median_of(drawn, n);
-	figure.low = medians[RESAMPLES / 40];
-	figure.high = medians[RESAMPLES - 1 - RESAMPLES / 40];
 	return figure;
 }
 
@@ -93,11 +99,9 @@ struct km_bench_figure km_bench_sliced(const double *values, size_t slices, size
 			chosen[k] = (unsigned)(km_env_random(&dice) % rounds);
 		sums[i] = sum_of_medians(values, slices, rounds, chosen);
 	}
-	qsort(sums, SLICED_RESAMPLES, sizeof(*sums), compare);
+	find_interval(&figure, sums, SLICED_RESAMPLES);
 	for (unsigned k = 0; k < rounds; k++)
 		chosen[k] = k;
 	figure.median = sum_of_medians(values, slices, rounds, chosen);
-	figure.low = sums[SLICED_RESAMPLES / 40];
-	figure.high = sums[SLICED_RESAMPLES - 1 - SLICED_RESAMPLES / 40];
 	return figure;
 }
