@@ -281,7 +281,7 @@ $(BUILD)/bench/slab: $(BUILD)/obj/replay/bench_slab_main.o $(call archive,replay
 bench-slab: $(BUILD)/bench/slab
 	$(Q)$< $(or $(ROUNDS),21) $(or $(SAMPLES),$(wildcard traces/samples/*.kmt))
 
-# Recording beside ftrace and perf, as root. ROUNDS=n RECORDER="build/kmlab-capture -e slab" LOAD="command" FORMAT=json
+# Recording (also with rings too small to wait for the end of the load) beside ftrace and perf, as root. ROUNDS=n RECORDER="build/kmlab-capture -e slab" LOAD="command" FORMAT=json
 bench_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard capture/bench/*.c))
 $(BUILD)/bench/capture: $(bench_objects) $(nouns)
 	$(call say,LD,$@)

@@ -2,11 +2,12 @@
 /*
  * What recording costs beside its peers. The parts of the program $(BUILD)/bench/capture:
  *   bench_main.c the command line, the rounds
- *   setups.c     untraced, kmlab, ftrace, perf: start the tracer, run the load, read what came of
- * it perf_data.c  how many events a perf.data holds, and how many it says were lost load.c the
- * loads; run by the tracer as its command process.c    running programs; a guard that undoes
- * everything when the benchmark ends figures.c    medians, intervals, the document Functions return
- * 0 or -errno with one sentence in *err.
+ *   setups.c     untraced, kmlab, ftrace, perf: start the tracer, run the load, read the outcome
+ *   perf_data.c  how many events a perf.data holds, and how many it says were lost
+ *   load.c       the loads; run by the tracer as its command
+ *   process.c    running programs; a guard that undoes everything when the benchmark ends
+ *   figures.c    the figures, their medians and intervals, the document
+ * Functions return 0 or -errno with one sentence in *err.
  */
 #ifndef KMLAB_CAPTURE_BENCH_H
 #define KMLAB_CAPTURE_BENCH_H
@@ -21,13 +22,13 @@
 
 /* ---- load.c ---- */
 
-enum bench_load { BENCH_COMMAND, BENCH_POLL, BENCH_NR_LOADS };
+enum bench_load { BENCH_COMMAND, BENCH_POLL, BENCH_ACCESS, BENCH_NR_LOADS };
 
 struct bench_timing {
 	double seconds;     /* of the load, without what starts it */
 	double events;      /* slab events it makes; 0: not known */
-	double wall_ns;     /* BENCH_POLL: per event, of the thread that makes them */
-	double cpu_ns;      /* likewise its CPU time */
+	double cpu_ns;      /* of the loops: per event, CPU time of the thread that makes them */
+	double nothing_ns;  /* likewise of a system call without events, in between */
 	double total_cpu_s; /* of the load with all its processes */
 };
 
@@ -38,7 +39,15 @@ int bench_load_main(int argc, char **argv);
 
 /* ---- setups.c ---- */
 
-enum bench_setup_id { BENCH_UNTRACED, BENCH_KMLAB, BENCH_FTRACE, BENCH_PERF, BENCH_NR_SETUPS };
+/* BENCH_STORING: kmlab with rings so small that all is stored while the load runs. */
+enum bench_setup_id {
+	BENCH_UNTRACED,
+	BENCH_KMLAB,
+	BENCH_STORING,
+	BENCH_FTRACE,
+	BENCH_PERF,
+	BENCH_NR_SETUPS
+};
 
 /* What one run came to. Where a tracer does not say or is none: NAN. */
 struct bench_run {
@@ -59,6 +68,7 @@ struct bench {
 	double load_average;                /* of the last minute, before the first round */
 	char how[BENCH_NR_SETUPS][1024];    /* a setup's command or settings */
 	char missing[BENCH_NR_SETUPS][512]; /* why a setup cannot be measured; "" it can */
+	double nothing_ns;                  /* median of all runs: the speed loops are told at */
 	struct bench_run runs[BENCH_NR_SETUPS][BENCH_NR_LOADS][BENCH_MAX_ROUNDS];
 };
 
@@ -95,6 +105,7 @@ int bench_execute(const struct bench *bench, char *const argv[], double *cpu_s, 
 
 /* ---- figures.c ---- */
 
-void bench_print(const struct bench *bench, enum km_format format);
+/* After the last round. */
+void bench_print(struct bench *bench, enum km_format format);
 
 #endif

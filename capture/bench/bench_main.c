@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What recording costs beside its peers, measured interleaved: in each round every setup runs both
+ * What recording costs beside its peers, measured interleaved: in each round every setup runs all
  * loads once, in random order.
  */
 #include "capture/bench/bench.h"
@@ -15,8 +15,11 @@
 #include "results/term.h"
 
 static const char doc[] =
-	"Measure what recording costs: a load (messages between processes) and a loop of poll(2) "
-	"that makes one kmalloc() and one kfree() a call, untraced and under each tracer.\n"
+	"Measure what recording costs, untraced and under each tracer: a load (messages between "
+	"processes) and two loops, of poll(2), which makes one kmalloc() and one kfree() a call "
+	"and "
+	"copies half a KiB, and of access(2), which makes one kmem_cache_alloc() and one "
+	"kmem_cache_free().\n"
 	"\v"
 	"RECORDER is kmlab-capture with its options. Needs root; the tracing of others is not "
 	"touched.";

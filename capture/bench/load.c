@@ -9,14 +9,18 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #define POLL_FILES 64 /* more than poll(2) keeps on its stack: one kmalloc() and one kfree() */
-#define POLL_CALLS 500000
-#define POLL_WARM_UP 20000
+#define LOOP_WARM_UP 20000
+#define LOOP_SLICES 500
+#define SLICE_CALLS 1000
 
 static double seconds_of(clockid_t clock)
 {
@@ -60,29 +64,85 @@ static void be_on_one_cpu(void)
 	}
 }
 
+/* ---- loops of one system call that makes one allocation and one free ---- */
+
+struct loop {
+	int (*call)(void *data);
+	void *data;
+	int expected;
+};
+
+static int call_poll(void *files)
+{
+	return poll(files, POLL_FILES, 0);
+}
+
+/* A path of user space is copied into an object of names_cache. */
+static int call_access(void *path)
+{
+	return access(path, F_OK);
+}
+
+static double spent(const struct loop *loop, unsigned calls, bool *failed)
+{
+	double begin = seconds_of(CLOCK_THREAD_CPUTIME_ID);
+
+	for (unsigned i = 0; i < calls; i++)
+		*failed |= loop->call(loop->data) != loop->expected;
+	return seconds_of(CLOCK_THREAD_CPUTIME_ID) - begin;
+}
+
+static double spent_on_nothing(unsigned calls)
+{
+	double begin = seconds_of(CLOCK_THREAD_CPUTIME_ID);
+
+	for (unsigned i = 0; i < calls; i++)
+		syscall(SYS_getppid);
+	return seconds_of(CLOCK_THREAD_CPUTIME_ID) - begin;
+}
+
+/*
+ * A shared machine runs now faster, now slower, for seconds at a time. So the loop is taken in
+ * slices, and between them a system call without events tells how fast the CPU was.
+ */
+static int run_loop(const struct loop *loop, struct bench_timing *timing)
+{
+	double wall, cpu = 0, nothing = 0;
+	bool failed = false;
+
+	be_on_one_cpu();
+	spent(loop, LOOP_WARM_UP, &failed);
+	wall = seconds_of(CLOCK_MONOTONIC);
+	for (unsigned slice = 0; slice < LOOP_SLICES; slice++) {
+		cpu += spent(loop, SLICE_CALLS, &failed);
+		nothing += spent_on_nothing(SLICE_CALLS);
+	}
+	timing->seconds = seconds_of(CLOCK_MONOTONIC) - wall;
+	timing->events = 2.0 * SLICE_CALLS * LOOP_SLICES;
+	timing->cpu_ns = cpu * 1e9 / timing->events;
+	timing->nothing_ns = nothing * 1e9 / SLICE_CALLS / LOOP_SLICES;
+	return failed ? -EIO : 0;
+}
+
 static int run_poll(struct bench_timing *timing)
 {
 	struct pollfd files[POLL_FILES];
-	double wall, cpu;
-	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC), ready = 0;
+	struct loop loop = {call_poll, files, POLL_FILES};
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
 	for (unsigned i = 0; i < POLL_FILES; i++)
 		files[i] = (struct pollfd){.fd = fd, .events = POLLIN};
-	be_on_one_cpu();
-	for (unsigned i = 0; i < POLL_WARM_UP; i++)
-		ready = poll(files, POLL_FILES, 0);
-	wall = seconds_of(CLOCK_MONOTONIC);
-	cpu = seconds_of(CLOCK_THREAD_CPUTIME_ID);
-	for (unsigned i = 0; i < POLL_CALLS; i++)
-		ready = poll(files, POLL_FILES, 0);
-	cpu = seconds_of(CLOCK_THREAD_CPUTIME_ID) - cpu;
-	timing->seconds = seconds_of(CLOCK_MONOTONIC) - wall;
-	timing->events = 2.0 * POLL_CALLS;
-	timing->wall_ns = timing->seconds * 1e9 / timing->events;
-	timing->cpu_ns = cpu * 1e9 / timing->events;
-	return ready == POLL_FILES ? 0 : -EIO;
+	return run_loop(&loop, timing);
+}
+
+static int run_access(struct bench_timing *timing)
+{
+	char path[] = "/";
+	struct loop loop = {call_access, path, 0};
+
+	return run_loop(&loop, timing);
 }
 
 static double cpu_of(int whose)
@@ -102,7 +162,16 @@ int bench_load_main(int argc, char **argv)
 
 	if (argc != 5)
 		return 2;
-	ret = atoi(argv[2]) == BENCH_POLL ? run_poll(&timing) : run_command(argv[4], &timing);
+	switch (atoi(argv[2])) {
+	case BENCH_POLL:
+		ret = run_poll(&timing);
+		break;
+	case BENCH_ACCESS:
+		ret = run_access(&timing);
+		break;
+	default:
+		ret = run_command(argv[4], &timing);
+	}
 	timing.total_cpu_s = cpu_of(RUSAGE_SELF) + cpu_of(RUSAGE_CHILDREN);
 	if (ret) {
 		fprintf(stderr, "the load failed (%s); --load takes another\n", argv[4]);

@@ -13,7 +13,11 @@
 
 #define MAX_WORDS 64
 
-const char *const bench_setup_names[BENCH_NR_SETUPS] = {"untraced", "kmlab", "ftrace", "perf"};
+/* At two million events a second the smallest rings hold an eighth of a second. */
+#define SMALL_RINGS "--ring-size=16M"
+
+const char *const bench_setup_names[BENCH_NR_SETUPS] = {"untraced", "kmlab", "kmlab, storing",
+							"ftrace", "perf"};
 
 static const char *const events[] = {"kmem:kmalloc", "kmem:kfree", "kmem:kmem_cache_alloc",
 				     "kmem:kmem_cache_free"};
@@ -45,10 +49,13 @@ static void add_load(const struct bench *bench, struct words *words, enum bench_
 	add(words, bench->command);
 }
 
-static void add_recorder(const struct bench *bench, struct words *words, const char *trace)
+static void add_recorder(const struct bench *bench, enum bench_setup_id setup, struct words *words,
+			 const char *trace)
 {
 	for (char **word = bench->recorder; *word; word++)
 		add(words, *word);
+	if (setup == BENCH_STORING)
+		add(words, SMALL_RINGS);
 	add(words, "-o");
 	add(words, trace);
 	add(words, "--");
@@ -112,21 +119,33 @@ static int read_trace(const char *path, struct bench_run *run, struct km_err *er
 	return 0;
 }
 
-static int run_kmlab(struct bench *bench, enum bench_load load, struct bench_run *run,
-		     struct km_err *err)
+static int run_recorder(struct bench *bench, enum bench_setup_id setup, enum bench_load load,
+			struct bench_run *run, struct km_err *err)
 {
 	char trace[BENCH_PATH + 8];
 	struct words words = {.n = 0};
 	int ret;
 
 	snprintf(trace, sizeof(trace), "%s/T.kmt", bench->directory);
-	add_recorder(bench, &words, trace);
+	add_recorder(bench, setup, &words, trace);
 	add_load(bench, &words, load);
 	ret = execute(bench, &words, &run->timing, &run->tracer_cpu_s, err);
 	if (!ret)
 		ret = read_trace(trace, run, err);
 	unlink(trace);
 	return ret;
+}
+
+static int run_kmlab(struct bench *bench, enum bench_load load, struct bench_run *run,
+		     struct km_err *err)
+{
+	return run_recorder(bench, BENCH_KMLAB, load, run, err);
+}
+
+static int run_storing(struct bench *bench, enum bench_load load, struct bench_run *run,
+		       struct km_err *err)
+{
+	return run_recorder(bench, BENCH_STORING, load, run, err);
 }
 
 /* ---- perf ---- */
@@ -250,10 +269,8 @@ static int run_untraced(struct bench *bench, enum bench_load load, struct bench_
 
 static int (*const runs[BENCH_NR_SETUPS])(struct bench *bench, enum bench_load load,
 					  struct bench_run *run, struct km_err *err) = {
-	[BENCH_UNTRACED] = run_untraced,
-	[BENCH_KMLAB] = run_kmlab,
-	[BENCH_FTRACE] = run_ftrace,
-	[BENCH_PERF] = run_perf,
+	[BENCH_UNTRACED] = run_untraced, [BENCH_KMLAB] = run_kmlab, [BENCH_STORING] = run_storing,
+	[BENCH_FTRACE] = run_ftrace,     [BENCH_PERF] = run_perf,
 };
 
 int bench_setup_run(struct bench *bench, enum bench_setup_id setup, enum bench_load load,
@@ -292,30 +309,52 @@ static void describe_ftrace(const struct bench *bench, char *text, size_t room)
 }
 
 /* A tracer is there when it can trace something that does nothing. */
-void bench_setups_probe(struct bench *bench)
+static void probe_recorder(struct bench *bench, enum bench_setup_id setup)
 {
-	struct words kmlab = {.n = 0}, perf = {.n = 0};
-	char trace[BENCH_PATH + 8], data[BENCH_PATH + 16];
+	struct words words = {.n = 0};
+	char trace[BENCH_PATH + 8];
 	struct km_err err = {""};
 
-	snprintf(bench->how[BENCH_UNTRACED], sizeof(bench->how[0]), "%s", bench->command);
-	add_recorder(bench, &kmlab, "T.kmt");
-	describe(bench->how[BENCH_KMLAB], sizeof(bench->how[0]), &kmlab);
+	add_recorder(bench, setup, &words, "T.kmt");
+	describe(bench->how[setup], sizeof(bench->how[0]), &words);
 	snprintf(trace, sizeof(trace), "%s/T.kmt", bench->directory);
-	kmlab.argv[kmlab.n - 2] = trace;
-	add(&kmlab, "true");
-	if (bench_execute(bench, kmlab.argv, NULL, &err))
-		memcpy(bench->missing[BENCH_KMLAB], err.text, sizeof(err.text));
-	add_perf(&perf, "perf.data");
-	describe(bench->how[BENCH_PERF], sizeof(bench->how[0]), &perf);
+	words.argv[words.n - 2] = trace;
+	add(&words, "true");
+	if (bench_execute(bench, words.argv, NULL, &err))
+		memcpy(bench->missing[setup], err.text, sizeof(err.text));
+}
+
+static void probe_perf(struct bench *bench)
+{
+	struct words words = {.n = 0};
+	char data[BENCH_PATH + 16];
+	struct km_err err = {""};
+
+	add_perf(&words, "perf.data");
+	describe(bench->how[BENCH_PERF], sizeof(bench->how[0]), &words);
 	snprintf(data, sizeof(data), "%s/perf.data", bench->directory);
-	perf.argv[perf.n - 2] = data;
-	add(&perf, "true");
-	if (bench_execute(bench, perf.argv, NULL, &err))
+	words.argv[words.n - 2] = data;
+	add(&words, "true");
+	if (bench_execute(bench, words.argv, NULL, &err))
 		memcpy(bench->missing[BENCH_PERF], err.text, sizeof(err.text));
+}
+
+static void probe_ftrace(struct bench *bench)
+{
+	struct km_err err = {""};
+
 	if (instance_begin(bench, &err))
 		memcpy(bench->missing[BENCH_FTRACE], err.text, sizeof(err.text));
 	else
 		describe_ftrace(bench, bench->how[BENCH_FTRACE], sizeof(bench->how[0]));
 	rmdir(bench->instance);
+}
+
+void bench_setups_probe(struct bench *bench)
+{
+	snprintf(bench->how[BENCH_UNTRACED], sizeof(bench->how[0]), "%s", bench->command);
+	probe_recorder(bench, BENCH_KMLAB);
+	probe_recorder(bench, BENCH_STORING);
+	probe_ftrace(bench);
+	probe_perf(bench);
 }
