@@ -45,7 +45,7 @@ enum unit { COUNT, BYTES, NS, PERCENT };
 	X(frees, COUNT, (double)row->frees)                                                        \
 	X(cross_frees, COUNT, (double)row->cross_frees)                                            \
 	X(implied_frees, COUNT, (double)row->implied)                                              \
-	X(leaks, COUNT, (double)row->leaks)                                                        \
+	X(leaks, COUNT, km_stat_leaks(row))                                                        \
 	X(p50_ns, NS, km_stat_lifetime(row, 0.5))                                                  \
 	X(p90_ns, NS, km_stat_lifetime(row, 0.9))                                                  \
 	X(p99_ns, NS, km_stat_lifetime(row, 0.99))
@@ -429,8 +429,9 @@ int km_cmd_stat(int argc, char **argv)
 		"Count slab allocations: bytes asked for and got, what is live, lifetimes.\v"
 		"peak and mean are of live bytes over time; cross_frees were freed on another CPU "
 		"than allocated; implied_frees ended without a traced free, so no lifetime is "
-		"known; leaks are live at the end and older than half of the time; p50_ns, p90_ns, "
-		"p99_ns are lifetimes of freed objects. Counts and bytes of a sampled trace are "
+		"known; leaks are live at the end and older than half of the time (none are told "
+		"where most objects end unseen); p50_ns, p90_ns, p99_ns are lifetimes of freed "
+		"objects. Counts and bytes of a sampled trace are "
 		"scaled up with what the ledger counted of all addresses, with standard errors "
 		"(_se; where sums vary widely between addresses they tell too little).\n\n"
 		"EXAMPLES\n"

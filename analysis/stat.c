@@ -283,7 +283,7 @@ static int count_live(struct pass *pass, bool only)
 		if (!object->live)
 			continue;
 		row->live++;
-		row->leaks += object->time_ns < middle;
+		row->old_live += object->time_ns < middle;
 		if (object->time_ns < stat->to_ns)
 			row->byte_ns += (double)object->bytes_alloc *
 					(double)(stat->to_ns - object->time_ns);
@@ -299,6 +299,11 @@ static int count_live(struct pass *pass, bool only)
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+static bool ends_unseen(const struct km_stat_row *row)
+{
+	return row->implied > row->frees && row->implied > row->old_live;
 }
 
 static int add_up(struct km_stat *stat)
@@ -318,7 +323,8 @@ static int add_up(struct km_stat *stat)
 		total->frees += row->frees;
 		total->cross_frees += row->cross_frees;
 		total->implied += row->implied;
-		total->leaks += row->leaks;
+		if (!ends_unseen(row))
+			total->old_live += row->old_live;
 		total->byte_ns += row->byte_ns;
 		if (row->lifetimes)
 			km_hist_merge(total->lifetimes, row->lifetimes);
@@ -404,6 +410,11 @@ double km_stat_mean(const struct km_stat *stat, const struct km_stat_row *row)
 {
 	return stat->to_ns > stat->from_ns ? row->byte_ns / (double)(stat->to_ns - stat->from_ns)
 					   : NAN;
+}
+
+double km_stat_leaks(const struct km_stat_row *row)
+{
+	return ends_unseen(row) ? NAN : (double)row->old_live;
 }
 
 double km_stat_lifetime(const struct km_stat_row *row, double quantile)

@@ -28,7 +28,7 @@ struct km_stat_row {
 	double byte_ns;                  /* live bytes over time */
 	uint64_t live;
 	uint64_t implied;          /* ended unseen: no lifetime is known */
-	uint64_t leaks;            /* live at the end and older than half of the time */
+	uint64_t old_live;         /* live at the end and older than half of the time */
 	struct km_hist *lifetimes; /* in ns, of `frees`; NULL: none */
 	/* Of a sampled trace: what the sums would be of all addresses. */
 	double estimate[KM_NR_SUMS], variance[KM_NR_SUMS];
@@ -56,6 +56,11 @@ void km_stat_free(struct km_stat *stat);
 double km_stat_waste(const struct km_stat_row *row);
 /* Time-weighted mean of live bytes. */
 double km_stat_mean(const struct km_stat *stat, const struct km_stat_row *row);
+/*
+ * Live at the end and older than half of the time. NaN: most frees of such objects are traced by
+ * nothing (in bulk, by RCU), so what seems live may long be gone.
+ */
+double km_stat_leaks(const struct km_stat_row *row);
 /* Lifetime at a quantile in ns; NaN: no free was seen. */
 double km_stat_lifetime(const struct km_stat_row *row, double quantile);
 /* A sum as it is, or of a sampled trace its estimate, and that one's standard error (else 0). */

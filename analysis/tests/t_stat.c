@@ -224,21 +224,11 @@ static void put(struct km_trace_writer *writer, unsigned cpu, uint64_t time_ns, 
 		exit(2);
 }
 
-/*
- *	ns	site 1 (probe [toy])		site 2 (start)
- *	1000	object 1: 100 of 128
- *	2000	object 2: 100 of 128
- *	3000	1 freed on cpu 1
- *	4000					object 3: 60 of 64
- *	5000	object 2 anew: its free was not traced
- *	9000	2 freed on cpu 0
- */
-static void make_known(const char *path, const char *sample)
+static struct km_trace_writer *begin(const char *path, const char *sample)
 {
 	struct km_trace_task task = {.tid = 17, .tgid = 17, .comm = "driver"};
 	struct km_trace_site toy = {1, 0x1010, "probe", 0x10, "toy"};
 	struct km_trace_site core = {2, 0x2020, "start", 0x20, ""};
-	struct km_trace_counts counts = {.filtered_null = 0};
 	struct km_trace_writer *writer;
 
 	if (km_trace_create(path, &writer, &err) || km_trace_define_task(writer, &task, &err) ||
@@ -250,14 +240,37 @@ static void make_known(const char *path, const char *sample)
 		exit(2);
 	if (sample && km_trace_set_meta(writer, "sample", sample, &err))
 		exit(2);
+	return writer;
+}
+
+static void end(struct km_trace_writer *writer)
+{
+	struct km_trace_counts counts = {.filtered_null = 0};
+
+	if (km_trace_set_counts(writer, &counts, &err) || km_trace_finish(writer, 10000, &err))
+		exit(2);
+}
+
+/*
+ *	ns	site 1 (probe [toy])		site 2 (start)
+ *	1000	object 1: 100 of 128
+ *	2000	object 2: 100 of 128
+ *	3000	1 freed on cpu 1
+ *	4000					object 3: 60 of 64
+ *	5000	object 2 anew: its free was not traced
+ *	9000	2 freed on cpu 0
+ */
+static void make_known(const char *path, const char *sample)
+{
+	struct km_trace_writer *writer = begin(path, sample);
+
 	put(writer, 0, 1000, KM_EV_KMALLOC, 1, 100, 128, 1);
 	put(writer, 0, 2000, KM_EV_KMALLOC, 2, 100, 128, 1);
 	put(writer, 1, 3000, KM_EV_KFREE, 1, 0, 0, 1);
 	put(writer, 1, 4000, KM_EV_KMALLOC, 3, 60, 64, 2);
 	put(writer, 0, 5000, KM_EV_KMALLOC, 2, 100, 128, 1);
 	put(writer, 0, 9000, KM_EV_KFREE, 2, 0, 0, 2);
-	if (km_trace_set_counts(writer, &counts, &err) || km_trace_finish(writer, 10000, &err))
-		exit(2);
+	end(writer);
 }
 
 static void test_known(void)
@@ -331,6 +344,26 @@ static void test_options(void)
 	TAP_EQ(RUN(km_cmd_stat, "t.kmt", "--time", "5,4"), 2, "times backwards are exit 2");
 	TAP_EQ(RUN(km_cmd_stat, "absent.kmt"), 2, "no file is exit 2");
 	TAP_OK(one_sentence(), "and one sentence");
+}
+
+/* Frees of one cache that nothing traces: object 1 anew three times, and object 2 since the start.
+ */
+static void test_unseen(void)
+{
+	struct km_trace_writer *writer = begin("unseen.kmt", NULL);
+
+	put(writer, 0, 500, KM_EV_KMALLOC, 2, 100, 128, 1);
+	put(writer, 0, 600, KM_EV_KMALLOC, 3, 60, 64, 2);
+	for (uint64_t ns = 1000; ns <= 4000; ns += 1000)
+		put(writer, 0, ns, KM_EV_KMALLOC, 1, 100, 128, 1);
+	end(writer);
+	RUN(km_cmd_stat, "unseen.kmt", "-f", "json", "--by", "size");
+	TAP_OK(!strcmp(json_at("$.rows[0].name"), "128") &&
+		       json_number("$.rows[0].implied_frees") == 3 &&
+		       json_number("$.rows[0].live") == 2 && !*json_at("$.rows[0].leaks"),
+	       "where most frees are unseen, what is old is not called a leak");
+	TAP_OK(json_number("$.rows[1].leaks") == 1 && json_number("$.total.leaks") == 1,
+	       "elsewhere it is, and the total has no others");
 }
 
 /* 1 of 10 addresses: y of object 1, 2, 3 are 1, 2, 1 hits. */
@@ -450,6 +483,7 @@ int main(void)
 	test_known();
 	test_groups();
 	test_options();
+	test_unseen();
 	test_sampled();
 	test_sampled_captures(samples);
 	test_random_events();
