@@ -45,6 +45,7 @@ enum {
 	OPT_ACCESS,
 	OPT_DIRECT_MAP,
 	OPT_KVMALLOC,
+	OPT_ALLOW_LOSS,
 	OPT_SOURCE
 };
 
@@ -75,6 +76,7 @@ static const struct argp_option argp_options[] = {
 	 1},
 	{"kvmalloc", OPT_KVMALLOC, "BYTES", 0,
 	 "compare: kvmalloc places objects from this size on in areas (default 16384)", 1},
+	{"allow-loss", OPT_ALLOW_LOSS, NULL, 0, "compare: go on with a trace that lost events", 1},
 	{0},
 };
 
@@ -152,6 +154,9 @@ static error_t parse_compare(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_DIRECT_MAP:
 		parse_maps(compare, arg, state);
+		return 0;
+	case OPT_ALLOW_LOSS:
+		compare->allow_loss = true;
 		return 0;
 	case OPT_KVMALLOC:
 		compare->kvmalloc_bytes = km_parse_number(state, "--kvmalloc", arg, 1, UINT32_MAX);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replay/loss.h"
 #include "results/term.h"
 
 #define KERNEL_TLB_WHY "the kernel's own accesses were not recorded"
@@ -14,43 +15,6 @@ static int on_compile_progress(void *context, uint64_t done)
 {
 	km_progress_update(context, done);
 	return km_interrupted();
-}
-
-/* A trace that was not finished has no ledger: its gaps are the least that was lost. */
-static int refuse_loss(const struct km_session *session, struct km_err *err)
-{
-	const char *least = km_trace_complete(session->trace) ? "" : "at least ";
-	struct km_trace_counts counts;
-	uint64_t lost = 0;
-	int code = km_trace_counts(session->trace, &counts);
-
-	if (code)
-		return km_fail(err, code, "%s: its loss ledger cannot be read",
-			       session->options.trace);
-	for (unsigned i = 0; i < KM_NR_LOSS_CAUSES; i++)
-		lost += counts.lost[i];
-	if (!km_trace_complete(session->trace))
-		km_warn("%s was not finished: it holds what was stored before its capture ended, "
-			"and what was filtered is not known",
-			session->options.trace);
-	if (!lost && km_trace_loss_known(session->trace))
-		return 0;
-	if (!session->options.allow_loss && !lost)
-		return km_fail(err, -EINVAL,
-			       "%s was imported from a recorder that did not count its losses, so "
-			       "every number from it may be off by an unknown amount; give "
-			       "--allow-loss to go on all the same",
-			       session->options.trace);
-	if (!session->options.allow_loss)
-		return km_fail(err, -EINVAL,
-			       "%s lost %s%llu events, so every number from it would be off by an "
-			       "unknown amount; record again, or give --allow-loss to go on with "
-			       "the coverage shown",
-			       session->options.trace, least, (unsigned long long)lost);
-	km_warn("%s lost %s%llu events; results show the coverage%s", session->options.trace, least,
-		(unsigned long long)lost,
-		km_trace_loss_known(session->trace) ? "" : ", which is the best it can be");
-	return 0;
 }
 
 /* A choice without a profile gets the trace's own; parameters are applied to copies. */
@@ -75,7 +39,8 @@ static int prepare(struct km_session *session, struct km_err *err)
 	int code = km_trace_open(session->options.trace, &session->trace, err);
 
 	if (!code)
-		code = refuse_loss(session, err);
+		code = km_refuse_loss(session->trace, session->options.trace,
+				      session->options.allow_loss, err);
 	if (!code)
 		code = km_start_read(session->trace, &session->start, err);
 	if (code)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "replay/call_cost.h"
+#include "replay/loss.h"
 #include "replay/tlb_calibration.h"
 #include "results/term.h"
 
@@ -396,9 +397,15 @@ static int prepare(struct comparing *comparing, struct km_err *err)
 	if (!code)
 		code = km_trace_open(comparing->asked->trace, &comparing->trace, err);
 	if (!code)
+		code = km_refuse_loss(comparing->trace, comparing->asked->trace,
+				      comparing->asked->allow_loss, err);
+	if (!code)
 		code = km_start_read(comparing->trace, &comparing->start, err);
 	if (!code)
 		code = km_compile(comparing->trace, NULL, NULL, &comparing->program, err);
+	if (!code)
+		comparing->document.trace_coverage =
+			km_coverage(comparing->trace, comparing->program);
 	return code;
 }
 

@@ -22,6 +22,7 @@ struct km_tlb_comparison {
 	unsigned maps; /* bit m: kmalloc in the direct map m of tlb_access.h */
 	unsigned split_percent;
 	uint64_t kvmalloc_bytes;
+	bool allow_loss; /* go on with a trace that lost events */
 	bool by_site;
 	unsigned top;    /* sites */
 	unsigned rounds; /* of what is timed; 0: nothing is */
@@ -71,7 +72,8 @@ struct km_compare_document {
 	size_t nr_rows;
 	char why[KM_TLB_MAPS][200], gives[KM_TLB_MAPS][120]; /* of km_touches */
 	double coverage;                                     /* likewise */
-	char splinters[200]; /* what a hypervisor makes of 2 MiB pages; "" not known */
+	double trace_coverage; /* km_coverage(): share of the events that is there */
+	char splinters[200];   /* what a hypervisor makes of 2 MiB pages; "" not known */
 };
 
 void km_compare_print(const struct km_compare_document *document);

@@ -83,6 +83,7 @@ static void print_json(const struct km_compare_document *document)
 	}
 	km_json_close(&json);
 	emit_memory(&json, document);
+	km_json_f64(&json, "coverage", document->trace_coverage);
 	km_json_f64(&json, "touch_coverage", asked->rounds ? document->coverage : NAN);
 	km_json_end(&json);
 }
@@ -223,6 +224,10 @@ static void print_tables(const struct km_compare_document *document)
 	print_part(document, false);
 	printf("\nTLB model, access %s: %s%s%s\n", asked->access.names[asked->access.which],
 	       tlb->text, tlb->calibrated ? "" : "; not calibrated: ", tlb->why);
+	if (document->trace_coverage < 1)
+		printf("coverage %.2f %% of the trace's events: the others were lost, or never "
+		       "seen\n",
+		       100 * document->trace_coverage);
 	if (asked->by_site)
 		printf("Shares of a call site are of its own objects, the direct map in 2 MiB "
 		       "pages; pages and page tables are the machine's.\n");

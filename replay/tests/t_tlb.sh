@@ -105,6 +105,14 @@ is "$? $(wc -l <"$dir/sites")" "0 7" "compare by site: a header and two rows for
 is "$(awk -F'\t' 'NR > 1 {waste[$1, $2] = $5; misses[$1, $2] = $7; sites[$1]}
 	END {for (s in sites) if (waste[s, "vmalloc"] < waste[s, "kmalloc"] || misses[s, "vmalloc"] < misses[s, "kmalloc"]) print s}' "$dir/sites")" "" \
 	"vmalloc rounds up more and misses no less, site by site"
+
+cp "$sample" "$dir/lossy.kmt"
+sqlite3 "$dir/lossy.kmt" "INSERT INTO lost VALUES ('ring_full', 5) ON CONFLICT DO UPDATE SET count = 5"
+refused "lost 5 events, .*give --allow-loss" "compare of a trace with losses" "$kmlab" tlb compare "$dir/lossy.kmt" --tlb zen4 --rounds 0
+"$kmlab" tlb compare "$dir/lossy.kmt" --tlb zen4 --rounds 0 --allow-loss -f json >"$dir/out" 2>"$dir/err"
+is $? 0 "--allow-loss goes on"
+like "$dir/err" "lost 5 events" "says what is missing"
+is "$(perl -MJSON::PP -e 'local $/; print decode_json(<>)->{coverage} < 1' "$dir/out")" 1 "and the document the coverage"
 name=$(sed -n '2s/[+\t ].*//p' "$dir/sites")
 "$kmlab" tlb compare "$sample" --tlb zen4 --rounds 0 --site "$name" -f tsv >"$dir/named"
 is "$(awk -F'\t' -v name="$name" 'NR > 1 && index($1, name) == 0' "$dir/named")" "" "--site $name: only call sites of that name"
