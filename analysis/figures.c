@@ -449,7 +449,8 @@ const struct km_figure_spec km_figures[] = {
 		   "the direct map in pages of that size, areas lie in 4 KiB pages. Right: what is "
 		   "left when the time of the same bytes in the same order through 2 MiB pages is "
 		   "taken off, so that caches cancel. Whiskers: 95 % intervals; diamonds: what "
-		   "the TLB model says of the same touches (only for this machine's own TLB).",
+		   "the TLB model says of the same touches (only for this machine's own TLB), as "
+		   "loads that overlap (the least) and as loads that wait for one another.",
 	  .x_title = "",
 	  .panels = 2,
 	  .panel_titles = {"time per touch (ns)", "of it translation (ns) · ◆ TLB model"},

@@ -8,6 +8,7 @@
 
 static const char *const maps[] = {"1G", "2M", "4K", "split"};
 #define NR_MAPS (sizeof(maps) / sizeof(maps[0]))
+#define NR_ROWS 5
 
 static double value_of(const struct km_figure_context *context, size_t index, unsigned map,
 		       const char *what)
@@ -100,13 +101,14 @@ static void leave_out(const struct km_figure_context *context, struct km_figure 
 static int add_bar(const struct km_figure_context *context, struct km_figure *figure, size_t index,
 		   unsigned panel, unsigned map)
 {
-	static const char *const rows[2][4] = {
-		{"ns", "ns_low", "ns_high", NULL},
-		{"translation_ns", "translation_ns_low", "translation_ns_high", "predicted_ns"}};
+	static const char *const rows[2][NR_ROWS] = {{"ns", "ns_low", "ns_high", NULL},
+						     {"translation_ns", "translation_ns_low",
+						      "translation_ns_high", "predicted_ns",
+						      "predicted_overlapped_ns"}};
 	struct km_curve *curve = map_curve(context, figure, index, panel, map);
 	int code = curve ? 0 : -ENOMEM;
 
-	for (unsigned i = 0; i < 4 && !code && rows[panel][i]; i++)
+	for (unsigned i = 0; i < NR_ROWS && !code && rows[panel][i]; i++)
 		code = km_curve_point(curve, i + 1, value_of(context, index, map, rows[panel][i]));
 	return code;
 }
@@ -114,7 +116,9 @@ static int add_bar(const struct km_figure_context *context, struct km_figure *fi
 int km_build_touch(const struct km_figure_context *context, struct km_figure *figure,
 		   struct km_err *err)
 {
-	static const char *const rows[] = {"median", "interval from", "interval to", "TLB model"};
+	static const char *const rows[NR_ROWS] = {"median", "interval from", "interval to",
+						  "TLB model, dependent loads",
+						  "TLB model, overlapped loads"};
 	int code = 0;
 
 	for (unsigned panel = 0; panel < 2; panel++)
@@ -125,7 +129,7 @@ int km_build_touch(const struct km_figure_context *context, struct km_figure *fi
 			if (!panel && !is_timed(context, i))
 				leave_out(context, figure, i);
 		}
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < NR_ROWS; i++)
 		km_figure_row(figure, i + 1, "%s", rows[i]);
 	stamp(context, figure);
 	note_missing_maps(context, figure);

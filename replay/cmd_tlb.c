@@ -271,6 +271,35 @@ static void emit_fits(struct km_json *json, const struct km_tlb_calibration *c)
 	km_json_close(json);
 }
 
+static void emit_figure(struct km_json *json, const char *key, const struct km_bench_figure *figure)
+{
+	km_json_object(json, key);
+	km_json_f64(json, "median", figure->median);
+	km_json_f64(json, "low", figure->low);
+	km_json_f64(json, "high", figure->high);
+	km_json_close(json);
+}
+
+static void emit_overlap(struct km_json *json, const struct km_tlb_overlap *overlap)
+{
+	km_json_array(json, "loads");
+	for (unsigned i = 0; i < 2 * KM_TLB_LOADS; i++) {
+		const struct km_tlb_load_costs *costs =
+			&overlap->costs[i / KM_TLB_LOADS][i % KM_TLB_LOADS];
+
+		if (!costs->measured)
+			continue;
+		km_json_object(json, NULL);
+		km_json_str(json, "pages", i / KM_TLB_LOADS ? "2M" : "4K");
+		km_json_str(json, "loads", km_tlb_loads_names[i % KM_TLB_LOADS]);
+		emit_figure(json, "l2_hit_ns", &costs->l2_hit);
+		emit_figure(json, "walk_ns", &costs->walk);
+		emit_figure(json, "far_line_ns", &costs->line);
+		km_json_close(json);
+	}
+	km_json_close(json);
+}
+
 static void emit_candidates(struct km_json *json, const struct km_tlb_calibration *c)
 {
 	km_json_array(json, "candidates");
@@ -353,6 +382,7 @@ static void show_json(const struct km_tlb_calibration *c)
 	km_json_str(&json, "pmu", c->pmu);
 	emit_candidates(&json, c);
 	emit_fits(&json, c);
+	emit_overlap(&json, &c->overlap);
 	emit_points(&json, c);
 	emit_counted(&json, c);
 	km_json_close(&json);
@@ -448,6 +478,41 @@ static void show_fits(const struct km_tlb_calibration *c)
 	printf("\n");
 }
 
+static void figure_cell(struct km_table *table, const struct km_bench_figure *figure)
+{
+	km_table_cellf(table, "%.2f [%.2f, %.2f]", figure->median, figure->low, figure->high);
+}
+
+/* What the same translations cost streams of loads. */
+static void show_overlap(const struct km_tlb_overlap *overlap)
+{
+	static const char *const titles[] = {"pages", "loads", "L2 hit ns>", "walk ns>",
+					     "far line ns>"};
+	struct km_table *table;
+
+	if (!overlap->cache.entries)
+		return;
+	table = km_table_new(5, titles);
+	for (unsigned i = 0; table && i < 2 * KM_TLB_LOADS; i++) {
+		const struct km_tlb_load_costs *costs =
+			&overlap->costs[i / KM_TLB_LOADS][i % KM_TLB_LOADS];
+
+		if (!costs->measured)
+			continue;
+		km_table_cell(table, i / KM_TLB_LOADS ? "2M" : "4K");
+		km_table_cellf(table, "%s: %s", km_tlb_loads_names[i % KM_TLB_LOADS],
+			       km_tlb_loads_what[i % KM_TLB_LOADS]);
+		figure_cell(table, &costs->l2_hit);
+		figure_cell(table, &costs->walk);
+		figure_cell(table, &costs->line);
+	}
+	km_table_print(table, stdout, KM_FORMAT_TABLE);
+	km_table_free(table);
+	printf("medians and 95 %% intervals, user space, pages in order and shuffled; far: not in "
+	       "the L1 data cache (%u lines)\n\n",
+	       overlap->cache.entries);
+}
+
 static void number_or_dash(struct km_table *table, double value)
 {
 	if (isnan(value))
@@ -492,6 +557,7 @@ static int show(const struct km_tlb_calibration *c, enum km_format format)
 			show_machine(c);
 			show_candidates(c);
 			show_fits(c);
+			show_overlap(&c->overlap);
 			show_counted(c);
 		}
 		show_points(c, format);
@@ -540,6 +606,20 @@ static int count_chains(struct km_tlb_calibration *c, bool asked, struct km_err 
 	return code;
 }
 
+/* Streams of loads, for the geometry that was found. */
+static int measure_overlap(struct km_tlb_calibration *c, uint32_t rounds, struct km_err *err)
+{
+	struct km_tlb_spec spec = {
+		.l1 = {c->l1},
+		.l2 = {c->l2},
+		.levels = 4,
+		.host_size = c->huge_real * 2 <= c->huge_pages ? KM_TLB_4K : KM_TLB_1G,
+	};
+
+	spec.l1[0].holds = spec.l2[0].holds = KM_TLB_HOLDS_ALL;
+	return km_tlb_overlap_measure(&c->overlap, &spec, rounds, err);
+}
+
 static int calibrate(struct km_tlb_calibration *c, const struct arguments *arguments,
 		     const char *path, struct km_err *err)
 {
@@ -555,6 +635,8 @@ static int calibrate(struct km_tlb_calibration *c, const struct arguments *argum
 		code = count_chains(c, arguments->count, err);
 	if (!code)
 		code = km_tlb_fit(c, NULL, err);
+	if (!code)
+		code = measure_overlap(c, arguments->rounds, err);
 	if (!code)
 		code = km_tlb_write(c, path, err);
 	if (!code)

@@ -16,6 +16,13 @@ static double walk_cycles(const struct km_run *run, const struct km_tlb_counts *
 			    : NAN;
 }
 
+static double overlapped_walk_cycles(const struct km_run *run, const struct km_tlb_counts *counts)
+{
+	return counts->refs ? km_tlb_overlapped_walk_cycles(run->tlb_choice, counts) * 1000 /
+				      (double)counts->refs
+			    : NAN;
+}
+
 static bool simulated(const struct km_run *run)
 {
 	return !run->pmu && run->tlb && !run->tlb->why[0];
@@ -64,6 +71,8 @@ static void put_counts(struct storing *to, const struct km_run *run,
 	    "%s.l2_miss_per_kref", prefix);
 	put(to, "cycles/1000 references", walk_cycles(run, counts), "%s.walk_cycles_per_kref",
 	    prefix);
+	put(to, "cycles/1000 references", overlapped_walk_cycles(run, counts),
+	    "%s.overlapped_walk_cycles_per_kref", prefix);
 }
 
 static void put_model(struct storing *to, const struct km_run *run)
@@ -138,6 +147,7 @@ static void emit_counts(struct km_json *json, const struct km_run *run,
 	km_json_f64(json, "l1_miss_per_kref", km_tlb_per_kref(counts->l1_misses, counts));
 	km_json_f64(json, "l2_miss_per_kref", km_tlb_per_kref(counts->l2_misses, counts));
 	km_json_f64(json, "walk_cycles_per_kref", walk_cycles(run, counts));
+	km_json_f64(json, "overlapped_walk_cycles_per_kref", overlapped_walk_cycles(run, counts));
 	km_json_u64(json, "refs", counts->refs);
 }
 

@@ -60,7 +60,8 @@ static void put_figures(struct storing *to, const char *prefix,
 	put_interval(to, prefix, "ns", &figures->ns);
 	put_interval(to, prefix, "flat_ns", &figures->flat_ns);
 	put_interval(to, prefix, "translation_ns", &figures->translation_ns);
-	put(to, prefix, "predicted_ns", "ns", figures->predicted_ns);
+	put(to, prefix, "predicted_ns", "ns", figures->predicted_ns[KM_TLB_DEPENDENT]);
+	put(to, prefix, "predicted_overlapped_ns", "ns", figures->predicted_ns[KM_TLB_OVERLAPPED]);
 }
 
 static void put_note(struct storing *to, const char *name, const char *text)
@@ -129,7 +130,9 @@ static void emit_map(struct km_json *json, const struct km_run *run, unsigned ma
 		emit_interval(json, "ns", &figures->ns);
 		emit_interval(json, "flat_ns", &figures->flat_ns);
 		emit_interval(json, "translation_ns", &figures->translation_ns);
-		km_json_f64(json, "predicted_ns", figures->predicted_ns);
+		km_json_f64(json, "predicted_ns", figures->predicted_ns[KM_TLB_DEPENDENT]);
+		km_json_f64(json, "predicted_overlapped_ns",
+			    figures->predicted_ns[KM_TLB_OVERLAPPED]);
 	}
 	km_json_str(json, "memory", why[0] ? why : run->touches->gives[map]);
 	km_json_close(json);

@@ -10,6 +10,8 @@
 #include <kmlab/err.h>
 #include <kmlab/tlb.h>
 
+#include "replay/tlb_overlap.h"
+
 /*
  * Where a chain of dependent loads runs. X(constant, name, what, the place whose latencies are
  * those of the same number of cache lines without translation)
@@ -99,6 +101,7 @@ struct km_tlb_calibration {
 	struct km_tlb_array_spec l1, l2;                          /* chosen */
 	struct km_tlb_candidate candidates[2][KM_TLB_CANDIDATES]; /* of L1 and L2, best first */
 	struct km_tlb_place_fit fits[KM_TLB_PLACES];
+	struct km_tlb_overlap overlap; /* what streams of loads pay for the same translations */
 	uint32_t direct_pages[KM_TLB_MOST_PAGES]; /* page numbers within 1 GiB; not kept */
 	char kernel_why[320]; /* why there are no points of the kernel; "" there are */
 	char pmu[300];        /* are there counters; why not, and the remedy */

@@ -105,7 +105,11 @@ static void take_calibration(const struct km_tlb_calibration *c, struct km_tlb_c
 	const struct km_tlb_place_fit *large = fit_of(c, KM_TLB_DIRECT, KM_TLB_USER_2M);
 	bool splintered = c->huge_real * 2 <= c->huge_pages;
 
-	*choice = (struct km_tlb_choice){.calibrated = c->calibrated};
+	*choice = (struct km_tlb_choice){
+		.calibrated = c->calibrated,
+		.overlap = c->overlap,
+		.cycle_ns = c->cycle_ns,
+	};
 	choice->spec.levels = 4;
 	choice->spec.host_size = splintered ? KM_TLB_4K : KM_TLB_1G;
 	choice->spec.l1[0] = c->l1;
@@ -155,6 +159,13 @@ static int choose_host(struct km_tlb_choice *choice)
 	free(path);
 	free(c);
 	return 0;
+}
+
+double km_tlb_overlapped_walk_cycles(const struct km_tlb_choice *choice,
+				     const struct km_tlb_counts *counts)
+{
+	return km_tlb_overlap_walk_ns(&choice->overlap, KM_TLB_OVERLAPPED, counts) /
+	       choice->cycle_ns;
 }
 
 int km_tlb_choose(const char *name, struct km_tlb_choice *choice, struct km_err *err)

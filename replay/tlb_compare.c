@@ -134,10 +134,12 @@ static void fill_share(const struct comparing *comparing, const struct km_tlb_sh
 			100 * (1 - (double)share->asked / (double)share->placed);
 	values[KM_COMPARE_L1].median = km_tlb_per_kref(counts->l1_misses, counts);
 	values[KM_COMPARE_L2].median = km_tlb_per_kref(counts->l2_misses, counts);
-	if (share->objects)
-		values[KM_COMPARE_WALK].median =
-			(double)km_tlb_walk_cycles(&comparing->tlb.spec, counts) /
-			(double)share->objects;
+	if (!share->objects)
+		return;
+	values[KM_COMPARE_WALK].median =
+		(double)km_tlb_walk_cycles(&comparing->tlb.spec, counts) / (double)share->objects;
+	values[KM_COMPARE_WALK_LEAST].median =
+		km_tlb_overlapped_walk_cycles(&comparing->tlb, counts) / (double)share->objects;
 }
 
 static void fill_whole(const struct km_tlb_measures *whole, unsigned map,
@@ -166,7 +168,8 @@ static void fill_times(const struct comparing *comparing, unsigned placement, un
 		values[KM_COMPARE_TOUCH] = touch->ns;
 		values[KM_COMPARE_TOUCH_FLAT] = touch->flat_ns;
 		values[KM_COMPARE_TRANSLATION] = touch->translation_ns;
-		values[KM_COMPARE_PREDICTED].median = touch->predicted_ns;
+		values[KM_COMPARE_OVERLAPPED].median = touch->predicted_ns[KM_TLB_OVERLAPPED];
+		values[KM_COMPARE_PREDICTED].median = touch->predicted_ns[KM_TLB_DEPENDENT];
 	}
 }
 

@@ -42,6 +42,7 @@ int km_tlb_compare(const struct km_tlb_comparison *comparison, struct km_err *er
 	X(L1, "l1_miss_per_kref", "L1 miss/kref", "%.2f", 0, 0)                                    \
 	X(L2, "l2_miss_per_kref", "L2 miss/kref", "%.2f", 0, 0)                                    \
 	X(WALK, "walk_cycles_per_object", "walk cycles/object", "%.1f", 0, 0)                      \
+	X(WALK_LEAST, "overlapped_walk_cycles_per_object", "overlapped", "%.1f", 0, 0)             \
 	X(WORKING_SET, "pages_per_1000_ops", "pages/1000 ops", "%.1f", 0, 0)                       \
 	X(PAGES, "pages_peak", "peak pages", "%.0f", 0, 0)                                         \
 	X(TABLES, "page_table_bytes", "page tables B", "%.0f", 0, 0)                               \
@@ -50,7 +51,8 @@ int km_tlb_compare(const struct km_tlb_comparison *comparison, struct km_err *er
 	X(TOUCH, "touch_ns", "touch ns", "%.2f", 1, 1)                                             \
 	X(TOUCH_FLAT, "touch_flat_ns", "same bytes in 2M", "%.2f", 1, 1)                           \
 	X(TRANSLATION, "translation_ns", "so translation ns", "%.2f", 1, 1)                        \
-	X(PREDICTED, "predicted_ns", "model ns", "%.2f", 1, 0)
+	X(OVERLAPPED, "predicted_overlapped_ns", "model, overlapped", "%.2f", 1, 0)                \
+	X(PREDICTED, "predicted_ns", "model, dependent", "%.2f", 1, 0)
 
 enum km_compare_column {
 #define X(constant, key, title, format, timed, interval) KM_COMPARE_##constant,

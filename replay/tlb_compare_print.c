@@ -199,7 +199,8 @@ static void print_host(const struct km_compare_document *document)
 	       "2M: "
 	       "the same lines in the same order\nthrough a direct map of 2 MiB pages; what is "
 	       "more "
-	       "is translation, beside it what the model says.\n",
+	       "is translation. Beside it the model's, by the costs of\nstreams: of loads that "
+	       "overlap, the least it takes, and of loads that wait for one another, the most.\n",
 	       document->asked->rounds,
 	       document->asked->access.names[document->asked->access.which]);
 	if (document->coverage < 1)
@@ -228,6 +229,10 @@ static void print_tables(const struct km_compare_document *document)
 		printf("coverage %.2f %% of the trace's events: the others were lost, or never "
 		       "seen\n",
 		       100 * document->trace_coverage);
+	if (!isnan(km_tlb_overlapped_walk_cycles(tlb, &(struct km_tlb_counts){0})))
+		printf("walk cycles: of a chain of loads through shuffled pages, the most walks "
+		       "take; overlapped: of independent loads, page-table lines near, the least "
+		       "('kmlab tlb show')\n");
 	if (asked->by_site)
 		printf("Shares of a call site are of its own objects, the direct map in 2 MiB "
 		       "pages; pages and page tables are the machine's.\n");

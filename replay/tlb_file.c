@@ -32,6 +32,30 @@ static void print_array(FILE *out, const char *word, const struct km_tlb_array_s
 		km_tlb_policy_names[array->policy]);
 }
 
+static const char *const overlap_sizes[2] = {"4K", "2M"};
+
+static void print_overlap(const struct km_tlb_overlap *overlap, FILE *out)
+{
+	if (!overlap->cache.entries)
+		return;
+	print_array(out, "cache", &overlap->cache);
+	for (unsigned i = 0; i < 2 * KM_TLB_LOADS; i++) {
+		const struct km_tlb_load_costs *costs =
+			&overlap->costs[i / KM_TLB_LOADS][i % KM_TLB_LOADS];
+		const struct km_bench_figure *figures[3] = {&costs->l2_hit, &costs->walk,
+							    &costs->line};
+
+		if (!costs->measured)
+			continue;
+		fprintf(out, "loads %s %s", overlap_sizes[i / KM_TLB_LOADS],
+			km_tlb_loads_names[i % KM_TLB_LOADS]);
+		for (unsigned k = 0; k < 3; k++)
+			fprintf(out, " %.6f %.6f %.6f", figures[k]->median, figures[k]->low,
+				figures[k]->high);
+		fprintf(out, "\n");
+	}
+}
+
 static void print_calibration(const struct km_tlb_calibration *c, FILE *out)
 {
 	fprintf(out, "kmlab-tlb %d\nvendor %s\nfamily %u %u %u\nbrand %s\nhypervisor %s\n", VERSION,
@@ -61,6 +85,7 @@ static void print_calibration(const struct km_tlb_calibration *c, FILE *out)
 				fit->far_ns, fit->near_lines, fit->fit_error, fit->held_out_error,
 				fit->worst, fit->nr_fitted, fit->nr_held_out);
 	}
+	print_overlap(&c->overlap, out);
 	for (unsigned i = 0; i < c->nr_points; i++) {
 		const struct km_tlb_point *point = &c->points[i];
 
@@ -224,6 +249,26 @@ static bool take_counted(struct km_tlb_calibration *c, const char *rest)
 	return false;
 }
 
+static bool take_loads(struct km_tlb_overlap *overlap, const char *rest)
+{
+	struct km_tlb_load_costs costs = {.measured = true};
+	struct km_bench_figure *hit = &costs.l2_hit, *walk = &costs.walk, *line = &costs.line;
+	char size[8], name[16];
+
+	if (sscanf(rest, "%7s %15s %lf %lf %lf %lf %lf %lf %lf %lf %lf", size, name, &hit->median,
+		   &hit->low, &hit->high, &walk->median, &walk->low, &walk->high, &line->median,
+		   &line->low, &line->high) != 11)
+		return false;
+	for (unsigned i = 0; i < 2 * KM_TLB_LOADS; i++) {
+		if (strcmp(size, overlap_sizes[i / KM_TLB_LOADS]) ||
+		    strcmp(name, km_tlb_loads_names[i % KM_TLB_LOADS]))
+			continue;
+		overlap->costs[i / KM_TLB_LOADS][i % KM_TLB_LOADS] = costs;
+		return true;
+	}
+	return false;
+}
+
 static bool take_line(struct km_tlb_calibration *c, const char *word, const char *rest)
 {
 	int truth;
@@ -264,6 +309,10 @@ static bool take_line(struct km_tlb_calibration *c, const char *word, const char
 		return take_candidate(c, rest);
 	if (!strcmp(word, "fit"))
 		return take_fit(c, rest);
+	if (!strcmp(word, "cache"))
+		return take_array(&c->overlap.cache, rest);
+	if (!strcmp(word, "loads"))
+		return take_loads(&c->overlap, rest);
 	if (!strcmp(word, "counted"))
 		return take_counted(c, rest);
 	return strcmp(word, "point") || take_point(c, rest);

@@ -183,13 +183,17 @@ static int begin_lane(struct touching *all, unsigned i, struct km_err *err)
 static int add_view(struct touching *all, unsigned lane, unsigned map, bool flat)
 {
 	struct km_touch_view *view = &all->views[all->nr_views];
+	const struct km_tlb_choice *choice = all->placing->tlb;
+	struct km_tlb_spec spec;
 	int code = 0;
 
 	*view = (struct km_touch_view){.lane = lane, .map = map, .flat = flat};
 	all->nr_views++;
 	view->at = malloc(2ul * KM_TOUCH_WINDOW * sizeof(*view->at));
-	if (all->placing->predict && !code)
-		code = km_tlb_create(&all->env, &all->placing->tlb->spec, &view->tlb);
+	if (all->placing->predict) {
+		spec = km_tlb_overlap_spec(&choice->overlap, &choice->spec);
+		code = km_tlb_create(&all->env, &spec, &view->tlb);
+	}
 	return view->at ? code : -ENOMEM;
 }
 
@@ -236,14 +240,23 @@ static const struct km_touch_view *find_view(const struct touching *all, unsigne
 	return NULL;
 }
 
+/*
+ * Touches wait for one another, so they should take what dependent loads do. Without a calibration
+ * of streams only the cost of a chain through shuffled pages is known, the most a walk can take.
+ */
 static double predicted_ns(const struct touching *all, const struct km_touch_view *view,
-			   unsigned subset)
+			   unsigned subset, enum km_tlb_loads loads)
 {
 	const struct km_tlb_counts *counts = &view->counts[subset];
+	const struct km_tlb_choice *choice = all->placing->tlb;
+	double ns;
 
-	return view->tlb && counts->refs ? (double)km_tlb_cycles(&all->placing->tlb->spec, counts) *
-						   all->cycle_ns / (double)counts->refs
-					 : NAN;
+	if (!view->tlb || !counts->refs)
+		return NAN;
+	ns = km_tlb_overlap_ns(&choice->overlap, loads, counts);
+	if (isnan(ns) && loads == KM_TLB_DEPENDENT)
+		ns = (double)km_tlb_cycles(&choice->spec, counts) * all->cycle_ns;
+	return ns / (double)counts->refs;
 }
 
 static struct km_bench_figure per_touch(const double *ns, const struct km_touch_view *view,
@@ -275,7 +288,9 @@ static int fill_figures(const struct touching *all, const struct km_touch_view *
 	figures->ns = per_touch(view->ns[subset], view, subset, rounds);
 	figures->flat_ns = per_touch(flat->ns[subset], view, subset, rounds);
 	figures->translation_ns = per_touch(apart, view, subset, rounds);
-	figures->predicted_ns = predicted_ns(all, view, subset) - predicted_ns(all, flat, subset);
+	for (unsigned loads = 0; loads < KM_TLB_LOADS; loads++)
+		figures->predicted_ns[loads] = predicted_ns(all, view, subset, loads) -
+					       predicted_ns(all, flat, subset, loads);
 	free(apart);
 	return 0;
 }

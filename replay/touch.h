@@ -26,7 +26,8 @@ struct km_touch_figures {
 	struct km_bench_figure ns;
 	struct km_bench_figure flat_ns;        /* the same bytes, 2 MiB direct map */
 	struct km_bench_figure translation_ns; /* of the differences, round by round */
-	double predicted_ns; /* what the TLB model says the translation is; NAN: not asked for */
+	/* What the TLB model says the translation is, by how loads are made; NAN: not known. */
+	double predicted_ns[KM_TLB_LOADS];
 };
 
 /* Of a long trace the beginning is touched: until a placement has had so many. */

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Rows of a curve: median, low, high, and what the TLB model says. Bars from 0 with their interval; diamonds for the model.
+# Rows of a curve: median, low, high, and what the TLB model says of dependent and of overlapped loads. Bars from 0 with their
+# interval; diamonds for the model.
 unset key
 set multiplot layout 1,panels title title font ',16' margins 0.06,0.92,0.32,0.83 spacing 0.12
 set style fill solid 0.85 noborder
@@ -18,7 +19,7 @@ do for [p=1:panels] {
 	if (n > 0) {
 		plot for [i=first[p]:last[p]] data index i-1 every ::0::0 using (i - first[p] + 1):2 with boxes linetype i, \
 			for [i=first[p]:last[p]] data index i-1 every ::1::2 using (i - first[p] + 1):2 with linespoints lc rgb '#222222' dt 1 lw 1.2 pt 2 ps 0.5, \
-			for [i=first[p]:last[p]] data index i-1 every ::3::3 using (i - first[p] + 1 + 0.42):2 with points pt 13 ps 0.9 lc rgb '#009E73', \
+			for [i=first[p]:last[p]] data index i-1 every ::3::4 using (i - first[p] + 1 + 0.42):2 with linespoints dt 1 lw 1.2 pt 13 ps 0.9 lc rgb '#009E73', \
 			for [i=first[p]:last[p]] data index i-1 every ::0::0 using (i - first[p] + 1 - 0.46):2:(abs($2) < 0.05 ? '0.0' : sprintf('%.1f', $2)) with labels left offset 0,0.8 font ',11'
 	} else {
 		unset xtics; unset ytics; unset border

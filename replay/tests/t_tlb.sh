@@ -41,6 +41,9 @@ verdict calibrated: held-out error at most 3.0 % in user space
 fit user 2 20 0 4096 0.01 0.03 0.05 9 9
 point user 64 9 1.5 1.4 1.6 1.5 0
 point user 4096 9 20.5 20 21 20 1
+cache 768 12 lru
+loads 4K dependent 2.3 2.2 2.4 15 14 16 7 6 8
+loads 4K overlapped 0.1 0 0.2 8 7 9 1.5 1 2
 pmu available; what they counted is kept
 counted user 64 0.001 0.0005 nan 0.002 0 0
 counted user 4096 0.98 0.61 31.5 0.984 0.624 1
@@ -53,7 +56,10 @@ is "$(perl -MJSON::PP -e 'local $/; my $d = decode_json(<>); print join ",", $d-
 	"1,1,1536,0.03,2" "as JSON"
 is "$(perl -MJSON::PP -e 'local $/; my $d = decode_json(<>); print join ",", map {$_->{walks_per_load}, $_->{walk_cycles_per_load} // "null", $_->{model_walks_per_load}, $_->{multiplexed} ? "multiplexed" : "whole"} @{$d->{counted}}' "$dir/out")" \
 	"0.0005,null,0,whole,0.61,31.5,0.624,multiplexed" "with what was counted, null where the CPU has no such event"
+is "$(perl -MJSON::PP -e 'local $/; my $d = decode_json(<>); print join ",", map {$_->{pages}, $_->{loads}, $_->{l2_hit_ns}{median}, $_->{walk_ns}{high}, $_->{far_line_ns}{low}} @{$d->{loads}}' "$dir/out")" \
+	"4K,dependent,2.3,16,6,4K,overlapped,0.1,9,1" "with what streams of loads pay, and its interval"
 "$kmlab" tlb show >"$dir/out"
+like "$dir/out" '4K +overlapped: independent of one another +0.10 \[0.00, 0.20\] +8.00 \[7.00, 9.00\]' "also as a table"
 like "$dir/out" 'user space, 4 KiB pages +4096 +0.980 +0.984 +0.610 +0.624 +31.500 +yes, scaled' "and as a table, beside the model"
 is "$("$kmlab" tlb show -f csv | wc -l)" 3 "as csv: a header and a row per point"
 sed -i 's/^calibrated 1/calibrated 0/' "$XDG_DATA_HOME/kmlab/tlb"
@@ -98,7 +104,8 @@ is "$(column "$dir/sizes" all vmalloc "page tables B")" "$(column "$dir/sizes" a
 	"no object here is as large as 2 MiB: vmalloc_huge is vmalloc"
 is "$(column "$dir/sizes" all vmalloc "touch ns")" - "what was not timed has no number"
 is "$(awk -F'\t' 'NR > 1 && $1 != "all" {n[$2] += $3} $1 == "all" {if (n[$2] != $3) print $2}' "$dir/sizes")" "" "the classes add up"
-awk -F'\t' -v OFS=, 'NR == 1 || $1 == "all" {print $2, $3, $4, $5, $6, $7, $8, $9, $10, $11}' "$dir/sizes" >"$dir/golden"
+is "$(column "$dir/sizes" all vmalloc overlapped)" - "what overlapping hides is not known of a core of the table"
+awk -F'\t' -v OFS=, 'NR == 1 || $1 == "all" {print $2, $3, $4, $5, $6, $7, $8, $10, $11, $12}' "$dir/sizes" >"$dir/golden"
 is "$(diff "$dir/golden" results/golden/tlb-compare-fork.csv)" "" "the numbers are those kept in results/golden"
 "$kmlab" tlb compare "$sample" --tlb zen4 --rounds 0 --by site --top 3 -f tsv >"$dir/sites"
 is "$? $(wc -l <"$dir/sites")" "0 7" "compare by site: a header and two rows for each of three"

@@ -161,6 +161,8 @@ static void test_file(void)
 		"kmlab-tlb 1\nl1 64 4 lru\ncycle-ns 0\n",
 		"kmlab-tlb 1\nl1 64 4 lru\ncycle-ns 1\npoint nowhere 1 1 1 1 1 1 0\n",
 		"kmlab-tlb 1\nl1 64 4 lru\ncycle-ns 1\nfit user 1\n",
+		"kmlab-tlb 1\nl1 64 4 lru\ncycle-ns 1\nloads 4K sideways 1 1 1 1 1 1 1 1 1\n",
+		"kmlab-tlb 1\nl1 64 4 lru\ncycle-ns 1\nloads 4K overlapped 1 1\n",
 	};
 	struct km_tlb_calibration *c = make(falling_ns), *back = calloc(1, sizeof(*back));
 	char path[] = "/tmp/kmlab-tlb-XXXXXX", nowhere[] = "/proc/kmlab/tlb";
@@ -171,6 +173,10 @@ static void test_file(void)
 	c->l2 = truth.l2[0];
 	c->fits[KM_TLB_USER] =
 		(struct km_tlb_place_fit){true, 1.5, 20.25, 3.125, 4096, 0.5, 0.25, 0.75, 7, 8};
+	c->overlap = (struct km_tlb_overlap){
+		.cache = {768, 12, KM_TLB_HOLDS_ALL, KM_TLB_LRU},
+		.costs = {{{0}, {true, {0.25, 0.125, 0.5}, {8, 7, 9}, {1.5, 1, 2}}}},
+	};
 	c->points[3].fitted = 12.5;
 	c->points[3].held_out = true;
 	TAP_EQ(km_tlb_write(c, path, &err), 0, "a calibration is written%s", err.text);
@@ -180,6 +186,8 @@ static void test_file(void)
 	       "the geometry is the same");
 	TAP_OK(!memcmp(&back->fits[KM_TLB_USER], &c->fits[KM_TLB_USER], sizeof(c->fits[0])),
 	       "the fit is");
+	TAP_OK(!memcmp(&back->overlap, &c->overlap, sizeof(c->overlap)),
+	       "the costs of streams are, and those not measured");
 	TAP_OK(back->nr_points == c->nr_points && back->points[3].fitted == 12.5 &&
 		       back->points[3].held_out && isnan(back->points[4].fitted) &&
 		       fabs(back->points[9].ns - c->points[9].ns) < 1e-4,

@@ -3,6 +3,7 @@
 #include "replay/touch_window.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include "engine/tests/tap.h"
@@ -113,14 +114,44 @@ static void test_counts(struct fixture *fixture)
 	       "kmalloc in 4 KiB pages, too");
 	TAP_EQ(touches->figures[1][KM_TLB_MAP_4K][0].touches, 0,
 	       "where nobody asked: not measured");
-	TAP_OK(touches->figures[1][KM_TLB_MAP_2M][0].predicted_ns >
-		       touches->figures[0][KM_TLB_MAP_2M][0].predicted_ns,
+	TAP_OK(touches->figures[1][KM_TLB_MAP_2M][0].predicted_ns[KM_TLB_DEPENDENT] >
+		       touches->figures[0][KM_TLB_MAP_2M][0].predicted_ns[KM_TLB_DEPENDENT],
 	       "the model expects vmalloc to translate for longer");
+	TAP_OK(isnan(touches->figures[1][KM_TLB_MAP_2M][0].predicted_ns[KM_TLB_OVERLAPPED]),
+	       "of overlapped loads a core of the table knows nothing");
 	TAP_OK(strstr(touches->gives[KM_TLB_MAP_4K], ", 0 in 2 MiB,"),
 	       "which pages the host gave: %s", touches->gives[KM_TLB_MAP_4K]);
 	TAP_OK(touches->windows == 1, "one window");
 	TAP_OK(touches->coverage >= 1, "the whole trace");
 	free(touches);
+}
+
+/* Costs of streams in the ratio of 1 to 3: so are the predictions. */
+static void test_band(struct fixture *fixture)
+{
+	struct km_tlb_choice *tlb = &fixture->tlb;
+	const struct km_touch_figures *figures;
+	struct km_touches *touches;
+	struct km_err err = {""};
+	double low, high;
+
+	tlb->overlap.cache = (struct km_tlb_array_spec){768, 12, 0, KM_TLB_LRU};
+	for (unsigned i = 0; i < 2 * KM_TLB_LOADS; i++) {
+		double times = i % KM_TLB_LOADS == KM_TLB_OVERLAPPED ? 1 : 3;
+
+		tlb->overlap.costs[i / KM_TLB_LOADS][i % KM_TLB_LOADS] = (struct km_tlb_load_costs){
+			true, {.median = times}, {.median = 8 * times}, {.median = 2 * times}};
+	}
+	if (TAP_OK(!km_touch_measure(&fixture->placing, &touches, &err), "touches are priced %s",
+		   err.text)) {
+		figures = &touches->figures[1][KM_TLB_MAP_2M][0];
+		low = figures->predicted_ns[KM_TLB_OVERLAPPED];
+		high = figures->predicted_ns[KM_TLB_DEPENDENT];
+		TAP_OK(low > 0 && fabs(high / low - 3) < 1e-6,
+		       "as overlapped loads and as dependent ones: %.3f and %.3f ns", low, high);
+		free(touches);
+	}
+	memset(&tlb->overlap, 0, sizeof(tlb->overlap));
 }
 
 static void test_giant_pages(struct fixture *fixture)
@@ -286,6 +317,7 @@ int main(void)
 	if (!prepare(&fixture))
 		return tap_done();
 	test_counts(&fixture);
+	test_band(&fixture);
 	test_giant_pages(&fixture);
 	test_calls(&fixture);
 	fixture.placements[0].maps = 1u << KM_TLB_MAP_2M;
