@@ -301,11 +301,6 @@ static int count_live(struct pass *pass, bool only)
 	return 0;
 }
 
-static bool ends_unseen(const struct km_stat_row *row)
-{
-	return row->implied > row->frees && row->implied > row->old_live;
-}
-
 static int add_up(struct km_stat *stat)
 {
 	struct km_stat_row *total = &stat->total;
@@ -314,8 +309,9 @@ static int add_up(struct km_stat *stat)
 	if (!total->lifetimes)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < stat->nr_rows; i++) {
-		const struct km_stat_row *row = &stat->rows[i];
+		struct km_stat_row *row = &stat->rows[i];
 
+		row->unseen = row->implied > row->frees && row->implied > row->old_live;
 		total->hits += row->hits;
 		total->bytes_req += row->bytes_req;
 		total->bytes_alloc += row->bytes_alloc;
@@ -323,7 +319,7 @@ static int add_up(struct km_stat *stat)
 		total->frees += row->frees;
 		total->cross_frees += row->cross_frees;
 		total->implied += row->implied;
-		if (!ends_unseen(row))
+		if (!row->unseen)
 			total->old_live += row->old_live;
 		total->byte_ns += row->byte_ns;
 		if (row->lifetimes)
@@ -414,7 +410,7 @@ double km_stat_mean(const struct km_stat *stat, const struct km_stat_row *row)
 
 double km_stat_leaks(const struct km_stat_row *row)
 {
-	return ends_unseen(row) ? NAN : (double)row->old_live;
+	return row->unseen ? NAN : (double)row->old_live;
 }
 
 double km_stat_lifetime(const struct km_stat_row *row, double quantile)

@@ -29,6 +29,7 @@ struct km_stat_row {
 	uint64_t live;
 	uint64_t implied;          /* ended unseen: no lifetime is known */
 	uint64_t old_live;         /* live at the end and older than half of the time */
+	bool unseen;               /* most of its frees are traced by nothing */
 	struct km_hist *lifetimes; /* in ns, of `frees`; NULL: none */
 	/* Of a sampled trace: what the sums would be of all addresses. */
 	double estimate[KM_NR_SUMS], variance[KM_NR_SUMS];
@@ -57,8 +58,8 @@ double km_stat_waste(const struct km_stat_row *row);
 /* Time-weighted mean of live bytes. */
 double km_stat_mean(const struct km_stat *stat, const struct km_stat_row *row);
 /*
- * Live at the end and older than half of the time. NaN: most frees of such objects are traced by
- * nothing (in bulk, by RCU), so what seems live may long be gone.
+ * Live at the end and older than half of the time; of the total, in rows that tell it. NaN: most
+ * frees of such objects are traced by nothing (in bulk, by RCU), so what seems live may be gone.
  */
 double km_stat_leaks(const struct km_stat_row *row);
 /* Lifetime at a quantile in ns; NaN: no free was seen. */
