@@ -160,7 +160,7 @@ static const char *physical_text(const struct km_module_report *report,
 	uint64_t start = call->addr - KM_DIRECT_MAP_BASE;
 
 	text[0] = 0;
-	if (call->addr <= 16 || call->kind == KM_OBJECT_NONE)
+	if (call->addr <= 16 || call->kind == KM_OBJECT_NONE || call->kind == KM_OBJECT_PERCPU)
 		return text;
 	if (call->kind != KM_OBJECT_AREA)
 		snprintf(text, 64, "0x%" PRIx64, start);
@@ -220,6 +220,7 @@ static const char *gfp_text(uint32_t gfp, const struct km_profile *profile, char
 					    "__GFP_NOFAIL",
 					    "__GFP_NORETRY",
 					    "__GFP_MEMALLOC",
+					    "__GFP_NOMEMALLOC",
 					    "__GFP_COMP",
 					    "__GFP_THISNODE",
 					    "__GFP_ACCOUNT"};
@@ -330,7 +331,7 @@ static void json_call(struct km_json *json, const struct km_module_report *repor
 	km_json_str(json, "cache", call->cache);
 	km_json_str(json, "slab", slab_text(call, text));
 	km_json_array(json, "physical");
-	if (call->kind != KM_OBJECT_NONE && call->kind != KM_OBJECT_AREA && call->addr > 16) {
+	if (call->kind >= KM_OBJECT_SLAB && call->kind <= KM_OBJECT_PAGES && call->addr > 16) {
 		snprintf(text, sizeof(text), "0x%" PRIx64 "+%" PRIu64,
 			 (uint64_t)(call->addr - KM_DIRECT_MAP_BASE), call->bytes_alloc);
 		km_json_str(json, NULL, text);

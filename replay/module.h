@@ -34,6 +34,7 @@ enum km_module_kind {
 	KM_OBJECT_LARGE,
 	KM_OBJECT_PAGES,
 	KM_OBJECT_AREA,
+	KM_OBJECT_PERCPU, /* CPU 0's copy */
 };
 
 /* One call, in order. Addresses are the machine's. */

@@ -125,8 +125,8 @@ void *km_given(const struct kmlab_site *site, struct object *object, uint32_t gf
 /* A live object that may be freed so; NULL, with a finding, if there is none. */
 struct object *km_taken(const struct kmlab_site *site, const void *p, unsigned kinds)
 {
-	static const char *const names[] = {"", "a slab object", "a large kmalloc block", "pages",
-					    "a vmalloc area"};
+	static const char *const names[] = {"",      "a slab object",  "a large kmalloc block",
+					    "pages", "a vmalloc area", "per-CPU memory"};
 	uint64_t addr = km_addr(p);
 	struct object *object = addr ? km_object_live(addr) : NULL;
 	const struct object *other;

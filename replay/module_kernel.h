@@ -28,6 +28,8 @@ struct object {
 	struct cache *cache;
 	enum km_module_kind kind;
 	unsigned order;
+	unsigned copies; /* of KM_OBJECT_PERCPU: one per CPU, so many bytes apart */
+	uint64_t copy_stride;
 	bool borrowed; /* an area over pages of somebody else */
 	bool damaged;  /* an access outside of it is reported */
 	uint32_t next_unused;
@@ -63,8 +65,11 @@ struct kernel {
 	struct km_addr_map owners;      /* lock -> thread */
 	struct cache *caches;
 	enum km_module_phase phase;
-	const struct kmlab_site *last; /* the latest call of the API */
-	const char *base;              /* where the module's file is loaded */
+	const struct kmlab_site *last;         /* the latest call of the API */
+	const char *base;                      /* where the module's file is loaded */
+	const char *percpu_first, *percpu_end; /* its static per-CPU variables */
+	uint64_t *shown; /* frames that the file being mapped shows, by page; 0: none */
+	unsigned shown_pages;
 	/* context */
 	unsigned depth[KMLAB_NR_CONTEXTS];
 	const struct kmlab_site *entered[KMLAB_NR_CONTEXTS]; /* the latest */
@@ -123,9 +128,13 @@ struct object *km_object_near(uint64_t addr);
 struct object *km_object_add(const struct object *object, uint32_t gfp);
 void km_object_remove(struct object *object, const struct kmlab_site *site);
 void km_object_resize(struct object *object, uint64_t bytes);
+/* A live object that has bytes in [addr, addr + bytes), or NULL. */
+const struct object *km_object_within(uint64_t addr, uint64_t bytes);
 /* Red zones of what is live. */
 void km_object_check(const struct object *object);
 void km_object_check_all(void);
+/* The first byte of [addr, addr + bytes) that nobody may use, or 0. */
+uint64_t km_bad_byte(uint64_t addr, uint64_t bytes);
 void km_access(const void *p, unsigned long bytes, int write, const void *from);
 /* "100 bytes of kmalloc at a.c:12 init()" */
 const char *km_object_text(const struct object *object, char text[160]);
@@ -138,6 +147,11 @@ void km_api_text(struct kmlab_api *api);     /* module_print.c */
 void km_api_context(struct kmlab_api *api);  /* module_context.c */
 void km_api_time(struct kmlab_api *api);     /* module_time.c */
 void km_api_resource(struct kmlab_api *api); /* module_resource.c */
+void km_api_percpu(struct kmlab_api *api);   /* module_percpu.c */
+void km_api_file(struct kmlab_api *api);     /* module_file.c */
+
+/* module_percpu.c: CPU 0's copy of an address in another CPU's; other addresses as they are. */
+uint64_t km_percpu_own(uint64_t addr);
 
 /* module_alloc.c, for caches */
 void km_check_gfp(const struct kmlab_site *site, uint32_t gfp);
@@ -169,8 +183,10 @@ bool km_let_others_run(void);
 void km_raise_interrupts(void);
 void km_time_leaks(void);
 
-/* module_resource.c */
+/* module_file.c */
 void km_use_files(void);
+
+/* module_resource.c */
 void km_resource_leaks(void);
 
 /* module_print.c */

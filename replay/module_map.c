@@ -36,7 +36,9 @@ static bool alive(const struct km_module_report *report, size_t index)
 {
 	const struct km_module_call *call = &report->calls[index];
 
-	if (call->frees || call->failed || call->kind == KM_OBJECT_NONE || call->addr <= 16)
+	/* Per-CPU memory is in the kernel's chunk. */
+	if (call->frees || call->failed || call->kind == KM_OBJECT_NONE ||
+	    call->kind == KM_OBJECT_PERCPU || call->addr <= 16)
 		return false;
 	for (size_t i = index + 1; i < report->nr_calls; i++) {
 		const struct km_module_call *later = &report->calls[i];

@@ -157,8 +157,15 @@ static void shadow_frames(const struct object *object, bool in_use)
 			   in_use ? KM_PAGE_SIZE : 0, KM_PAGE_SIZE, SHADOW_FREED);
 }
 
-/* The first byte of [addr, addr + bytes) that may not be accessed, or 0. */
-static uint64_t first_bad(uint64_t addr, uint64_t bytes)
+/* The other CPUs' copies are as CPU 0's. */
+static void shadow_copies(const struct object *object, bool in_use)
+{
+	for (unsigned cpu = 1; cpu < object->copies; cpu++)
+		set_shadow(object->addr + cpu * object->copy_stride, in_use ? object->bytes : 0,
+			   object->capacity, in_use ? SHADOW_RED : SHADOW_FREED);
+}
+
+uint64_t km_bad_byte(uint64_t addr, uint64_t bytes)
 {
 	uint64_t end = addr + bytes;
 
@@ -195,6 +202,7 @@ struct object *km_object_near(uint64_t addr)
 {
 	struct object *freed = NULL, *before = NULL;
 
+	addr = km_percpu_own(addr);
 	for (uint32_t i = 1; i <= km_kernel->nr_objects; i++) {
 		struct object *object = &km_kernel->objects[i];
 		uint64_t end = object->addr + object->capacity;
@@ -211,6 +219,18 @@ struct object *km_object_near(uint64_t addr)
 			before = object;
 	}
 	return freed ? freed : before;
+}
+
+const struct object *km_object_within(uint64_t addr, uint64_t bytes)
+{
+	for (uint32_t i = 1; i <= km_kernel->nr_objects; i++) {
+		const struct object *object = &km_kernel->objects[i];
+
+		if (object->addr && !object->freed_at && object->addr < addr + bytes &&
+		    addr < object->addr + object->capacity)
+			return object;
+	}
+	return NULL;
 }
 
 static uint32_t new_index(struct kernel *kernel)
@@ -283,6 +303,8 @@ static void fill(const struct object *object, uint32_t gfp)
 		memset(bytes + object->bytes, RED_ACTIVE, object->capacity - object->bytes);
 	} else if (gfp & KM_GFP_ZERO) {
 		memset(bytes, 0, object->capacity);
+		for (unsigned cpu = 1; cpu < object->copies; cpu++)
+			memset(bytes + cpu * object->copy_stride, 0, object->capacity);
 	}
 }
 
@@ -300,6 +322,7 @@ struct object *km_object_add(const struct object *object, uint32_t gfp)
 	kernel->objects[index] = *object;
 	set_shadow(object->addr, object->bytes, object->capacity, SHADOW_RED);
 	shadow_frames(object, true);
+	shadow_copies(object, true);
 	if (!object->borrowed)
 		fill(object, gfp);
 	return &kernel->objects[index];
@@ -316,6 +339,7 @@ void km_object_remove(struct object *object, const struct kmlab_site *site)
 	km_addr_map_put(&kernel->freed, object->addr, (uint64_t)(object - kernel->objects));
 	set_shadow(object->addr, 0, object->capacity, SHADOW_FREED);
 	shadow_frames(object, false);
+	shadow_copies(object, false);
 	if (object->kind != KM_OBJECT_SLAB || keeps_contents(object))
 		return;
 	memset(bytes, POISON_FREE, object->capacity - 1);
@@ -373,6 +397,7 @@ const char *km_object_text(const struct object *object, char text[160])
 static void report_access(uint64_t bad, bool write, const void *from)
 {
 	struct object *object = km_object_near(bad);
+	uint64_t offset = object ? km_percpu_own(bad) - object->addr : 0;
 	const char *did = write ? "wrote" : "read";
 	uint64_t code = km_code(from);
 	char text[160], where[60];
@@ -387,13 +412,13 @@ static void report_access(uint64_t bad, bool write, const void *from)
 	if (object->freed_at) {
 		km_where(where, object->freed_at);
 		km_find_at(KM_RULE_USE_AFTER_FREE, code,
-			   "use after free: %s byte %" PRIu64 " of %s, freed at %s", did,
-			   bad - object->addr, text, where);
+			   "use after free: %s byte %" PRIu64 " of %s, freed at %s", did, offset,
+			   text, where);
 		return;
 	}
 	km_find_at(KM_RULE_OUT_OF_BOUNDS, code,
 		   "out of bounds: %s byte %" PRIu64 " of %s: it has bytes 0 to %" PRIu64, did,
-		   bad - object->addr, text, object->bytes - 1);
+		   offset, text, object->bytes - 1);
 }
 
 void km_access(const void *p, unsigned long bytes, int write, const void *from)
@@ -408,7 +433,7 @@ void km_access(const void *p, unsigned long bytes, int write, const void *from)
 	    (uint64_t)((const char *)p - kernel->memory->vmalloc) >= kernel->vmalloc_bytes)
 		return;
 	addr = km_memory_address(kernel->memory, p);
-	bad = bytes ? first_bad(addr, bytes) : 0;
+	bad = bytes ? km_bad_byte(addr, bytes) : 0;
 	if (bad)
 		report_access(bad, write, from);
 }

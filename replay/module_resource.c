@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a module registers besides memory, and the files among it, which are used if asked. */
+/* What a module registers besides memory, and what only the headers see go wrong. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "replay/module_kernel.h"
-
-#define USER_BYTES 256
 
 struct resource {
 	struct resource *next;
@@ -16,15 +14,10 @@ struct resource {
 	const struct kmlab_site *site;
 };
 
-struct file_entry {
-	struct file_entry *next;
-	struct kmlab_file file;
-	char name[32];
-};
-
 static const char *const kind_names[KMLAB_NR_RESOURCES] = {
-	"device number", "character device", "misc device", "class",  "device", "proc entry",
-	"debugfs entry", "sysfs entry",      "workqueue",   "region", "driver"};
+	"device number", "character device", "misc device", "class",     "device",
+	"proc entry",    "debugfs entry",    "sysfs entry", "workqueue", "region",
+	"driver",        "kobject",          "notifier",    "GPIO"};
 
 static void api_hold(const struct kmlab_site *site, enum kmlab_resource kind, const void *key,
 		     const char *name)
@@ -47,12 +40,6 @@ static int api_give_back(const struct kmlab_site *site, enum kmlab_resource kind
 
 	while (*link && ((*link)->kind != kind || (*link)->key != key))
 		link = &(*link)->next;
-	/* remove_proc_entry() knows it by its name. */
-	if (!*link && kind == KMLAB_RES_PROC && key) {
-		link = &km_kernel->resources;
-		while (*link && ((*link)->kind != kind || strcmp((*link)->name, key) != 0))
-			link = &(*link)->next;
-	}
 	gone = *link;
 	if (!gone) {
 		km_find(KM_RULE_INVALID_FREE, site, "%s of a %s that is not registered", site->call,
@@ -71,84 +58,45 @@ void km_resource_leaks(void)
 			kind_names[left->kind], left->name);
 }
 
-/* ---- files ---- */
+/* ---- what only the headers see ---- */
 
-static void api_add_file(const struct kmlab_file *file)
+static void api_complain(const struct kmlab_site *site, enum kmlab_fault fault, const char *format,
+			 ...)
 {
-	struct file_entry *entry = calloc(1, sizeof(*entry)), **link = &km_kernel->files;
+	static const enum km_rule rules[] = {[KMLAB_FAULT_CHECK] = KM_RULE_CHECK,
+					     [KMLAB_FAULT_REFERENCE] = KM_RULE_REFERENCE,
+					     [KMLAB_FAULT_ARGUMENT] = KM_RULE_BAD_ARGUMENT};
+	char text[400];
+	va_list args;
 
-	if (!entry)
-		return;
-	entry->file = *file;
-	snprintf(entry->name, sizeof(entry->name), "%s", file->name ? file->name : "");
-	while (*link)
-		link = &(*link)->next;
-	*link = entry;
+	va_start(args, format);
+	km_format(text, sizeof(text), format, &args);
+	va_end(args);
+	km_find(rules[fault], site, "%s", text);
 }
 
-static void api_remove_file(const void *context)
+static int api_in_use(const struct kmlab_site *site, const void *p, const char *name)
 {
-	struct file_entry **link = &km_kernel->files, *gone;
+	uint64_t addr = km_addr(p);
+	const struct object *object = addr > 16 ? km_object_near(addr) : NULL;
+	char text[160], where[60];
 
-	while (*link && (*link)->file.context != context)
-		link = &(*link)->next;
-	gone = *link;
-	if (!gone)
-		return;
-	*link = gone->next;
-	free(gone);
+	if (!object || !object->freed_at || addr >= object->addr + object->capacity)
+		return 1;
+	km_where(where, object->freed_at);
+	km_find(KM_RULE_REFERENCE, site,
+		"%s of a %s that is gone: it lay in %s, which %s gave back at %s", site->call, name,
+		km_object_text(object, text), object->freed_at->call, where);
+	return 0;
 }
 
-/* A driver that passes over the count it is given writes behind the caller's buffer. */
-#define BEHIND_BYTES 65536u
-#define BEHIND_FILL 0x5a
-
-static void check_behind(const char *name, const char *behind)
+static void *api_own_memory(unsigned long bytes)
 {
-	unsigned bytes = BEHIND_BYTES;
+	void *memory = calloc(1, bytes);
 
-	while (bytes && behind[bytes - 1] == BEHIND_FILL)
-		bytes--;
-	if (bytes)
-		km_find(KM_RULE_OUT_OF_BOUNDS, NULL,
-			"out of bounds: read of the file %s was asked for %d bytes and wrote %u "
-			"behind them in user memory",
-			name, USER_BYTES - 1, bytes);
-}
-
-static void use_file(void *argument)
-{
-	const struct file_entry *entry = argument;
-	static char buffer[USER_BYTES + BEHIND_BYTES];
-	char text[200];
-	long wrote, got;
-	void *file;
-	int code;
-
-	memset(buffer, 0, USER_BYTES);
-	memset(buffer + USER_BYTES, BEHIND_FILL, BEHIND_BYTES);
-	strcpy(buffer, "hello\n");
-	code = entry->file.open(entry->file.context, &file);
-
-	if (code) {
-		snprintf(text, sizeof(text), "kmlab: opening %s gives %d", entry->name, code);
-		km_log(6, text, strlen(text));
-		return;
-	}
-	wrote = entry->file.write(file, buffer, 6);
-	got = entry->file.read(file, buffer, USER_BYTES - 1);
-	check_behind(entry->name, buffer + USER_BYTES);
-	entry->file.release(file);
-	snprintf(text, sizeof(text),
-		 "kmlab: opened %s, wrote 6 bytes (gives %ld), read up to %d (gives %ld), closed",
-		 entry->name, wrote, USER_BYTES - 1, got);
-	km_log(6, text, strlen(text));
-}
-
-void km_use_files(void)
-{
-	for (struct file_entry *entry = km_kernel->files; entry; entry = entry->next)
-		km_call_in(-1, "a system call", use_file, entry);
+	if (!memory)
+		abort();
+	return memory;
 }
 
 static unsigned long long api_random(void)
@@ -160,7 +108,8 @@ void km_api_resource(struct kmlab_api *api)
 {
 	api->hold = api_hold;
 	api->give_back = api_give_back;
-	api->add_file = api_add_file;
-	api->remove_file = api_remove_file;
+	api->complain = api_complain;
+	api->in_use = api_in_use;
+	api->own_memory = api_own_memory;
 	api->random = api_random;
 }

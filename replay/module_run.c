@@ -145,6 +145,8 @@ int km_module_boot(struct kernel *kernel, struct km_err *err)
 	km_api_context(&kernel->api);
 	km_api_time(&kernel->api);
 	km_api_resource(&kernel->api);
+	km_api_percpu(&kernel->api);
+	km_api_file(&kernel->api);
 	return 0;
 }
 
@@ -164,28 +166,38 @@ static void *variable(const struct module *module, const char *name)
 	return at ? *at : NULL;
 }
 
-static bool set_value(const struct kmlab_param *param, void *at, const char *text)
+static bool set_value(const char *text, const char *type, void *at, unsigned size)
 {
-	bool is_unsigned = param->type[0] == 'u' || strcmp(param->type, "byte") == 0;
+	bool is_unsigned = type[0] == 'u' || strcmp(type, "byte") == 0;
+	long long value, back = 0;
 	char *end;
-	long long value;
 
-	if (strcmp(param->type, "charp") == 0) {
+	if (strcmp(type, "charp") == 0) {
 		*(char **)at = strdup(text);
 		return true;
 	}
-	if (strcmp(param->type, "string") == 0) {
-		snprintf(at, param->size, "%s", text);
-		return strlen(text) < param->size;
+	if (strcmp(type, "string") == 0) {
+		snprintf(at, size, "%s", text);
+		return strlen(text) < size;
 	}
-	if (strcmp(param->type, "bool") == 0 || strcmp(param->type, "invbool") == 0) {
-		*(bool *)at = (strchr("yY1", text[0]) != NULL) ^ (param->type[0] == 'i');
+	if (strcmp(type, "bool") == 0 || strcmp(type, "invbool") == 0) {
+		*(bool *)at = (strchr("yY1", text[0]) != NULL) ^ (type[0] == 'i');
 		return strchr("yYnN01", text[0]) && text[0] && !text[1];
 	}
 	errno = 0;
 	value = is_unsigned ? (long long)strtoull(text, &end, 0) : strtoll(text, &end, 0);
-	memcpy(at, &value, param->size);
-	return *text && !*end && !errno;
+	memcpy(&back, &value, size);
+	if (size < 8 && !is_unsigned && value < 0)
+		back |= (long long)(~0ull << (8 * size));
+	if (!*text || (*end && strcmp(end, "\n") != 0) || errno || back != value)
+		return false;
+	memcpy(at, &value, size);
+	return true;
+}
+
+static int api_param_value(const char *text, const char *type, void *value, unsigned bytes)
+{
+	return set_value(text, type, value, bytes) ? 0 : -EINVAL;
 }
 
 static int set_param(const struct module *module, const char *setting, struct km_err *err)
@@ -196,22 +208,31 @@ static int set_param(const struct module *module, const char *setting, struct km
 	char *copy, *save = NULL;
 	unsigned count = 0;
 	bool good = true;
+	int code;
 
 	while (param && (strncmp(param->name, setting, length) != 0 || param->name[length]))
 		param = param->next;
 	if (!param)
 		return km_fail(err, -EINVAL, "the module has no parameter \"%.*s\"", (int)length,
 			       setting);
+	if (param->set) {
+		code = param->set(param, equals ? equals + 1 : "1");
+		return code ? km_fail(err, code,
+				      "the module does not take \"%s\": its set function "
+				      "gives %d",
+				      setting, code)
+			    : 0;
+	}
 	if (param->room == 1) {
-		good = set_value(param, param->value, equals ? equals + 1 : "1");
+		good = set_value(equals ? equals + 1 : "1", param->type, param->value, param->size);
 	} else {
 		copy = strdup(equals ? equals + 1 : "");
 		for (char *word = copy ? strtok_r(copy, ",", &save) : NULL; word && good;
 		     word = strtok_r(NULL, ",", &save))
 			good = count < param->room &&
-			       set_value(param,
+			       set_value(word, param->type,
 					 (char *)param->value + (size_t)count++ * param->size,
-					 word);
+					 param->size);
 		free(copy);
 		if (param->count)
 			*param->count = count;
@@ -235,7 +256,10 @@ static int load(struct module *module, const char *path, struct km_err *err)
 		return km_fail(err, -ENOEXEC, "it includes no header of the kernel");
 	if (dladdr(api, &info_of_file))
 		km_kernel->base = info_of_file.dli_fbase;
+	km_kernel->api.param_value = api_param_value;
 	*api = &km_kernel->api;
+	km_kernel->percpu_first = variable(module, "kmlab_percpu_first");
+	km_kernel->percpu_end = variable(module, "kmlab_percpu_end");
 	module->params = variable(module, "kmlab_params");
 	*(void **)&module->init = variable(module, "kmlab_module_init");
 	*(void **)&module->exit = variable(module, "kmlab_module_exit");

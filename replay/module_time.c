@@ -344,6 +344,22 @@ static int api_thread_stop(const struct kmlab_site *site, void *task)
 	return thread->result;
 }
 
+/* Elsewhere nothing ends: the task that loads the module is no thread of its. */
+static void api_thread_exit(int result)
+{
+	struct thread *thread = km_kernel->current;
+
+	if (!thread) {
+		km_find_at(KM_RULE_OOPS, 0, "the task that loads the module ends itself");
+		siglongjmp(km_kernel->escape, 1);
+	}
+	thread->result = result;
+	thread->done = true;
+	km_kernel->events++;
+	km_kernel->current = thread->outer;
+	setcontext(&thread->resumer);
+}
+
 static int api_thread_should_stop(void)
 {
 	return km_kernel->current && km_kernel->current->stop;
@@ -483,6 +499,7 @@ void km_api_time(struct kmlab_api *api)
 	api->thread_stop = api_thread_stop;
 	api->thread_wake = api_thread_wake;
 	api->thread_should_stop = api_thread_should_stop;
+	api->thread_exit = api_thread_exit;
 	api->thread_self = api_thread_self;
 	api->jiffies = &km_kernel->jiffies;
 }

@@ -137,6 +137,98 @@ like "$work/err" 'no parameter "numbr"' 'is named'
 module "$work/param.c" number=x
 exits 2 'a bad value'
 
+# A parameter with functions of its own; per-CPU copies; a thread that ends itself.
+cat >"$work/calls.c" <<'C'
+#include <linux/kthread.h>
+#include <linux/module.h>
+#include <linux/percpu_counter.h>
+#include <linux/version.h>
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 17, 0)
+#define kthread_complete_and_exit complete_and_exit
+#endif
+static int level;
+static int set_level(const char *text, const struct kernel_param *param)
+{
+	int ret = param_set_int(text, param);
+
+	return ret ? ret : level > 9 ? -ERANGE : 0;
+}
+static const struct kernel_param_ops level_ops = {.set = set_level, .get = param_get_int};
+module_param_cb(level, &level_ops, &level, 0644);
+static DEFINE_PER_CPU(int, stationary) = 2;
+static struct percpu_counter counter;
+static DECLARE_COMPLETION(ended);
+static int ends(void *unused)
+{
+	kthread_complete_and_exit(&ended, 0);
+}
+static int __init calls_init(void)
+{
+	int cpu, sum = 0, *dynamic = alloc_percpu(int);
+
+	if (!dynamic || percpu_counter_init(&counter, 1, GFP_KERNEL))
+		return -ENOMEM;
+	for_each_possible_cpu(cpu) {
+		*per_cpu_ptr(dynamic, cpu) = cpu;
+		per_cpu(stationary, cpu) += 10 * cpu;
+	}
+	for_each_possible_cpu(cpu)
+		sum += *per_cpu_ptr(dynamic, cpu) * 1000 + per_cpu(stationary, cpu);
+	percpu_counter_add(&counter, 500);
+	pr_info("level %d sum %d counter %lld of %lld\n", level, sum, percpu_counter_read(&counter),
+		percpu_counter_sum(&counter));
+	percpu_counter_destroy(&counter);
+	free_percpu(dynamic);
+	kthread_run(ends, NULL, "ends");
+	wait_for_completion(&ended);
+	return 0;
+}
+static void __exit calls_exit(void)
+{
+}
+module_init(calls_init);
+module_exit(calls_exit);
+MODULE_LICENSE("GPL");
+C
+for kernel in 5.15 6.1 7.2; do
+	module "$work/calls.c" --cpus 4 --kernel $kernel level=7
+	exits 0 "$kernel: per-CPU memory, a thread that ends itself"
+	like "$work/out" '\] level 7 sum 6068 counter 501 of 501$' 'four copies; the batch is over'
+done
+module "$work/calls.c" level=x
+exits 2 'a parameter that its own function refuses'
+module "$work/calls.c" level=12
+like "$work/err" 'does not take "level=12": its set function gives -34' 'is told so'
+sed 's/free_percpu(dynamic);/per_cpu_ptr(dynamic, 1)[1] = 0;/' "$work/calls.c" >"$work/calls_bad.c"
+module "$work/calls_bad.c" --cpus 2
+like "$work/out" 'out of bounds: wrote byte 4 of 4 bytes of alloc_percpu' 'behind a copy of another CPU'
+like "$work/out" 'leak: 1 object, 4 bytes of alloc_percpu' 'and one that is never freed'
+
+# What was written for kernels before 5.6 runs, and is told that it would not build.
+cat >"$work/proc.c" <<'C'
+#include <linux/module.h>
+#include <linux/proc_fs.h>
+static ssize_t old_read(struct file *file, char __user *to, size_t n, loff_t *at)
+{
+	return simple_read_from_buffer(to, n, at, "old", 3);
+}
+static const struct file_operations fops = {.read = old_read};
+int init_module(void)
+{
+	return proc_create("old", 0, NULL, &fops) ? 0 : -ENOMEM;
+}
+void cleanup_module(void)
+{
+	remove_proc_entry("old", NULL);
+	remove_proc_entry("old", NULL);
+}
+MODULE_LICENSE("GPL");
+C
+module "$work/proc.c" --files
+like "$work/out" 'since 5.6 proc_create\(\) takes a struct proc_ops' 'an older interface is named'
+like "$work/out" 'opened old, wrote 6 bytes \(gives -22\), read up to 255 \(gives 3\)' 'and works'
+like "$work/out" 'remove_proc_entry: there is no "old"' 'an entry is removed once'
+
 # Text into numbers.
 cat >"$work/scan.c" <<'C'
 #include <linux/module.h>
@@ -237,6 +329,23 @@ crash 'spin_lock(&lock); spin_lock(&lock);' 'deadlock: spin_lock takes a lock'
 crash 'spin_lock(&lock);' 'init returned without undoing spin_lock'
 crash 'struct list_head *e = kmalloc(64, GFP_KERNEL), *n; kfree(e); n = e->next; n->prev = n;' 'use after free: read byte 0 of 64 bytes of kmalloc'
 crash 'kfree((void *)&zero);' 'kfree of a pointer that no allocation returned.*outside of the kernel'
+
+misuse() { # HEADER BODY PATTERN
+	printf '#include <linux/device.h>\n#include <linux/module.h>\n#include <linux/%s>\nstatic struct device device;\nint init_module(void)\n{\n\t%s\n\treturn device.id;\n}\nvoid cleanup_module(void) {}\n' "$1" "$2" >"$work/misuse.c"
+	module "$work/misuse.c"
+	exits 1 "exit 1: $2"
+	like "$work/out" "$3" "$3"
+}
+misuse dmapool.h 'dma_pool_create("p", &device, 100, 24, 0);' 'misuse.c:7 init_module\(\): dma_pool_create of 100 bytes, aligned to 24'
+misuse dmapool.h 'struct dma_pool *p = dma_pool_create("p", &device, 64, 0, 0); dma_addr_t h; void *d = dma_pool_alloc(p, GFP_KERNEL, &h); dma_pool_free(p, d, h); dma_pool_free(p, d, h); dma_pool_destroy(p);' 'dma_pool_free: the pool "p" has not given out .*, or has it back'
+misuse percpu.h '__alloc_percpu(40000, 8);' '__alloc_percpu of 40000 bytes.*it gives 1 to 32768 bytes'
+misuse kobject.h 'static struct kobject k; kobject_put(&k);' 'kobject_put of the kobject "", which was never initialised'
+misuse kobject.h 'static const struct kobj_type t; static struct kobject k; if (kobject_init_and_add(&k, &t, NULL, "k")) return 1; kobject_put(&k);' 'the kobject "k" has no release\(\)'
+misuse kobject.h 'DEFINE_SPINLOCK(lock); spin_lock(&lock); kobject_put(kobject_create_and_add("k", kernel_kobj)); spin_unlock(&lock);' 'sleeping flag in atomic context: kobject_create_and_add may sleep with these flags, and a spinlock is held'
+misuse kref.h 'struct kref *r = kmalloc(sizeof(*r), GFP_KERNEL); kref_init(r); kref_put(r, (void (*)(struct kref *))(kfree)); kref_put(r, (void (*)(struct kref *))(kfree));' 'kref_put of a kref that is gone: it lay in 4 bytes of kmalloc'
+misuse skbuff.h 'struct sk_buff *s = alloc_skb(100, GFP_KERNEL); skb_put(s, 500);' 'skb_over_panic'
+misuse debugfs.h 'debugfs_create_dir("left", NULL);' 'debugfs entry "left" is still registered'
+misuse rhashtable.h 'static struct rhashtable t; static const struct rhashtable_params p; return !rhashtable_init(&t, &p);' 'rhashtable_init needs key_len'
 
 module --no-checks "$examples/bad_out_of_bounds.c"
 exits 1 'without instrumentation'

@@ -41,6 +41,8 @@
 	  "see the function's documentation")                                                      \
 	X(KM_RULE_RESOURCE, "resource", "something other than memory was left behind",             \
 	  "release it in the exit function, and on every error path")                              \
+	X(KM_RULE_REFERENCE, "reference", "reference count used against its rules",                \
+	  "give each reference back once: a put for a get, and one for the creation")              \
 	X(KM_RULE_LOCKING, "locking", "lock used against its rules",                               \
 	  "give every lock back, once, on every path")                                             \
 	X(KM_RULE_OOPS, "oops", "the module crashed", "check pointers before they are followed")   \

@@ -42,8 +42,14 @@ enum kmlab_resource {
 	KMLAB_RES_WORKQUEUE,
 	KMLAB_RES_REGION,
 	KMLAB_RES_DRIVER,
+	KMLAB_RES_KOBJECT,
+	KMLAB_RES_NOTIFIER,
+	KMLAB_RES_GPIO,
 	KMLAB_NR_RESOURCES
 };
+
+/* What only the headers see. */
+enum kmlab_fault { KMLAB_FAULT_CHECK, KMLAB_FAULT_REFERENCE, KMLAB_FAULT_ARGUMENT };
 
 /* How the runner uses a file that the module registered. */
 struct kmlab_file {
@@ -52,7 +58,13 @@ struct kmlab_file {
 	long (*read)(void *file, char *buffer, unsigned long bytes);
 	long (*write)(void *file, const char *buffer, unsigned long bytes);
 	void (*release)(void *file);
+	/* As mmap() of so many bytes from the file's beginning does; NULL: it cannot be mapped. */
+	int (*map)(void *file, unsigned long bytes);
+	/* The frame of a page that `map` did not map, or -errno; -ENOSYS: nobody is asked. */
+	long (*page_fault)(void *file, unsigned long page);
+	void (*unmap)(void *file);
 	void *context;
+	int gives_back; /* what is written is what was read: `echo $(cat F) > F` */
 };
 
 /* module_param(): a list that constructors of the module build. */
@@ -62,6 +74,8 @@ struct kmlab_param {
 	void *value;
 	unsigned int room, *count; /* of an array: elements, and where their number goes */
 	unsigned int size;         /* of one element, bytes */
+	/* instead of a type; 0 or -errno */
+	int (*set)(const struct kmlab_param *param, const char *text);
 };
 
 struct kmlab_modinfo {
@@ -100,6 +114,15 @@ struct kmlab_api {
 	void *(*do_alloc_pages_exact)(const struct kmlab_site *site, unsigned long bytes,
 				      unsigned int gfp);
 	void (*do_free_pages_exact)(const struct kmlab_site *site, void *p, unsigned long bytes);
+	/* one copy per CPU, in chunks of the kernel's own; percpu_copy also of static variables */
+	void *(*percpu_alloc)(const struct kmlab_site *site, unsigned long bytes,
+			      unsigned long align, unsigned int gfp);
+	void (*percpu_free)(const struct kmlab_site *site, const void *p);
+	void *(*percpu_copy)(const void *p, unsigned int cpu);
+	/* Frames that a process is shown at pages [first, first + count) of the file being mapped.
+	 */
+	void (*show_frames)(const struct kmlab_site *site, unsigned long first, unsigned long pfn,
+			    unsigned long count);
 	/* caches; `flags` are SLAB_* of linux/slab.h */
 	void *(*cache_create)(const struct kmlab_site *site, const char *name, unsigned long size,
 			      unsigned long align, unsigned long flags, void (*ctor)(void *));
@@ -145,7 +168,8 @@ struct kmlab_api {
 	int (*thread_stop)(const struct kmlab_site *site, void *thread);
 	int (*thread_wake)(void *thread);
 	int (*thread_should_stop)(void);
-	void *(*thread_self)(void); /* NULL: not in a thread of the module */
+	void (*thread_exit)(int result); /* does not return in a thread */
+	void *(*thread_self)(void);      /* NULL: not in a thread of the module */
 	/* other things to be given back */
 	void (*hold)(const struct kmlab_site *site, enum kmlab_resource kind, const void *key,
 		     const char *name);
@@ -154,8 +178,18 @@ struct kmlab_api {
 	void (*remove_file)(const void *context);
 	/* what goes wrong */
 	void (*bug)(const struct kmlab_site *site, const char *what, int fatal);
+	__attribute__((format(printf, 3, 4))) void (*complain)(const struct kmlab_site *site,
+							       enum kmlab_fault fault,
+							       const char *format, ...);
+	/* Is the memory at p still somebody's? Else that is reported. `name` is of what lay there.
+	 */
+	int (*in_use)(const struct kmlab_site *site, const void *p, const char *name);
+	/* Zeroed memory of the runner's, for records of the headers; not the machine's. */
+	void *(*own_memory)(unsigned long bytes);
 	void (*access)(const void *p, unsigned long bytes, int write, const void *from);
 	unsigned long long (*random)(void);
+	/* A parameter's text into a variable of a type of module_param(); 0 or -EINVAL. */
+	int (*param_value)(const char *text, const char *type, void *value, unsigned int bytes);
 	/* the two mappings, as the module sees them */
 	char *direct_map, *vmalloc_area;
 	unsigned long direct_bytes, vmalloc_bytes;

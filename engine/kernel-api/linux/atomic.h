@@ -93,4 +93,6 @@ KMLAB_ATOMIC(atomic_long, atomic_long_t, s64)
 #define cmpxchg(p, old, value) __sync_val_compare_and_swap(p, old, value)
 #define xchg(p, value) __atomic_exchange_n(p, value, __ATOMIC_SEQ_CST)
 
+#include <linux/bitops.h>
+
 #endif

@@ -38,13 +38,31 @@ static inline unsigned long kmlab_addr_of(const struct page *page)
 	kmlab_api->do_alloc_pages(KMLAB_SITE("get_zeroed_page"),                                   \
 				  ((gfp) | __GFP_ZERO) & ~__GFP_HIGHMEM, 0)
 #define __get_dma_pages(gfp, order) __get_free_pages((gfp) | GFP_DMA, order)
-#define __free_pages(page, order)                                                                  \
-	kmlab_api->do_free_pages(KMLAB_SITE("__free_pages"), kmlab_addr_of(page), order)
-#define __free_page(page)                                                                          \
-	kmlab_api->do_free_pages(KMLAB_SITE("__free_page"), kmlab_addr_of(page), 0)
-#define put_page(page) kmlab_api->do_free_pages(KMLAB_SITE("put_page"), kmlab_addr_of(page), 0)
+/* A page goes with its last reference. `_refcount` holds those of get_page(). */
+static inline void kmlab_put_pages(const struct kmlab_site *site, struct page *page,
+				   unsigned int order)
+{
+	if (page && page->_refcount.counter > 0)
+		page->_refcount.counter--;
+	else
+		kmlab_api->do_free_pages(site, kmlab_addr_of(page), order);
+}
+#define get_page(page) ((void)(page)->_refcount.counter++)
+#define page_count(page) ((page)->_refcount.counter + 1)
+#define __free_pages(page, order) kmlab_put_pages(KMLAB_SITE("__free_pages"), page, order)
+#define __free_page(page) kmlab_put_pages(KMLAB_SITE("__free_page"), page, 0)
+#define put_page(page) kmlab_put_pages(KMLAB_SITE("put_page"), page, 0)
+static inline void kmlab_free_pages_at(const struct kmlab_site *site, unsigned long addr,
+				       unsigned int order)
+{
+	/* What is no page of the direct map is told by the runner. */
+	if (addr - (unsigned long)kmlab_api->direct_map < kmlab_api->direct_bytes && !(addr & 4095))
+		kmlab_put_pages(site, kmlab_page_of(addr), order);
+	else
+		kmlab_api->do_free_pages(site, addr, order);
+}
 #define free_pages(addr, order)                                                                    \
-	kmlab_api->do_free_pages(KMLAB_SITE("free_pages"), (unsigned long)(addr), order)
-#define free_page(addr) kmlab_api->do_free_pages(KMLAB_SITE("free_page"), (unsigned long)(addr), 0)
+	kmlab_free_pages_at(KMLAB_SITE("free_pages"), (unsigned long)(addr), order)
+#define free_page(addr) kmlab_free_pages_at(KMLAB_SITE("free_page"), (unsigned long)(addr), 0)
 
 #endif

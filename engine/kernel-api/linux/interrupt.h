@@ -4,6 +4,7 @@
 #define _LINUX_INTERRUPT_H
 
 #include <linux/atomic.h>
+#include <linux/bitops.h>
 #include <linux/hardirq.h>
 #include <linux/irqreturn.h>
 #include <linux/kernel.h>

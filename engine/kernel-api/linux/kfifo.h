@@ -20,9 +20,22 @@ struct __kfifo {
 	{                                                                                          \
 		struct __kfifo kfifo;                                                              \
 		type *type_;                                                                       \
+		char(*rectype)[0];                                                                 \
 		type buf[room];                                                                    \
 	}
 #define STRUCT_KFIFO_PTR(type) struct KMLAB_KFIFO(type, 0)
+/* Records: a length of one or two bytes before each (kfifo_in() is one record). */
+#define KMLAB_KFIFO_RECORDS(type, room, bytes)                                                     \
+	{                                                                                          \
+		struct __kfifo kfifo;                                                              \
+		type *type_;                                                                       \
+		char(*rectype)[bytes];                                                             \
+		type buf[room];                                                                    \
+	}
+#define STRUCT_KFIFO_REC_1(size) struct KMLAB_KFIFO_RECORDS(unsigned char, size, 1)
+#define STRUCT_KFIFO_REC_2(size) struct KMLAB_KFIFO_RECORDS(unsigned char, size, 2)
+struct kfifo_rec_ptr_1 KMLAB_KFIFO_RECORDS(unsigned char, 0, 1);
+struct kfifo_rec_ptr_2 KMLAB_KFIFO_RECORDS(unsigned char, 0, 2);
 #define DECLARE_KFIFO_PTR(fifo, type) STRUCT_KFIFO_PTR(type) fifo
 #define STRUCT_KFIFO(type, size) struct KMLAB_KFIFO(type, size)
 #define DECLARE_KFIFO(fifo, type, size) STRUCT_KFIFO(type, size) fifo
@@ -71,7 +84,11 @@ static inline int kmlab_kfifo_begin(struct __kfifo *fifo, void *data, unsigned i
 #define kfifo_is_empty(fifo) (kfifo_len(fifo) == 0)
 #define kfifo_is_full(fifo) (kfifo_len(fifo) > (fifo)->kfifo.mask)
 #define kfifo_avail(fifo) (kfifo_size(fifo) - kfifo_len(fifo))
-#define kfifo_skip(fifo) ((void)(fifo)->kfifo.out++)
+#define kfifo_skip(fifo)                                                                           \
+	((void)((fifo)->kfifo.out +=                                                               \
+		KMLAB_HEAD(fifo) ? KMLAB_HEAD(fifo) + kmlab_kfifo_record_length(&(fifo)->kfifo,    \
+										KMLAB_HEAD(fifo))  \
+				 : 1))
 
 /* Element by element: an end of the buffer may lie between. */
 static inline unsigned int kmlab_kfifo_in(struct __kfifo *fifo, const void *from, unsigned int n)
@@ -109,9 +126,65 @@ static inline unsigned int kmlab_kfifo_out(struct __kfifo *fifo, void *to, unsig
 	})
 #define kfifo_get(fifo, value) ((int)kmlab_kfifo_out(&(fifo)->kfifo, value, 1))
 #define kfifo_peek(fifo, value) ((int)kmlab_kfifo_peek(&(fifo)->kfifo, value, 1))
-#define kfifo_in(fifo, from, n) kmlab_kfifo_in(&(fifo)->kfifo, from, n)
-#define kfifo_out(fifo, to, n) kmlab_kfifo_out(&(fifo)->kfifo, to, n)
-#define kfifo_out_peek(fifo, to, n) kmlab_kfifo_peek(&(fifo)->kfifo, to, n)
+/* A record whole, or none of it; of one that is taken, as much as there is room for. */
+static inline unsigned int kmlab_kfifo_record_in(struct __kfifo *fifo, const void *from,
+						 unsigned int n, unsigned int head)
+{
+	u8 length[2] = {(u8)n, (u8)(n >> 8)};
+
+	if (!fifo->data || n + head > fifo->mask + 1 - (fifo->in - fifo->out) || n >> 8 * head)
+		return 0;
+	kmlab_kfifo_in(fifo, length, head);
+	return kmlab_kfifo_in(fifo, from, n);
+}
+static inline unsigned int kmlab_kfifo_record_length(const struct __kfifo *fifo, unsigned int head)
+{
+	u8 length[2] = {0, 0};
+
+	kmlab_kfifo_peek(fifo, length, head);
+	return length[0] | length[1] << 8;
+}
+static inline unsigned int kmlab_kfifo_record_out(struct __kfifo *fifo, void *to, unsigned int n,
+						  unsigned int head, bool keep)
+{
+	unsigned int length = kmlab_kfifo_record_length(fifo, head), out = fifo->out;
+
+	if (fifo->in == fifo->out)
+		return 0;
+	fifo->out += head;
+	n = kmlab_kfifo_peek(fifo, to, n < length ? n : length);
+	fifo->out = keep ? out : out + head + length;
+	return n;
+}
+#define KMLAB_HEAD(fifo) sizeof(*(fifo)->rectype)
+#define kfifo_recsize(fifo) KMLAB_HEAD(fifo)
+#define kfifo_peek_len(fifo)                                                                       \
+	(KMLAB_HEAD(fifo) ? kmlab_kfifo_record_length(&(fifo)->kfifo, KMLAB_HEAD(fifo))            \
+			  : kfifo_len(fifo) * kfifo_esize(fifo))
+#define kfifo_in(fifo, from, n)                                                                    \
+	(KMLAB_HEAD(fifo) ? kmlab_kfifo_record_in(&(fifo)->kfifo, from, n, KMLAB_HEAD(fifo))       \
+			  : kmlab_kfifo_in(&(fifo)->kfifo, from, n))
+#define kfifo_out(fifo, to, n)                                                                     \
+	(KMLAB_HEAD(fifo) ? kmlab_kfifo_record_out(&(fifo)->kfifo, to, n, KMLAB_HEAD(fifo), false) \
+			  : kmlab_kfifo_out(&(fifo)->kfifo, to, n))
+#define kfifo_out_peek(fifo, to, n)                                                                \
+	(KMLAB_HEAD(fifo) ? kmlab_kfifo_record_out(&(fifo)->kfifo, to, n, KMLAB_HEAD(fifo), true)  \
+			  : kmlab_kfifo_peek(&(fifo)->kfifo, to, n))
+/* Bytes of a process, as whole elements. */
+#define kfifo_from_user(fifo, from, bytes, copied)                                                 \
+	({                                                                                         \
+		might_sleep();                                                                     \
+		*(copied) = kfifo_in(fifo, (const void *)(from), (bytes) / kfifo_esize(fifo)) *    \
+			    kfifo_esize(fifo);                                                     \
+		0;                                                                                 \
+	})
+#define kfifo_to_user(fifo, to, bytes, copied)                                                     \
+	({                                                                                         \
+		might_sleep();                                                                     \
+		*(copied) = kfifo_out(fifo, (void *)(to), (bytes) / kfifo_esize(fifo)) *           \
+			    kfifo_esize(fifo);                                                     \
+		0;                                                                                 \
+	})
 #define KMLAB_LOCKED(lock, call)                                                                   \
 	({                                                                                         \
 		unsigned long kmlab_flags_;                                                        \

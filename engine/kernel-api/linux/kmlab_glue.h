@@ -73,6 +73,12 @@ KMLAB_GLUE int memcmp(const void *a, const void *b, size_t n)
 			return ((const unsigned char *)a)[i] - ((const unsigned char *)b)[i];
 	return 0;
 }
+/* Where the static per-CPU variables are, if there are any. */
+extern const char __start_kmlab_percpu[] __attribute__((__weak__));
+extern const char __stop_kmlab_percpu[] __attribute__((__weak__));
+__attribute__((__weak__)) const char *kmlab_percpu_first = __start_kmlab_percpu;
+__attribute__((__weak__)) const char *kmlab_percpu_end = __stop_kmlab_percpu;
+
 /* Some compilers' checks; a module has no host's C library. */
 void __stack_chk_fail(void);
 KMLAB_GLUE void __stack_chk_fail(void)

@@ -46,8 +46,6 @@
 #define SetPageReserved(page) ((page)->flags |= 1UL << 10)
 #define ClearPageReserved(page) ((page)->flags &= ~(1UL << 10))
 #define PageReserved(page) ((page)->flags >> 10 & 1)
-#define page_count(page) 1
-#define get_page(page) ((void)(page))
 
 static inline bool is_vmalloc_addr(const void *p)
 {
@@ -71,6 +69,120 @@ static inline int get_order(unsigned long bytes)
 #define copy_page(to, from) memcpy(to, from, PAGE_SIZE)
 
 #include <linux/slab.h>
+
+/* ---- mappings of processes (mm/memory.c) ---- */
+
+#define VM_READ 0x1UL
+#define VM_WRITE 0x2UL
+#define VM_EXEC 0x4UL
+#define VM_SHARED 0x8UL
+#define VM_MAYWRITE 0x20UL
+#define VM_PFNMAP 0x400UL
+#define VM_LOCKED 0x2000UL
+#define VM_IO 0x4000UL
+#define VM_DONTCOPY 0x20000UL
+#define VM_DONTEXPAND 0x40000UL
+#define VM_DONTDUMP 0x4000000UL
+#define VM_MIXEDMAP 0x10000000UL
+#define VM_RESERVED (VM_DONTEXPAND | VM_DONTDUMP)
+#define VM_FAULT_OOM 0x1u
+#define VM_FAULT_SIGBUS 0x2u
+#define VM_FAULT_NOPAGE 0x100u
+#define VM_FAULT_LOCKED 0x200u
+#define VM_FAULT_ERROR 0x873u
+#define PAGE_SHARED ((pgprot_t){0})
+#define PAGE_KERNEL ((pgprot_t){0})
+#define pgprot_noncached(prot) (prot)
+#define pgprot_writecombine(prot) (prot)
+#define __pgprot(value) ((pgprot_t){value})
+#define pgprot_val(prot) ((prot).pgprot)
+
+struct vm_fault {
+	struct vm_area_struct *vma;
+	unsigned int flags;
+	pgoff_t pgoff;
+	unsigned long address;
+	struct page *page;
+};
+struct vm_operations_struct {
+	void (*open)(struct vm_area_struct *);
+	void (*close)(struct vm_area_struct *);
+	vm_fault_t (*fault)(struct vm_fault *);
+	vm_fault_t (*page_mkwrite)(struct vm_fault *);
+	int (*access)(struct vm_area_struct *, unsigned long, void *, int, int);
+};
+static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	vma->vm_flags |= flags;
+}
+static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	vma->vm_flags &= ~flags;
+}
+#define vma_pages(vma) (((vma)->vm_end - (vma)->vm_start) >> PAGE_SHIFT)
+static inline bool kmlab_vma_has(const struct kmlab_site *site, const struct vm_area_struct *vma,
+				 unsigned long addr, unsigned long bytes)
+{
+	if (!offset_in_page(addr) && addr >= vma->vm_start && addr + bytes <= vma->vm_end)
+		return true;
+	kmlab_api->complain(site, KMLAB_FAULT_ARGUMENT,
+			    "%s of %lu bytes at 0x%lx: the mapping is 0x%lx to 0x%lx", site->call,
+			    bytes, addr, vma->vm_start, vma->vm_end);
+	return false;
+}
+static inline int kmlab_remap(const struct kmlab_site *site, struct vm_area_struct *vma,
+			      unsigned long addr, unsigned long pfn, unsigned long bytes)
+{
+	bytes = PAGE_ALIGN(bytes);
+	if (!kmlab_vma_has(site, vma, addr, bytes))
+		return -EINVAL;
+	vma->vm_flags |= VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP;
+	kmlab_api->show_frames(site, (addr - vma->vm_start) >> PAGE_SHIFT, pfn,
+			       bytes >> PAGE_SHIFT);
+	return 0;
+}
+#define remap_pfn_range(vma, addr, pfn, bytes, prot)                                               \
+	((void)(prot), kmlab_remap(KMLAB_SITE("remap_pfn_range"), vma, addr, pfn, bytes))
+#define io_remap_pfn_range remap_pfn_range
+#define vm_iomap_memory(vma, start, bytes)                                                         \
+	kmlab_remap(KMLAB_SITE("vm_iomap_memory"), vma, (vma)->vm_start, (start) >> PAGE_SHIFT,    \
+		    min_t(unsigned long, bytes, (vma)->vm_end - (vma)->vm_start))
+static inline int kmlab_insert_pfn(const struct kmlab_site *site, struct vm_area_struct *vma,
+				   unsigned long addr, unsigned long pfn)
+{
+	if (!kmlab_vma_has(site, vma, addr, PAGE_SIZE))
+		return -EFAULT;
+	kmlab_api->show_frames(site, (addr - vma->vm_start) >> PAGE_SHIFT, pfn, 1);
+	return 0;
+}
+#define vm_insert_page(vma, addr, page)                                                            \
+	kmlab_insert_pfn(KMLAB_SITE("vm_insert_page"), vma, addr, page_to_pfn(page))
+#define vmf_insert_pfn(vma, addr, pfn)                                                             \
+	(kmlab_insert_pfn(KMLAB_SITE("vmf_insert_pfn"), vma, addr, pfn) ? VM_FAULT_SIGBUS          \
+									: VM_FAULT_NOPAGE)
+/* mm/vmalloc.c: only what vmalloc_user() made is meant to be seen. */
+static inline int kmlab_remap_vmalloc(const struct kmlab_site *site, struct vm_area_struct *vma,
+				      const void *p, unsigned long page)
+{
+	const char *at = (const char *)p + (page << PAGE_SHIFT);
+
+	for (unsigned long addr = vma->vm_start; addr < vma->vm_end; addr += PAGE_SIZE) {
+		if (!is_vmalloc_addr(at))
+			return -EINVAL;
+		kmlab_api->show_frames(site, (addr - vma->vm_start) >> PAGE_SHIFT,
+				       kmlab_api->vmalloc_pfn(at), 1);
+		at += PAGE_SIZE;
+	}
+	return 0;
+}
+#define remap_vmalloc_range(vma, p, page)                                                          \
+	kmlab_remap_vmalloc(KMLAB_SITE("remap_vmalloc_range"), vma, p, page)
+/* The process that loads the module has an address space without mappings. */
+__attribute__((weak)) struct mm_struct kmlab_mm;
+#define get_task_mm(task) ((void)(task), &kmlab_mm)
+#define mmput(mm) ((void)(mm))
+#define mmap_read_lock(mm) ((void)(mm))
+#define mmap_read_unlock(mm) ((void)(mm))
 
 struct sysinfo {
 	unsigned long totalram, freeram, sharedram, bufferram, totalswap, freeswap;

@@ -14,14 +14,27 @@ struct page {
 	unsigned long kmlab_reserved;
 };
 
-struct vm_area_struct {
-	unsigned long vm_start, vm_end, vm_pgoff, vm_flags;
-	unsigned long vm_page_prot;
-	void *vm_private_data;
-	const void *vm_ops;
-};
+typedef unsigned long vm_flags_t;
+typedef struct {
+	unsigned long pgprot;
+} pgprot_t;
+struct vm_operations_struct;
+struct file;
 struct mm_struct {
+	struct vm_area_struct *mmap;
 	unsigned long total_vm;
+	struct rw_semaphore *kmlab_lock;
+};
+struct vm_area_struct {
+	unsigned long vm_start, vm_end;
+	struct vm_area_struct *vm_next;
+	struct mm_struct *vm_mm;
+	pgprot_t vm_page_prot;
+	unsigned long vm_flags;
+	const struct vm_operations_struct *vm_ops;
+	unsigned long vm_pgoff;
+	struct file *vm_file;
+	void *vm_private_data;
 };
 
 #endif

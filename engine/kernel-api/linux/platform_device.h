@@ -131,6 +131,11 @@ static inline void kmlab_driver_unregister(const struct kmlab_site *site,
 
 /* ---- devices ---- */
 
+/* struct platform_object, before the name; of the module's own devices this is not asked for. */
+#define KMLAB_PLATFORM_BYTES 768
+_Static_assert(sizeof(struct platform_device) <= KMLAB_PLATFORM_BYTES,
+	       "as many bytes as the kernel's");
+
 static inline int kmlab_pdev_add(const struct kmlab_site *site, struct platform_device *device)
 {
 	kmlab_api->hold(site, KMLAB_RES_DEVICE, device, device->name);
@@ -167,8 +172,8 @@ static inline struct platform_device *kmlab_pdev_new(const struct kmlab_site *si
 						     const char *name, int id)
 {
 	size_t length = strlen(name) + 1;
-	struct platform_device *device =
-		kmlab_api->do_kmalloc(site, sizeof(*device) + length, GFP_KERNEL | __GFP_ZERO, -1);
+	struct platform_device *device = kmlab_api->do_kmalloc(site, KMLAB_PLATFORM_BYTES + length,
+							       GFP_KERNEL | __GFP_ZERO, -1);
 
 	if (!device)
 		return NULL;

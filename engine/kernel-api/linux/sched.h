@@ -16,18 +16,49 @@
 #define TASK_INTERRUPTIBLE 1
 #define TASK_UNINTERRUPTIBLE 2
 
+#define _NSIG 64
+#define _NSIG_WORDS 1
+typedef struct {
+	unsigned long sig[_NSIG_WORDS];
+} sigset_t;
+struct sigpending {
+	struct list_head list;
+	sigset_t signal;
+};
 struct task_struct {
 	unsigned int __state;
+	struct sigpending pending;
+	sigset_t blocked, real_blocked;
 	pid_t pid, tgid;
 	int prio;
 	char comm[TASK_COMM_LEN];
 	struct list_head tasks;
-	struct task_struct *parent;
+	struct task_struct *parent, *real_parent, *group_leader;
+	struct list_head children, sibling;
 	struct mm_struct *mm;
 	void *kmlab_thread;
 };
-/* The task that loads the module. */
-__attribute__((weak)) struct task_struct kmlab_task = {.pid = 4242, .tgid = 4242, .comm = "insmod"};
+/* The task that loads the module, its parent, and the two that are always there: a ring. */
+#define KMLAB_TASK(name, number, text, parent_, prev_, next_)                                      \
+	__attribute__((weak)) struct task_struct name = {                                          \
+		.pid = number,                                                                     \
+		.tgid = number,                                                                    \
+		.prio = 120,                                                                       \
+		.comm = text,                                                                      \
+		.tasks = {&(next_).tasks, &(prev_).tasks},                                         \
+		.parent = &(parent_),                                                              \
+		.real_parent = &(parent_),                                                         \
+		.group_leader = &name,                                                             \
+		.children = {&name.children, &name.children},                                      \
+		.sibling = {&name.sibling, &name.sibling}}
+extern struct task_struct init_task, kmlab_init, kmlab_shell, kmlab_task;
+KMLAB_TASK(init_task, 0, "swapper/0", init_task, kmlab_task, kmlab_init);
+KMLAB_TASK(kmlab_init, 1, "init", init_task, init_task, kmlab_shell);
+KMLAB_TASK(kmlab_shell, 4200, "bash", kmlab_init, kmlab_init, kmlab_task);
+KMLAB_TASK(kmlab_task, 4242, "insmod", kmlab_shell, kmlab_shell, init_task);
+#define next_task(task) list_entry((task)->tasks.next, struct task_struct, tasks)
+#define for_each_process(task) for ((task) = &init_task; ((task) = next_task(task)) != &init_task;)
+#define task_tgid_nr(task) ((task)->tgid)
 static inline struct task_struct *get_current(void)
 {
 	struct task_struct *self = kmlab_api->thread_self();

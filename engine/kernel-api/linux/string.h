@@ -241,8 +241,27 @@ KMLAB_TEXT void *kmlab_dup(const struct kmlab_site *site, const void *from, size
 	})
 #define kstrndup(text, most, gfp)                                                                  \
 	((char *)kmlab_dup(KMLAB_SITE("kstrndup"), text, strnlen(text, most), gfp, true))
-#define kstrdup_const kstrdup
-#define kfree_const kfree
+/* What lies in the kernel's own constants is not copied; a module's constants are. */
+#define kstrdup_const(text, gfp)                                                                   \
+	({                                                                                         \
+		const char *kmlab_text_ = (text);                                                  \
+		kmlab_text_ ? (const char *)kmlab_dup(KMLAB_SITE("kstrdup_const"), kmlab_text_,    \
+						      strlen(kmlab_text_), gfp, true)              \
+			    : NULL;                                                                \
+	})
+#define kfree_const(p) kmlab_api->do_kfree(KMLAB_SITE("kfree_const"), p, 0)
+KMLAB_TEXT void *kmlab_kvdup(const struct kmlab_site *site, const void *from, size_t n, gfp_t gfp)
+{
+	void *copy = kmlab_api->do_kvmalloc(site, n, gfp, -1);
+
+	if (copy)
+		kmlab_memcpy(copy, from, n);
+	return copy;
+}
+#define kvmemdup(from, bytes, gfp) kmlab_kvdup(KMLAB_SITE("kvmemdup"), from, bytes, gfp)
+#define kmemdup_array(from, n, bytes, gfp)                                                         \
+	kmlab_dup(KMLAB_SITE("kmemdup_array"), from, size_mul(n, bytes), gfp, false)
+#define kmemdup_noprof kmemdup
 
 KMLAB_TEXT char *kmlab_vasprintf(const struct kmlab_site *site, gfp_t gfp, const char *format,
 				 va_list args)
@@ -274,5 +293,71 @@ KMLAB_TEXT char *kmlab_asprintf(const struct kmlab_site *site, gfp_t gfp, const 
 #define kasprintf(gfp, format, ...)                                                                \
 	kmlab_asprintf(KMLAB_SITE("kasprintf"), gfp, format, ##__VA_ARGS__)
 #define kvasprintf(gfp, format, args) kmlab_vasprintf(KMLAB_SITE("kvasprintf"), gfp, format, args)
+#define kvasprintf_const(gfp, format, args)                                                        \
+	((const char *)kmlab_vasprintf(KMLAB_SITE("kvasprintf_const"), gfp, format, args))
+/* Comparisons and parts that are rarer. */
+KMLAB_TEXT char *strpbrk(const char *text, const char *any)
+{
+	for (; *text; text++)
+		if (strchr(any, *text))
+			return (char *)text;
+	return NULL;
+}
+KMLAB_TEXT size_t strspn(const char *text, const char *accept)
+{
+	size_t n = 0;
+
+	while (text[n] && strchr(accept, text[n]))
+		n++;
+	return n;
+}
+KMLAB_TEXT size_t strcspn(const char *text, const char *reject)
+{
+	size_t n = 0;
+
+	while (text[n] && !strchr(reject, text[n]))
+		n++;
+	return n;
+}
+KMLAB_TEXT char *strnstr(const char *text, const char *what, size_t most)
+{
+	size_t n = strlen(what);
+
+	for (; most >= n; text++, most--)
+		if (strncmp(text, what, n) == 0)
+			return (char *)text;
+	return NULL;
+}
+KMLAB_TEXT char *strreplace(char *text, char old, char with)
+{
+	for (char *at = text; *at; at++)
+		if (*at == old)
+			*at = with;
+	return text;
+}
+static inline bool strstarts(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+static inline int match_string(const char *const *array, size_t n, const char *text)
+{
+	for (size_t i = 0; i < n && array[i]; i++)
+		if (strcmp(array[i], text) == 0)
+			return (int)i;
+	return -EINVAL;
+}
+#define memset_io memset
+#define memcpy_fromio memcpy
+#define memcpy_toio memcpy
+#define memchr_inv(p, byte, n)                                                                     \
+	({                                                                                         \
+		const unsigned char *kmlab_at_ = (const void *)(p);                                \
+		size_t kmlab_left_ = (n);                                                          \
+		while (kmlab_left_ && *kmlab_at_ == (unsigned char)(byte)) {                       \
+			kmlab_at_++;                                                               \
+			kmlab_left_--;                                                             \
+		}                                                                                  \
+		kmlab_left_ ? (void *)kmlab_at_ : NULL;                                            \
+	})
 
 #endif

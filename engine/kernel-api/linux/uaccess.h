@@ -44,6 +44,13 @@ KMLAB_TEXT unsigned long kmlab_copy_from_user(const struct kmlab_site *site, voi
 		(variable) = kmlab_get_;                                                           \
 		kmlab_ret_;                                                                        \
 	})
+#define __put_user put_user
+#define __get_user get_user
+#define raw_copy_to_user copy_to_user
+#define raw_copy_from_user copy_from_user
+#define copy_to_user_nofault copy_to_user
+#define VERIFY_READ 0 /* up to 4.20 */
+#define VERIFY_WRITE 1
 #define access_ok(...) 1
 #define strncpy_from_user(to, from, most)                                                          \
 	({                                                                                         \

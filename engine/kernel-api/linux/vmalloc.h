@@ -7,10 +7,6 @@
 #include <linux/slab.h>
 
 #define VM_MAP 0x4
-#define PAGE_KERNEL 0x63UL
-
-typedef unsigned long pgprot_t;
-
 #define vmalloc(bytes) kmlab_api->do_vmalloc(KMLAB_SITE("vmalloc"), bytes, 1, GFP_KERNEL, 0)
 #define vzalloc(bytes)                                                                             \
 	kmlab_api->do_vmalloc(KMLAB_SITE("vzalloc"), bytes, 1, GFP_KERNEL | __GFP_ZERO, 0)
