@@ -92,11 +92,13 @@ int km_tlb_create(struct km_env *env, const struct km_tlb_spec *spec, struct km_
 	tlb->spec = *spec;
 	for (unsigned i = 0; !code && (array = nth_array(tlb, i, &part)); i++)
 		code = km_tlb_array_init(array, part, env);
+	set_routes(tlb);
+	if (!code && km_tlb_goes_in_blocks(tlb))
+		code = km_tlb_block_create(tlb);
 	if (code) {
 		km_tlb_destroy(tlb);
 		return code;
 	}
-	set_routes(tlb);
 	*out = tlb;
 	return 0;
 }
@@ -110,25 +112,24 @@ void km_tlb_destroy(struct km_tlb *tlb)
 		return;
 	for (unsigned i = 0; (array = nth_array(tlb, i, &part)); i++)
 		km_tlb_array_free(array, tlb->env);
+	km_tlb_block_destroy(tlb);
 	km_env_release(tlb->env, tlb, sizeof(*tlb));
 }
 
 /* ---- references ---- */
 
-static inline bool level_has(struct km_tlb *tlb, const struct km_tlb_route *route, uint64_t addr)
+static bool level_has(struct km_tlb *tlb, const struct km_tlb_route *route, uint64_t addr)
 {
-	uint64_t number = addr >> route->shift;
-
 	return route->array &&
-	       km_tlb_array_use(route->array, number, km_tlb_key(route->size, number), tlb->env);
+	       km_tlb_array_use(route->array, km_tlb_route_key(route, addr), tlb->env);
 }
 
-static inline __attribute__((always_inline)) int access_one(struct km_tlb *tlb, uint64_t addr,
-							    enum km_tlb_size size)
+int km_tlb_access(struct km_tlb *tlb, uint64_t addr, enum km_tlb_size size)
 {
 	const struct km_tlb_route *first = &tlb->route[0][size];
-	uint64_t key = km_tlb_key(first->size, addr >> first->shift);
+	uint64_t key = km_tlb_route_key(first, addr);
 
+	tlb->counts.refs++;
 	if (tlb->spec.data_lines)
 		km_tlb_data_line(tlb, addr);
 	/* Using the newest entry again changes nothing. */
@@ -146,17 +147,34 @@ static inline __attribute__((always_inline)) int access_one(struct km_tlb *tlb, 
 	return 3;
 }
 
-int km_tlb_access(struct km_tlb *tlb, uint64_t addr, enum km_tlb_size size)
+static void access_singly(struct km_tlb *tlb, uint64_t addr, enum km_tlb_size size,
+			  struct km_tlb_outcome *outcome)
 {
-	tlb->counts.refs++;
-	return access_one(tlb, addr, size);
+	const struct km_tlb_counts before = tlb->counts;
+	int level = km_tlb_access(tlb, addr, size);
+
+	if (!outcome)
+		return;
+	outcome->level = (uint8_t)level;
+	for (unsigned i = 0; i < KM_TLB_LINE_LEVELS; i++)
+		outcome->lines[i] = (uint8_t)(tlb->counts.lines[i] - before.lines[i]);
 }
 
 void km_tlb_access_many(struct km_tlb *tlb, const uint64_t *addrs, size_t n, enum km_tlb_size size)
 {
-	tlb->counts.refs += n;
-	for (size_t i = 0; i < n; i++)
-		access_one(tlb, addrs[i], size);
+	if (tlb->block)
+		km_tlb_use_blocks(tlb, addrs, NULL, (uint8_t)size, n, NULL);
+	for (size_t i = 0; !tlb->block && i < n; i++)
+		access_singly(tlb, addrs[i], size, NULL);
+}
+
+void km_tlb_access_each(struct km_tlb *tlb, const uint64_t *addrs, const uint8_t *sizes, size_t n,
+			struct km_tlb_outcome *outcomes)
+{
+	if (tlb->block)
+		km_tlb_use_blocks(tlb, addrs, sizes, 0, n, outcomes);
+	for (size_t i = 0; !tlb->block && i < n; i++)
+		access_singly(tlb, addrs[i], sizes[i], outcomes ? &outcomes[i] : NULL);
 }
 
 /* ---- flushes ---- */
@@ -190,7 +208,7 @@ void km_tlb_invalidate(struct km_tlb *tlb, uint64_t addr, uint64_t bytes)
 			continue;
 		for (uint64_t number = addr >> shift; number <= (addr + bytes - 1) >> shift;
 		     number++)
-			km_tlb_array_remove(array, number, km_tlb_key(size, number));
+			km_tlb_array_remove(array, km_tlb_key(size, number));
 	}
 	clear_structures(tlb);
 	tlb->last_key = 0;

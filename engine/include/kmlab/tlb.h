@@ -76,8 +76,20 @@ void km_tlb_destroy(struct km_tlb *tlb);
  * 1, 2, or 3 = walked.
  */
 int km_tlb_access(struct km_tlb *tlb, uint64_t addr, enum km_tlb_size size);
-/* n references in order. */
+
+/* What became of a reference, and the page-table lines that it read. */
+struct km_tlb_outcome {
+	uint8_t level; /* as km_tlb_access() says */
+	uint8_t lines[KM_TLB_LINE_LEVELS];
+};
+
+/*
+ * n references in order, with the counts of one by one, and faster; to pages of one size, or
+ * of sizes[i] (enum km_tlb_size) each. outcomes[n]: filled; NULL: not asked for.
+ */
 void km_tlb_access_many(struct km_tlb *tlb, const uint64_t *addrs, size_t n, enum km_tlb_size size);
+void km_tlb_access_each(struct km_tlb *tlb, const uint64_t *addrs, const uint8_t *sizes, size_t n,
+			struct km_tlb_outcome *outcomes);
 
 /* Empty both levels and the paging-structure caches; lines stay in the caches. */
 void km_tlb_flush(struct km_tlb *tlb);
