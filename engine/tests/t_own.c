@@ -4,6 +4,7 @@
  * and flags as the tracepoint shows them on 6.1 and 7.2; engine/oracle has whole programs of it.
  */
 #include <kmlab/machine.h>
+#include <stdio.h>
 
 #include "engine/tests/host.h"
 #include "engine/tests/tap.h"
@@ -34,9 +35,9 @@ static void see(void *watcher, uint64_t bytes, uint32_t gfp)
 		test->seen[test->nr++] = (struct own){bytes, gfp};
 }
 
-static void begin(const char *kernel, unsigned memcg)
+static void begin_on(const struct km_model *model, const char *kernel, unsigned memcg)
 {
-	struct km_machine_spec spec = {.model = km_model_find("slub"),
+	struct km_machine_spec spec = {.model = model,
 				       .profile = *km_profile_find(kernel),
 				       .cpus = CPUS,
 				       .possible_cpus = 4,
@@ -50,6 +51,11 @@ static void begin(const char *kernel, unsigned memcg)
 		abort();
 	t.machine->watch_own = see;
 	t.machine->watcher = &t;
+}
+
+static void begin(const char *kernel, unsigned memcg)
+{
+	begin_on(km_model_find("slub"), kernel, memcg);
 }
 
 static void end(const char *what)
@@ -192,6 +198,112 @@ static void vectors(const char *kernel, bool comp)
 	end(kernel);
 }
 
+/*
+ * A slab's record ends with the vector's address, behind a chain of one entry more than there are
+ * objects. Where those are a multiple of four nothing pads the chain, so that an address one word
+ * too early lies in the chain's last entry: slabs are filled, emptied in another order, discarded
+ * and made anew from the records that are left, for every number of objects around such ones.
+ */
+static bool vectors_behind_chains_of(uint32_t size)
+{
+	unsigned n, stride, vectors = 0, twice = 0;
+	uint64_t objects[256], live, pages;
+	struct km_cache_info info;
+	void *accounted;
+	bool good;
+
+	begin("6.1", KM_MEMCG_ROOT);
+	accounted = cache(size, KM_SLAB_ACCOUNT, 0);
+	t.machine->model->slab->cache_info(t.machine->slab, accounted, &info);
+	n = 3 * info.objects_per_slab < 256 ? 3 * info.objects_per_slab : 256;
+	stride = n % 7 ? 7 : n % 5 ? 5 : 1;
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < n; i++)
+			objects[i] = take(accounted, KM_GFP_KERNEL);
+		for (unsigned i = 0; i < n; i++)
+			for (unsigned j = 0; j < i; j++)
+				twice += objects[i] == objects[j];
+		vectors += (n + info.objects_per_slab - 1) / info.objects_per_slab;
+		for (unsigned i = 0; i < n; i++)
+			km_kfree(t.machine, 0, objects[i * stride % n]);
+		km_cache_shrink(t.machine, accounted, 0);
+	}
+	t.machine->model->slab->usage(t.machine->slab, &pages, &live);
+	good = !twice && !live && t.nr == vectors && t.frees == vectors &&
+	       km_machine_validate(t.machine) == 0;
+	for (unsigned i = 0; i < t.nr; i++)
+		good &= t.seen[i].bytes == info.objects_per_slab * 8u;
+	if (!good)
+		printf("# %u objects of %u bytes: %u given twice, %u of %u vectors, %u freed\n",
+		       info.objects_per_slab, size, twice, t.nr, vectors, t.frees);
+	km_machine_destroy(t.machine);
+	return good;
+}
+
+static void vectors_behind_chains(void)
+{
+	unsigned bad = 0;
+
+	for (uint32_t size = 64; size <= 1024; size += 8)
+		bad += !vectors_behind_chains_of(size);
+	TAP_EQ(bad, 0, "vectors lie behind chains of every length, and go with their slabs");
+}
+
+/* ---- a page layer that says no ---- */
+
+#define NO_LIMIT ~0u
+
+static struct km_page_ops limited_pages;
+static struct km_model limited_model;
+static km_pfn (*alloc_pages)(void *self, unsigned cpu, uint32_t gfp, unsigned order);
+static unsigned blocks_left = NO_LIMIT;
+
+static km_pfn alloc_limited(void *self, unsigned cpu, uint32_t gfp, unsigned order)
+{
+	if (!blocks_left)
+		return KM_PFN_NONE;
+	blocks_left -= blocks_left != NO_LIMIT;
+	return alloc_pages(self, cpu, gfp, order);
+}
+
+static const struct km_model *limited(const struct km_model *model)
+{
+	limited_pages = *model->page;
+	alloc_pages = limited_pages.alloc;
+	limited_pages.alloc = alloc_limited;
+	limited_model = *model;
+	limited_model.page = &limited_pages;
+	return &limited_model;
+}
+
+/*
+ * A vector that cannot be had fails nobody: the slab goes without, the object is given, and the
+ * next one that is charged asks again (__memcg_slab_post_alloc_hook, 6.1:
+ * memcg_slab_post_alloc_hook). The page that is left becomes the slab; the vector's class finds
+ * none.
+ */
+static void vectors_that_fail(const char *kernel, unsigned memcg)
+{
+	const uint32_t charged = KM_GFP_KERNEL | KM_GFP_ACCOUNT;
+	bool asks_again = memcg == KM_MEMCG_CHARGED;
+	void *accounted;
+
+	begin_on(limited(km_model_find("slub")), kernel, memcg);
+	accounted = cache(64, KM_SLAB_ACCOUNT, 0);
+	blocks_left = 1;
+	TAP_OK(take(accounted, charged) != 0, "%s: without memory for its vector a slab gives",
+	       kernel);
+	TAP_OK(take(accounted, charged) != 0, "%s: the next object, too", kernel);
+	TAP_EQ(t.nr, 0, "%s: there is no vector while there is no memory", kernel);
+	blocks_left = NO_LIMIT;
+	TAP_OK(take(accounted, charged) != 0, "%s: memory again", kernel);
+	TAP_EQ(t.nr, asks_again, "%s: %s", kernel,
+	       asks_again ? "an object that is charged brings the vector" : "nobody is charged");
+	take(accounted, charged);
+	TAP_EQ(t.nr, asks_again, "%s: once", kernel);
+	end(kernel);
+}
+
 /* 42 objects of 96 bytes leave 64 bytes of a page, too few for 336; 13 of 616 leave 184 of two. */
 static void vectors_in_slabs(void)
 {
@@ -237,7 +349,11 @@ int main(void)
 	vectors("5.15", false);
 	vectors("6.1", false);
 	vectors("6.12", true);
+	vectors_behind_chains();
 	vectors_in_slabs();
+	vectors_that_fail("6.1", KM_MEMCG_ROOT);
+	vectors_that_fail("6.1", KM_MEMCG_CHARGED);
+	vectors_that_fail("6.12", KM_MEMCG_CHARGED);
 	switched_off();
 	return tap_done();
 }
