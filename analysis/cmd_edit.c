@@ -192,37 +192,16 @@ static int read_key(struct edit_args *args)
 
 static void put_report(const struct edit_args *args, const struct km_transform_report *report)
 {
-	static const char *const titles[] = {"fact", "value>"};
-	const struct {
-		const char *title;
-		uint64_t value;
-	} rows[] = {{"events", report->events},
-		    {"kept", report->kept},
-		    {"excluded", report->excluded},
-		    {"sampled", report->sampled},
-		    {"lost_excluded", report->lost_excluded},
-		    {"duration_ns", report->duration_ns}};
-	struct km_table *table;
-	struct km_json json;
+	const struct km_detail details[] = {
+		{.name = "trace", .text = args->output},
+		{.name = "events", .value = report->events},
+		{.name = "kept", .value = report->kept},
+		{.name = "excluded", .value = report->excluded},
+		{.name = "sampled", .value = report->sampled},
+		{.name = "lost_excluded", .value = report->lost_excluded},
+		{.name = "duration_ns", .value = report->duration_ns}};
 
-	if (args->common.format == KM_FORMAT_JSON) {
-		km_json_begin(&json, stdout);
-		km_json_u64(&json, "schema", 1);
-		km_json_str(&json, "trace", args->output);
-		for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-			km_json_u64(&json, rows[i].title, rows[i].value);
-		km_json_end(&json);
-		return;
-	}
-	table = km_table_new(2, titles);
-	km_table_cell(table, "trace");
-	km_table_cell(table, args->output);
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		km_table_cell(table, rows[i].title);
-		km_table_cellf(table, "%" PRIu64, rows[i].value);
-	}
-	km_table_print(table, stdout, args->common.format);
-	km_table_free(table);
+	km_put_details(details, sizeof(details) / sizeof(*details), stdout, args->common.format);
 }
 
 static bool same_file(const char *a, const char *b)

@@ -50,9 +50,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		km_parse_window(state, arg, &args->window);
 		return 0;
 	case ARGP_KEY_ARG:
-		if (args->file)
-			argp_error(state, "one trace at a time; '%s' is a second", arg);
-		args->file = arg;
+		km_take_trace(state, arg, &args->file);
 		return 0;
 	case ARGP_KEY_END:
 		if (!args->file || (!args->rows && !args->perfetto))

@@ -64,59 +64,24 @@ static int find_format(const char *name)
 
 /* ---- what became of it ---- */
 
-static void put_json(const struct import_args *args, const struct km_import_report *report)
+static void put_report(const struct import_args *args, const struct km_import_report *report)
 {
-	struct km_json json;
+	const struct km_detail details[] = {
+		{.name = "trace", .text = args->output},
+		{.name = "recorded", .value = report->recorded},
+		{.name = "null_frees", .value = report->null_frees},
+		{.name = "lost",
+		 .value = report->lost,
+		 .unknown = !report->loss_known || report->lost_marks},
+		{.name = "lost_counted", .value = report->lost},
+		{.name = "lost_uncounted_places", .value = report->lost_marks},
+		{.name = "other_events", .value = report->other},
+		{.name = "unknown_events", .value = report->unknown},
+		{.name = "unknown_flags", .value = report->unknown_flags},
+		{.name = "unordered", .value = report->unordered},
+		{.name = "duration_ns", .value = report->duration_ns}};
 
-	km_json_begin(&json, stdout);
-	km_json_u64(&json, "schema", 1);
-	km_json_str(&json, "trace", args->output);
-	km_json_u64(&json, "recorded", report->recorded);
-	km_json_u64(&json, "null_frees", report->null_frees);
-	if (report->loss_known && !report->lost_marks)
-		km_json_u64(&json, "lost", report->lost);
-	else
-		km_json_null(&json, "lost");
-	km_json_u64(&json, "lost_counted", report->lost);
-	km_json_u64(&json, "lost_uncounted_places", report->lost_marks);
-	km_json_u64(&json, "other_events", report->other);
-	km_json_u64(&json, "unknown_events", report->unknown);
-	km_json_u64(&json, "unknown_flags", report->unknown_flags);
-	km_json_u64(&json, "unordered", report->unordered);
-	km_json_u64(&json, "duration_ns", report->duration_ns);
-	km_json_end(&json);
-}
-
-static void put_table(const struct import_args *args, const struct km_import_report *report)
-{
-	static const char *const titles[] = {"fact", "value>"};
-	const struct {
-		const char *title;
-		uint64_t value;
-	} rows[] = {{"recorded", report->recorded},
-		    {"null_frees", report->null_frees},
-		    {"lost_counted", report->lost},
-		    {"lost_uncounted_places", report->lost_marks},
-		    {"other_events", report->other},
-		    {"unknown_events", report->unknown},
-		    {"unknown_flags", report->unknown_flags},
-		    {"unordered", report->unordered},
-		    {"duration_ns", report->duration_ns}};
-	struct km_table *table = km_table_new(2, titles);
-
-	km_table_cell(table, "trace");
-	km_table_cell(table, args->output);
-	km_table_cell(table, "lost");
-	if (report->loss_known && !report->lost_marks)
-		km_table_cellf(table, "%" PRIu64, report->lost);
-	else
-		km_table_cell(table, NULL);
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		km_table_cell(table, rows[i].title);
-		km_table_cellf(table, "%" PRIu64, rows[i].value);
-	}
-	km_table_print(table, stdout, args->common.format);
-	km_table_free(table);
+	km_put_details(details, sizeof(details) / sizeof(*details), stdout, args->common.format);
 }
 
 static void say(const struct import_args *args, const struct km_import_report *report)
@@ -197,10 +162,7 @@ int km_cmd_import(int argc, char **argv)
 	}
 	if (km_trace_finish(writer, report.duration_ns, &err))
 		return km_error("%s", err.text);
-	if (args.common.format == KM_FORMAT_JSON)
-		put_json(&args, &report);
-	else
-		put_table(&args, &report);
+	put_report(&args, &report);
 	say(&args, &report);
 	return KM_EXIT_OK;
 }

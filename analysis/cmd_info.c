@@ -313,12 +313,8 @@ static int parse_option(int key, char *arg, struct argp_state *state)
 		state->child_inputs[0] = &args->common;
 		return 0;
 	case ARGP_KEY_ARG:
-		if (args->file)
-			argp_error(state, "one trace at a time; '%s' is a second", arg);
-		args->file = arg;
-		return 0;
 	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "no trace given; make one with 'kmlab capture'");
+		km_take_trace(state, arg, &args->file);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

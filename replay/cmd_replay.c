@@ -200,12 +200,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		options->allow_loss = true;
 		return 0;
 	case ARGP_KEY_ARG:
-		if (options->trace)
-			argp_error(state, "one trace at a time; '%s' is a second", arg);
-		options->trace = arg;
-		return 0;
 	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "no trace given; make one with 'kmlab capture'");
+		km_take_trace(state, arg, &options->trace);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -506,3 +506,42 @@ const char *km_human_ns(double ns, char buf[KM_HUMAN_BYTES])
 
 	return human(ns, 1000, 999.5, units, 4, buf);
 }
+
+/* ---- details ---- */
+
+static void put_details_json(const struct km_detail *details, size_t count, FILE *out)
+{
+	struct km_json json;
+
+	km_json_begin(&json, out);
+	km_json_u64(&json, "schema", 1);
+	for (size_t i = 0; i < count; i++)
+		if (details[i].unknown)
+			km_json_null(&json, details[i].name);
+		else if (details[i].text)
+			km_json_str(&json, details[i].name, details[i].text);
+		else
+			km_json_u64(&json, details[i].name, details[i].value);
+	km_json_end(&json);
+}
+
+void km_put_details(const struct km_detail *details, size_t count, FILE *out, enum km_format format)
+{
+	static const char *const titles[] = {"fact", "value>"};
+	struct km_table *table;
+
+	if (format == KM_FORMAT_JSON) {
+		put_details_json(details, count, out);
+		return;
+	}
+	table = km_table_new(2, titles);
+	for (size_t i = 0; i < count; i++) {
+		km_table_cell(table, details[i].name);
+		if (details[i].unknown || details[i].text)
+			km_table_cell(table, details[i].unknown ? NULL : details[i].text);
+		else
+			km_table_cellf(table, "%" PRIu64, details[i].value);
+	}
+	km_table_print(table, out, format);
+	km_table_free(table);
+}

@@ -49,6 +49,18 @@ __attribute__((format(printf, 2, 3))) void km_table_cellf(struct km_table *table
 void km_table_print(const struct km_table *table, FILE *out, enum km_format format);
 void km_table_free(struct km_table *table);
 
+/* ---- details: names and what they are, one to a row ---- */
+struct km_detail {
+	const char *name;
+	const char *text; /* NULL: a number */
+	uint64_t value;
+	bool unknown;
+};
+
+/* A table of two columns; in JSON an object with the schema's number and a member for each. */
+void km_put_details(const struct km_detail *details, size_t count, FILE *out,
+		    enum km_format format);
+
 /* One field of a csv (RFC 4180 quoting) or tsv (\t \n \r \\ escaped) row; no separator. */
 void km_emit_field(FILE *out, enum km_format format, const char *text);
 

@@ -57,3 +57,12 @@ uint64_t km_parse_number(struct argp_state *state, const char *what, const char 
 			   (unsigned long long)least, (unsigned long long)most, text);
 	return least;
 }
+
+void km_take_trace(struct argp_state *state, const char *arg, const char **trace)
+{
+	if (!arg)
+		argp_error(state, "no trace given; make one with 'kmlab capture'");
+	else if (*trace)
+		argp_error(state, "one trace at a time; '%s' is a second", arg);
+	*trace = arg;
+}

@@ -26,4 +26,10 @@ extern const struct argp_child km_common_children[];
 uint64_t km_parse_number(struct argp_state *state, const char *what, const char *text,
 			 uint64_t least, uint64_t most);
 
+/*
+ * For ARGP_KEY_ARG and ARGP_KEY_NO_ARGS (arg: NULL) of a command that takes one trace: the trace
+ * goes to *trace; a second, or none, is a usage error that ends the program.
+ */
+void km_take_trace(struct argp_state *state, const char *arg, const char **trace);
+
 #endif

@@ -141,6 +141,25 @@ static void test_human(void)
 	}
 }
 
+static void test_details(void)
+{
+	const struct km_detail details[] = {{.name = "trace", .text = "t.kmt"},
+					    {.name = "kept", .value = 7},
+					    {.name = "lost", .value = 3, .unknown = true}};
+	FILE *out = start();
+
+	km_put_details(details, 3, out, KM_FORMAT_TABLE);
+	fclose(out);
+	TAP_OK(!strcmp(text, "fact   value\ntrace  t.kmt\nkept       7\nlost        \n"),
+	       "details are rows of two columns; what is not known is empty");
+	out = start();
+	km_put_details(details, 3, out, KM_FORMAT_JSON);
+	fclose(out);
+	TAP_OK(!strcmp(text, "{\n  \"schema\": 1,\n  \"trace\": \"t.kmt\",\n  \"kept\": 7,\n"
+			     "  \"lost\": null\n}\n"),
+	       "in JSON an object, with null");
+}
+
 int main(void)
 {
 	enum km_format format = KM_FORMAT_TABLE;
@@ -152,6 +171,7 @@ int main(void)
 	test_json();
 	test_tables();
 	test_human();
+	test_details();
 	free(text);
 	return tap_done();
 }

@@ -126,10 +126,50 @@ static void test_numbers(void)
 	}
 }
 
+static error_t parse_trace(int key, char *arg, struct argp_state *state)
+{
+	if (key != ARGP_KEY_ARG && key != ARGP_KEY_NO_ARGS)
+		return ARGP_ERR_UNKNOWN;
+	km_take_trace(state, arg, state->input);
+	return 0;
+}
+
+static int traces_status(int nr, const char **trace)
+{
+	static const struct argp one = {.parser = parse_trace};
+	char *argv[] = {(char *)"test", (char *)"a.kmt", (char *)"b.kmt", NULL};
+	int status = 0;
+	pid_t child;
+
+	argv[1 + nr] = NULL;
+	*trace = NULL;
+	if (nr == 1)
+		return argp_parse(&one, 2, argv, 0, NULL, trace);
+	fflush(stdout);
+	child = fork();
+	if (!child) {
+		fclose(stderr);
+		_exit(argp_parse(&one, 1 + nr, argv, 0, NULL, trace) ? 3 : 0);
+	}
+	waitpid(child, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void test_trace(void)
+{
+	const char *trace;
+
+	TAP_EQ(traces_status(1, &trace), 0, "one trace");
+	TAP_OK(trace && !strcmp(trace, "a.kmt"), "is taken");
+	TAP_EQ(traces_status(0, &trace), KM_EXIT_ERROR, "none is an error");
+	TAP_EQ(traces_status(2, &trace), KM_EXIT_ERROR, "so is a second");
+}
+
 int main(void)
 {
 	argp_err_exit_status = KM_EXIT_ERROR;
 	test_common();
 	test_numbers();
+	test_trace();
 	return tap_done();
 }
