@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cpu_list.h"
 #include "results/term.h"
 #include "slab_table.h"
 
@@ -226,6 +227,7 @@ static int store_identity(struct km_trace_writer *writer, const struct km_layout
 	uint64_t vmalloc = vmalloc_start();
 	struct utsname name;
 	struct sysinfo info;
+	char present[256];
 	int ret;
 
 	uname(&name);
@@ -237,6 +239,8 @@ static int store_identity(struct km_trace_writer *writer, const struct km_layout
 		ret = set_meta(writer, err, "machine", "%s", name.machine);
 	if (!ret)
 		ret = set_meta(writer, err, "cpus", "%ld", sysconf(_SC_NPROCESSORS_ONLN));
+	if (!ret && km_cpu_list_read(KM_CPUS_PRESENT, present, sizeof(present)))
+		ret = set_meta(writer, err, "present_cpus", "%u", km_cpu_list_end(present));
 	if (!ret)
 		ret = set_meta(writer, err, "memory_bytes", "%llu",
 			       (unsigned long long)info.totalram * info.mem_unit);

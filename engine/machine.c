@@ -65,6 +65,8 @@ int km_machine_create(struct km_env *env, const struct km_machine_spec *spec,
 	machine->env = env;
 	machine->spec = *spec;
 	machine->model = spec->model;
+	if (!machine->spec.present_cpus)
+		machine->spec.present_cpus = machine->spec.cpus;
 	if (!machine->spec.possible_cpus)
 		machine->spec.possible_cpus = machine->spec.cpus;
 	if (!machine->spec.nr_zones)

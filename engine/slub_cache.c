@@ -104,7 +104,7 @@ void *km_slub_cache_create(void *self, const struct km_cache_spec *spec)
 	const struct km_machine_spec *machine = &slub->machine->spec;
 	struct km_cache_geometry geometry;
 	struct km_slub_cache *cache;
-	unsigned cpus = machine->cpus;
+	unsigned cpus = machine->present_cpus ? machine->present_cpus : machine->cpus;
 
 	if (cpus == 1 && machine->possible_cpus > 1)
 		cpus = machine->possible_cpus;

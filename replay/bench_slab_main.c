@@ -221,7 +221,7 @@ static unsigned start_subjects(struct subject *subjects, const struct work *work
 
 	/* Every free in the second table is another CPU's. */
 	if (start->cpus < 2)
-		start->cpus = 2;
+		start->cpus = start->present_cpus = 2;
 	for (unsigned i = 0; i < sizeof(subject_texts) / sizeof(subject_texts[0]); i++) {
 		struct subject *subject = &subjects[count];
 		struct km_model_choice choice;

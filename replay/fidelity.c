@@ -60,7 +60,7 @@ static bool as_computed(const struct km_start *start, const struct km_cache_spec
 {
 	struct km_cache_geometry geometry;
 
-	return km_cache_geometry(start->profile, start->cpus, spec, &geometry) == 0 &&
+	return km_cache_geometry(start->profile, start->present_cpus, spec, &geometry) == 0 &&
 	       geometry.size == km_sysfs_slab_number(line, length, "slab_size") &&
 	       geometry.order == km_sysfs_slab_number(line, length, "order") &&
 	       geometry.objects == km_sysfs_slab_number(line, length, "objs_per_slab") &&

@@ -270,7 +270,7 @@ static void read_classes(struct observer *observer, const struct km_start *start
 		struct km_cache_geometry geometry;
 
 		observer->class_size[i] = spec.object_size;
-		if (km_cache_geometry(start->profile, start->cpus, &spec, &geometry) == 0)
+		if (km_cache_geometry(start->profile, start->present_cpus, &spec, &geometry) == 0)
 			observer->class_order[i] = geometry.order;
 	}
 }

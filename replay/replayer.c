@@ -189,6 +189,7 @@ static int create_machine(struct km_replayer *replayer, const struct km_start *s
 		.model = choice->model,
 		.profile = choice->profile ? *choice->profile : *start->profile,
 		.cpus = start->cpus,
+		.present_cpus = start->present_cpus,
 		.nr_zones = start->nr_zones,
 		.memory_bytes = start->memory_bytes,
 		.min_free_kbytes = start->min_free_kbytes,

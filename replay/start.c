@@ -200,6 +200,16 @@ static const struct km_profile *trace_profile(const struct km_trace *trace)
 	return profile ? profile : km_profile_for_release(kernel ? kernel : "6.1");
 }
 
+/* Older traces tell only of possible ones, which matter where one is present (slub_cache.c). */
+static unsigned present_cpus(struct km_trace *trace, unsigned cpus)
+{
+	uint64_t present = meta_number(trace, "present_cpus");
+
+	if (!present && cpus == 1)
+		present = meta_number(trace, "possible_cpus");
+	return present > cpus && present <= KM_MAX_CPUS ? (unsigned)present : cpus;
+}
+
 int km_start_read(struct km_trace *trace, struct km_start *start, struct km_err *err)
 {
 	const char *text;
@@ -212,6 +222,7 @@ int km_start_read(struct km_trace *trace, struct km_start *start, struct km_err 
 			       "%s says it was recorded on %u CPUs; 1 to %u can be "
 			       "replayed",
 			       km_trace_path(trace), start->cpus, KM_MAX_CPUS);
+	start->present_cpus = present_cpus(trace, start->cpus);
 	start->memory_bytes = meta_number(trace, "memory_bytes");
 	if (!start->memory_bytes)
 		start->memory_bytes = DEFAULT_MEMORY_BYTES;

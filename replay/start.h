@@ -16,7 +16,8 @@ struct km_start_zone {
 };
 
 struct km_start {
-	unsigned cpus;
+	unsigned cpus;         /* online, or seen in an event */
+	unsigned present_cpus; /* at least cpus: slabs are sized for those that are off, too */
 	uint64_t memory_bytes;
 	uint64_t min_free_kbytes; /* 0 unknown */
 	bool thp;

@@ -277,10 +277,10 @@ static bool among(const char *word, const char *const *words, size_t n)
 
 bool km_anonymise_keeps_meta(const char *key)
 {
-	static const char *const keys[] = {"kernel",       "machine", "cpus",     "possible_cpus",
-					   "memory_bytes", "profile", "groups",   "sample",
-					   "start",        "version", "imported", "loss",
-					   "fired"};
+	static const char *const keys[] = {
+		"kernel",       "machine",  "cpus",   "possible_cpus", "present_cpus",
+		"memory_bytes", "profile",  "groups", "sample",        "start",
+		"version",      "imported", "loss",   "fired"};
 
 	return among(key, keys, sizeof(keys) / sizeof(*keys));
 }

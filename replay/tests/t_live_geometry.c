@@ -82,7 +82,7 @@ static void check(char *text, const struct km_start *start, struct km_score *sco
 int main(void)
 {
 	char *text = calloc(1, TEXT_BYTES);
-	struct km_start start = {.cpus = (unsigned)sysconf(_SC_NPROCESSORS_CONF)};
+	struct km_start start = {.present_cpus = (unsigned)sysconf(_SC_NPROCESSORS_CONF)};
 	struct km_score score = {0, 0};
 	struct utsname kernel;
 	unsigned caches, debugged = 0;

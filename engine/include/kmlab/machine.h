@@ -18,9 +18,10 @@ struct km_zone_spec {
 struct km_machine_spec {
 	const struct km_model *model;
 	struct km_profile profile; /* a copy: switches may be set one by one */
-	unsigned cpus;             /* online and present */
-	unsigned possible_cpus;    /* 0 = cpus */
-	unsigned nr_zones;         /* 0: laid out from memory_bytes as a PC would */
+	unsigned cpus;             /* online */
+	unsigned present_cpus;  /* slabs are sized for these, also while some are off; 0 = cpus */
+	unsigned possible_cpus; /* 0 = cpus */
+	unsigned nr_zones;      /* 0: laid out from memory_bytes as a PC would */
 	struct km_zone_spec zones[KM_NR_ZONES];
 	uint64_t memory_bytes;       /* used when nr_zones is 0 */
 	uint64_t min_free_kbytes;    /* 0: Linux's own formula */
