@@ -143,7 +143,7 @@ $(BUILD)/%.skel.h: $(BUILD)/obj/capture/%.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@.tmp && mv $@.tmp $@
 
 capture_objects := $(call objects,capture) $(BUILD)/obj/capture/capture_main.o
-$(capture_objects): $(BUILD)/record.skel.h $(BUILD)/chase.skel.h
+$(capture_objects): $(BUILD)/record.skel.h $(BUILD)/chase.skel.h $(BUILD)/slabs.skel.h
 FLAGS_capture := -I$(BUILD)
 CAPTURE_LIBS  := -lbpf -lelf -lz
 $(BUILD)/obj/capture/workload_main.o: FLAGS_capture :=

@@ -58,8 +58,8 @@ static bool is_function(const char *name)
 
 static bool is_variable(const char *name)
 {
-	static const char *const names[] = {"runqueues", "pcpu_hot", "cpu_number", "current_task",
-					    "__preempt_count"};
+	static const char *const names[] = {"runqueues",    "pcpu_hot",        "cpu_number",
+					    "current_task", "__preempt_count", "this_cpu_off"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(name, names[i]) == 0)

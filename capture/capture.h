@@ -18,6 +18,7 @@
  *   flight.c    memory (flight_queue.c), of which traces are saved (flight_save.c)
  *   job.c       work in a thread while recording goes on
  *   slab_table.c the geometry of all caches, from sysfs
+ *   slab_lists.c which slab lies where in each of them, read from the kernel (slabs.bpf.c)
  *   snapshot.c  the machine's state as text: start, end, samples in between
  *   btf_facts.c sizes and constants of this kernel
  *   symbols.c   call sites -> kernel symbols
@@ -162,7 +163,7 @@ char *km_btf_facts(const struct btf *btf);
 /* ---- snapshot.c ---- */
 
 /* What text files said at one time. */
-#define KM_SNAPSHOT_TEXTS 9
+#define KM_SNAPSHOT_TEXTS 11
 
 struct km_snapshot {
 	uint64_t time_ns; /* when it was whole (CLOCK_MONOTONIC) */

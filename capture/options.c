@@ -66,7 +66,8 @@ static const struct argp_option options[] = {
 	{"stacks", OPT_STACKS, NULL, 0, "Record the kernel stack of each event", 0},
 	{"shrink", OPT_SHRINK, NULL, 0,
 	 "First ask every slab cache to give back its empty slabs; and again when recording has "
-	 "begun, where 'kmlab fidelity' then starts. The recorder's own calls are recorded, too",
+	 "begun, where 'kmlab fidelity' then starts; there and at the end it is written down which "
+	 "slab lies where. The recorder's own calls are recorded, too",
 	 0},
 	{"strict", OPT_STRICT, NULL, 0, "Exit 1 when events were lost", 0},
 	{NULL, 0, NULL, 0, "What to record:", 1},

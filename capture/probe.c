@@ -75,6 +75,7 @@ int km_probe_offsets(const struct btf *btf, struct km_percpu_offsets *offsets)
 
 	if (find_variable(btf, "runqueues", &offsets->runqueues))
 		return -ENOENT;
+	find_variable(btf, "this_cpu_off", &offsets->this_cpu_off); /* x86 */
 	/* 6.2 - 6.14 keep both in struct pcpu_hot; before and after they are variables. */
 	if (!find_variable(btf, "pcpu_hot", &start) &&
 	    !find_member(btf, type, "preempt_count", &preempt_count) &&

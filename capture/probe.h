@@ -9,6 +9,7 @@
 struct km_percpu_offsets {
 	uint64_t runqueues, cpu_number, preempt_count;
 	uint64_t current_task; /* 0: not told */
+	uint64_t this_cpu_off; /* what leads from a per-CPU pointer to this CPU's; 0: not told */
 };
 
 /* From BTF. -ENOENT: this kernel does not tell. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The recorder's inside, for record.c and ledger.c. */
+/* The recorder's inside, for record.c, ledger.c and slab_lists.c. */
 #ifndef KMLAB_CAPTURE_RECORDER_H
 #define KMLAB_CAPTURE_RECORDER_H
 

@@ -18,6 +18,7 @@
 #include "filter.h"
 #include "privilege.h"
 #include "results/term.h"
+#include "slab_lists.h"
 #include "slab_table.h"
 #include "target.h"
 
@@ -33,8 +34,10 @@ struct session {
 	struct km_consumer consumer;
 	uint64_t checked_ns;
 	struct km_ending ending;
-	char *shrunk; /* counts of the caches right after they were shrunk; or NULL */
-	bool started; /* the command */
+	struct km_slab_lists *lists; /* NULL: they cannot be read here */
+	struct km_shrunk shrunk;
+	char *lists_text; /* the caches' lists at the end; or NULL */
+	bool started;     /* the command */
 	bool interrupted;
 };
 
@@ -121,8 +124,11 @@ static int prepare(struct session *session, struct km_err *err)
 	if (ret)
 		return ret;
 	km_tally_open(&recording->tally, recording->recorder, recording->drain);
-	if (options->shrink && !km_slab_shrink_all(0, NULL))
+	if (options->shrink && !km_slab_shrink_all(0, NULL, NULL))
 		km_warn("no slab cache could be shrunk; the trace starts from caches as they are");
+	if (options->shrink && km_slab_lists_open(recording->recorder, &session->lists))
+		km_warn("the lists of slab caches cannot be read here; what lay where at the start "
+			"is inferred from counts");
 	tell_hidden();
 	return session->target->ops->prepare(session->target, err);
 }
@@ -236,7 +242,15 @@ static int poll_rings(struct session *session, struct km_progress *progress, str
 static void shrink_at_known_time(struct session *session)
 {
 	if (session->options->shrink)
-		km_slab_shrink_all(session->recording.start_ns, &session->shrunk);
+		km_slab_shrink_all(session->recording.start_ns, session->lists, &session->shrunk);
+}
+
+/* Before the recording stops: whatever reads the end state uses caches itself. */
+static void read_lists(struct session *session)
+{
+	if (session->lists)
+		session->lists_text =
+			km_slab_lists_text(session->lists, session->recording.start_ns);
 }
 
 static int record(struct session *session, struct km_err *err)
@@ -259,10 +273,20 @@ static int record(struct session *session, struct km_err *err)
 		ret = poll_rings(session, &progress, err);
 	failed = km_consumer_end(&session->consumer, ret ? &later : err);
 	ret = ret ? ret : failed;
+	read_lists(session);
 	km_recorder_stop(recording->recorder, &session->ending.end_ns);
 	km_progress_end(&progress);
 	km_realtime_end(&session->realtime);
 	return ret;
+}
+
+static void add_slab_texts(struct session *session, struct km_snapshot *snapshot)
+{
+	km_snapshot_add(snapshot, "slab shrink", session->shrunk.counts);
+	km_snapshot_add(snapshot, "slab shrink lists", session->shrunk.lists);
+	km_snapshot_add(snapshot, "slab lists", session->lists_text);
+	session->shrunk = (struct km_shrunk){NULL, NULL};
+	session->lists_text = NULL;
 }
 
 /* What comes after recording: the end state, the last records, the ledger. */
@@ -273,10 +297,8 @@ static int complete(struct session *session, struct km_err *err)
 	size_t moved = 0;
 	int ret = km_snapshot_machine(&ending->snapshot, err);
 
-	if (!ret && session->shrunk) {
-		km_snapshot_add(&ending->snapshot, "slab shrink", session->shrunk);
-		session->shrunk = NULL;
-	}
+	if (!ret)
+		add_slab_texts(session, &ending->snapshot);
 	if (!ret)
 		ret = km_drain_until(recording->drain, UINT64_MAX, &moved, err);
 	recording->events += moved;
@@ -401,7 +423,10 @@ int km_session_run(const struct km_options *options)
 	ret = ret ? give_up(&session, &err) : summarize(&session);
 	session.target->ops->close(session.target);
 	km_snapshot_free(&session.ending.snapshot);
-	free(session.shrunk);
+	free(session.shrunk.counts);
+	free(session.shrunk.lists);
+	free(session.lists_text);
+	km_slab_lists_close(session.lists);
 	km_command_finish(&session.command);
 	km_drain_close(recording->drain);
 	km_dictionary_close(recording->dictionary);

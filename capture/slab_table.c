@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "results/term.h"
+#include "slab_lists.h"
 #include "slab_table.h"
 
 #define ROOT "/sys/kernel/slab"
@@ -360,25 +361,41 @@ static void print_counts(FILE *out, int root, const char *directory, uint64_t sh
 	fputc('\n', out);
 }
 
-unsigned km_slab_shrink_all(uint64_t start_ns, char **text)
+static void end_text(FILE *out, char **text)
+{
+	if (out && !fclose(out))
+		return;
+	free(*text);
+	*text = NULL;
+}
+
+unsigned km_slab_shrink_all(uint64_t start_ns, struct km_slab_lists *lists,
+			    struct km_shrunk *shrunk)
 {
 	DIR *root = opendir(ROOT);
 	struct dirent *each;
 	size_t bytes;
-	FILE *out = text ? open_memstream(text, &bytes) : NULL;
+	FILE *counts = shrunk ? open_memstream(&shrunk->counts, &bytes) : NULL;
+	FILE *listed = shrunk && lists ? open_memstream(&shrunk->lists, &bytes) : NULL;
 	unsigned asked = 0;
+	uint64_t now_ns;
 
 	while (root && (each = readdir(root))) {
 		if (each->d_type != DT_DIR || each->d_name[0] == '.' ||
 		    !shrink(dirfd(root), each->d_name))
 			continue;
 		asked++;
-		if (out)
-			print_counts(out, dirfd(root), each->d_name, km_clock_ns() - start_ns);
+		now_ns = km_clock_ns() - start_ns;
+		if (listed) /* first: reading sysfs uses caches itself */
+			km_slab_lists_print(lists, listed, each->d_name, start_ns);
+		if (counts)
+			print_counts(counts, dirfd(root), each->d_name, now_ns);
 	}
 	if (root)
 		closedir(root);
-	if (text && (!out || fclose(out)))
-		*text = NULL;
+	if (shrunk) {
+		end_text(counts, &shrunk->counts);
+		end_text(listed, &shrunk->lists);
+	}
 	return asked;
 }

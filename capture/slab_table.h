@@ -5,6 +5,7 @@
 
 #include "capture.h"
 
+struct km_slab_lists;
 struct km_slab_table;
 
 /* Only others may read it (Linux 6.1 - 6.18: only root). */
@@ -17,12 +18,19 @@ char *km_slab_table_text(const struct km_slab_table *table);
 bool km_slab_table_fill(const struct km_slab_table *table, struct km_trace_cache *cache);
 void km_slab_table_free(struct km_slab_table *table);
 
+/* What every cache had right after it was shrunk; each free()d by the caller, NULL: no memory. */
+struct km_shrunk {
+	/* "shrunk directory=D shrunk_ns=T slabs=N partial=N cpu_slabs=N", T since the start */
+	char *counts;
+	char *lists; /* what lay where, a moment before that was counted (slab_lists.h) */
+};
+
 /*
  * Ask every cache to give its empty slabs back, which also leaves nothing on its CPUs. Returns the
- * number of caches asked. *text (unless `text` is NULL): a line for each with what it had then,
- * "shrunk directory=D shrunk_ns=T slabs=N partial=N cpu_slabs=N", T since start_ns
- * (CLOCK_MONOTONIC). free() it; NULL: no memory.
+ * number of caches asked. shrunk may be NULL, and lists, when these cannot be read. start_ns:
+ * CLOCK_MONOTONIC.
  */
-unsigned km_slab_shrink_all(uint64_t start_ns, char **text);
+unsigned km_slab_shrink_all(uint64_t start_ns, struct km_slab_lists *lists,
+			    struct km_shrunk *shrunk);
 
 #endif

@@ -37,6 +37,13 @@ struct km_race {
 	struct km_slab_call calls[KM_RACE_CALLS];
 };
 
+/* A slab that lay on a list when the model begins: slab_lists.c. */
+struct km_listed {
+	uint64_t pfn;
+	uint32_t free, place; /* objects; KM_SEED_* */
+	uint32_t slab;        /* its index */
+};
+
 /* A cache of the comparison: kmalloc classes first, then the trace's dictionary. */
 struct km_choice_cache {
 	const char *name;
@@ -53,6 +60,12 @@ struct km_choice_cache {
 	 * (capture --shrink). 0: at the trace's start.
 	 */
 	uint64_t begin_ns;
+	uint64_t end_ns; /* the kernel's counts at the end are of this time; UINT64_MAX: of the end
+			  */
+	const char *lists; /* the line that tells what lay where at begin_ns; NULL: none does */
+	size_t lists_length;
+	struct km_listed *listed;
+	uint32_t nr_listed;
 	uint32_t first_slab[KM_MAX_CPUS]; /* index + 1 of the CPU's first kernel slab */
 	struct km_cache_info at_start;
 	/* What was counted when the model begins; -1: not known. */
@@ -75,13 +88,14 @@ struct km_kernel_slab {
 	uint32_t older;    /* another slab at this pfn, earlier in time; KM_NO_INDEX */
 	uint32_t next_old; /* list of its cache */
 	uint32_t cache;
-	int32_t net;   /* objects allocated minus freed since the start */
-	int32_t most;  /* maximum of net until it was used up: how many were free at the start */
-	uint32_t live; /* objects, as far as known */
-	uint64_t pair; /* first model pfn; 0: none */
-	bool listed;   /* in its cache's list */
-	uint8_t was;   /* enum km_slab_was */
-	bool touched;  /* anything was seen of it */
+	int32_t net;    /* objects allocated minus freed since the start */
+	int32_t most;   /* maximum of net until it was used up: how many were free at the start */
+	uint32_t live;  /* objects, as far as known */
+	uint64_t pair;  /* first model pfn; 0: none */
+	bool listed;    /* in its cache's list */
+	bool is_listed; /* it was on one of the lists that the recorder wrote down */
+	uint8_t was;    /* enum km_slab_was */
+	bool touched;   /* anything was seen of it */
 	bool exhausted, full; /* was it used up once; was it full at the start */
 	bool bound;           /* older than the trace, and its model slab is known */
 	uint16_t user;        /* the CPU of its last allocation */
@@ -128,6 +142,17 @@ uint64_t km_choice_pfn(const struct km_choice *choice, uint64_t addr);
 uint32_t km_choice_slab_at(const struct km_choice *choice, uint64_t addr);
 /* Note the slab of this cache around an address; KM_NO_INDEX without memory. */
 uint32_t km_choice_add_slab(struct km_choice *choice, uint64_t addr, uint32_t cache);
+
+/* Note a slab that no event shows, older than the trace; KM_NO_INDEX without memory. */
+uint32_t km_choice_new_slab(struct km_choice *choice, uint32_t cache, uint64_t base);
+
+/* ---- slab_lists.c ---- */
+
+/* Read every cache's lists and find their slabs in the trace, of which all are known by now. 0,
+ * -ENOMEM, or -EINVAL: they cannot be understood. */
+int km_lists_bind(struct km_choice *choice);
+/* Put the listed slabs of a cache into the model. 0 or -errno. */
+int km_lists_seed(struct km_choice *choice, struct km_choice_cache *cache);
 
 /* ---- slab_start.c ---- */
 

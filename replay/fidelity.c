@@ -98,9 +98,34 @@ void km_fidelity_geometry(const char *text, const struct km_start *start, struct
 	}
 }
 
-/* ---- what sysfs counted at the end ---- */
+/* ---- what was counted at the end ---- */
 
-static void join_counts(struct km_trace *trace, struct km_fidelity *fidelity)
+/*
+ * By sysfs, or, where the recorder wrote it down, by the lists themselves: reading sysfs comes
+ * later and uses caches itself.
+ */
+static void kernel_counts(struct km_trace *trace, const char *text, unsigned cpus,
+			  struct km_cache_fidelity *row)
+{
+	const char *lists = km_trace_snapshot_text(trace, "end", "slab lists"), *directory;
+	size_t length, listed;
+	const char *line = km_sysfs_slab_line(text, row->name, &length), *ended = NULL;
+
+	row->slabs_kernel = km_sysfs_slab_count(text, row->name, "slabs");
+	row->partial_kernel = km_sysfs_slab_count(text, row->name, "partial");
+	row->cpu_slabs_kernel = km_sysfs_slab_count(text, row->name, "cpu_slabs");
+	directory = line ? km_sysfs_slab_text(line, length, "directory") : NULL;
+	if (directory)
+		ended = km_sysfs_slab_directory(lists, directory, strcspn(directory, " \n"),
+						&listed);
+	if (!ended || km_sysfs_slab_on_cpus(ended, listed, cpus) < 0)
+		return;
+	row->slabs_kernel = km_sysfs_slab_number(ended, listed, "listed_slabs");
+	row->partial_kernel = km_sysfs_slab_number(ended, listed, "listed_partial");
+	row->cpu_slabs_kernel = km_sysfs_slab_on_cpus(ended, listed, cpus);
+}
+
+static void join_counts(struct km_trace *trace, unsigned cpus, struct km_fidelity *fidelity)
 {
 	const char *text = km_trace_snapshot_text(trace, "end", "sysfs slab");
 
@@ -109,9 +134,7 @@ static void join_counts(struct km_trace *trace, struct km_fidelity *fidelity)
 		struct km_cache_fidelity *row = &fidelity->caches[i];
 		int64_t order = km_sysfs_slab_count(text, row->name, "order");
 
-		row->slabs_kernel = km_sysfs_slab_count(text, row->name, "slabs");
-		row->partial_kernel = km_sysfs_slab_count(text, row->name, "partial");
-		row->cpu_slabs_kernel = km_sysfs_slab_count(text, row->name, "cpu_slabs");
+		kernel_counts(trace, text, cpus, row);
 		if (fidelity->pages_model < 0 || order < 0 || row->slabs_model < 0 ||
 		    row->slabs_kernel < 0)
 			continue;
@@ -136,7 +159,7 @@ int km_fidelity_measure(struct km_trace *trace, const struct km_start *start, ui
 		km_fidelity_release(fidelity);
 		return code;
 	}
-	join_counts(trace, fidelity);
+	join_counts(trace, start->cpus, fidelity);
 	return 0;
 }
 

@@ -5,7 +5,9 @@
  *
  * Slab choice: the SLUB model runs with the trace's own profile from a start state learned from
  * sysfs and from the trace itself (slab_start.c). Of a trace recorded with --shrink each cache's
- * comparison begins when that cache was shrunk. Two numbers, neither replaces the other:
+ * comparison begins when that cache was shrunk. The recorder then writes down which slab lies where
+ * (slab_lists.c), there and again at the end: the model starts from those lists, and what it counts
+ * is compared when they are read again. Two numbers, neither replaces the other:
  *
  * slab_choice, the strict one. The model runs on its own. Kernel slabs and model slabs are paired
  * when first used together; an allocation matches when its kernel slab and its model slab are each
@@ -45,7 +47,9 @@ struct km_cache_fidelity {
 	/* Calls of two CPUs, recorded almost together, taken in the other order (slab_races.c). */
 	uint64_t reordered;
 	bool sheaves;
-	/* Counts at the end; -1 = sysfs was not recorded. The model's are start + its own change.
+	/*
+	 * Counts at the end, of the recorded lists or of sysfs; -1 = neither was recorded. The
+	 * model's are start + its own change.
 	 */
 	int64_t slabs_model, slabs_kernel;
 	int64_t partial_model, partial_kernel;

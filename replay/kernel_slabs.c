@@ -3,6 +3,7 @@
  * Which slab an address of the traced kernel lies in. Pages come and go: a slab is told from
  * others at the same place by the page_alloc event that brought its pages.
  */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "replay/choice.h"
@@ -36,21 +37,37 @@ uint32_t km_choice_slab_at(const struct km_choice *choice, uint64_t addr)
 	return KM_NO_INDEX;
 }
 
+static int have_room(struct km_choice *choice)
+{
+	if (choice->nr_slabs == choice->slab_capacity) {
+		size_t capacity = choice->slab_capacity ? choice->slab_capacity * 2 : 4096;
+		void *larger = realloc(choice->slabs, capacity * sizeof(*choice->slabs));
+
+		if (!larger)
+			return -ENOMEM;
+		choice->slabs = larger;
+		choice->slab_capacity = capacity;
+	}
+	return 0;
+}
+
+uint32_t km_choice_new_slab(struct km_choice *choice, uint32_t cache, uint64_t base)
+{
+	if (have_room(choice))
+		return KM_NO_INDEX;
+	choice->slabs[choice->nr_slabs] = (struct km_kernel_slab){
+		.base = base, .older = KM_NO_INDEX, .next_old = KM_NO_INDEX, .cache = cache};
+	return choice->nr_slabs++;
+}
+
 uint32_t km_choice_add_slab(struct km_choice *choice, uint64_t addr, uint32_t cache)
 {
 	uint64_t pages = 1ull << choice->caches[cache].kernel_order;
 	uint64_t base = km_choice_pfn(choice, addr) & ~(pages - 1);
 	uint64_t birth = birth_of(choice, addr);
 
-	if (choice->nr_slabs == choice->slab_capacity) {
-		size_t capacity = choice->slab_capacity ? choice->slab_capacity * 2 : 4096;
-		void *larger = realloc(choice->slabs, capacity * sizeof(*choice->slabs));
-
-		if (!larger)
-			return KM_NO_INDEX;
-		choice->slabs = larger;
-		choice->slab_capacity = capacity;
-	}
+	if (have_room(choice))
+		return KM_NO_INDEX;
 	choice->slabs[choice->nr_slabs] = (struct km_kernel_slab){
 		.base = base,
 		.birth_ns = birth,

@@ -181,7 +181,9 @@ static int build_machine(struct km_choice *choice)
 	struct km_machine_spec spec = {
 		.model = km_model_find("slub"),
 		.profile = *start->profile,
-		.cpus = start->cpus,
+		/* One more than a single one: following needs another's chain (slab_follow.c). */
+		.cpus = start->cpus > 1 ? start->cpus : 2,
+		.present_cpus = start->present_cpus,
 		.nr_zones = start->nr_zones,
 		.memory_bytes = start->memory_bytes,
 	};
@@ -223,6 +225,8 @@ static int measure(struct km_choice *choice, struct km_fidelity *fidelity, struc
 	if (!code)
 		code = km_choice_walk(choice, KM_WALK_LEARN, err);
 	if (!code)
+		code = km_lists_bind(choice);
+	if (!code)
 		code = run_model(choice, KM_WALK_COMPARE, err);
 	if (!code)
 		code = report_strict(choice, fidelity);
@@ -248,10 +252,17 @@ int km_slab_choice_measure(struct km_trace *trace, const struct km_start *start,
 		code = measure(&choice, fidelity, err);
 	if (code == -ENOMEM)
 		km_fail(err, code, "no memory to compare slab choices");
+	if (code == -EINVAL)
+		km_fail(err, code,
+			"the snapshots 'slab shrink lists' and 'sysfs slab' of %s do not describe "
+			"slabs that can be; it is damaged, record again",
+			km_trace_path(trace));
 	drop_machine(&choice);
 	pfn_table_free(choice.slab_at, choice.max_pfn);
-	for (uint32_t i = 0; i < choice.nr_caches; i++)
+	for (uint32_t i = 0; i < choice.nr_caches; i++) {
 		free(choice.caches[i].anonymous);
+		free(choice.caches[i].listed);
+	}
 	free(choice.caches);
 	free(choice.slabs);
 	free(choice.slot_addr);

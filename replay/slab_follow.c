@@ -104,7 +104,7 @@ static int correct(struct km_choice *choice, const struct km_event *event, uint3
 	     *cache = choice->caches[choice->slabs[index].cache].handle;
 	unsigned other = left && left->freed_by != event->cpu
 				 ? left->freed_by
-				 : (event->cpu + 1u) % choice->start->cpus;
+				 : (event->cpu + 1u) % choice->machine->spec.cpus;
 	bool late =
 		left && left->freed_by != event->cpu && left->freed_ns + LATE_NS >= event->time_ns;
 

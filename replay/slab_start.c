@@ -19,43 +19,61 @@
 
 /* ---- what was counted ---- */
 
-/* The line of what a shrunk cache had right after that; NULL: it was not shrunk. */
-static const char *shrunk_line(const struct km_choice *choice, const char *line, size_t length,
-			       size_t *found_length)
+/* What a shrunk cache, or one at the end, had: the line of a snapshot about its directory. */
+static const char *line_of(const struct km_choice *choice, const char *source, const char *line,
+			   size_t length, size_t *found_length)
 {
-	const char *text = km_trace_snapshot_text(choice->trace, "end", "slab shrink");
 	const char *directory = line ? km_sysfs_slab_text(line, length, "directory") : NULL;
-	size_t bytes = directory ? strcspn(directory, " \n") : 0;
 
-	for (; text && directory && *text; text += *found_length + (text[*found_length] == '\n')) {
-		const char *each;
+	return directory ? km_sysfs_slab_directory(
+				   km_trace_snapshot_text(choice->trace, "end", source), directory,
+				   strcspn(directory, " \n"), found_length)
+			 : NULL;
+}
 
-		*found_length = strcspn(text, "\n");
-		each = km_sysfs_slab_text(text, *found_length, "directory");
-		if (each && strcspn(each, " \n") == bytes && memcmp(each, directory, bytes) == 0)
-			return text;
-	}
-	return NULL;
+static int64_t counted(const char *line, size_t length, const char *attribute)
+{
+	return line ? km_sysfs_slab_number(line, length, attribute) : -1;
+}
+
+/* The recorder wrote down the lists themselves a moment after the shrink: the model begins there.
+ */
+static void use_lists(struct km_choice_cache *cache, const char *line, size_t length)
+{
+	int64_t took = counted(line, length, "lists_took_ns");
+
+	cache->lists = line;
+	cache->lists_length = length;
+	cache->begin_ns = (uint64_t)counted(line, length, "lists_ns") + (uint64_t)took;
+	cache->slabs_counted = counted(line, length, "listed_slabs");
+	cache->partial_counted = counted(line, length, "listed_partial");
 }
 
 void km_start_counts(const struct km_choice *choice, struct km_choice_cache *cache)
 {
 	const char *text = km_trace_snapshot_text(choice->trace, "start", "sysfs slab");
-	size_t length = 0, shrunk_length;
+	size_t length = 0, shrunk_length = 0, lists_length = 0, end_length = 0;
 	const char *line = km_sysfs_slab_line(text, cache->name, &length);
-	const char *shrunk = shrunk_line(choice, line, length, &shrunk_length);
+	const char *shrunk = line_of(choice, "slab shrink", line, length, &shrunk_length);
+	const char *lists = line_of(choice, "slab shrink lists", line, length, &lists_length);
+	const char *ended = line_of(choice, "slab lists", line, length, &end_length);
 	int64_t begin = shrunk ? km_sysfs_slab_number(shrunk, shrunk_length, "shrunk_ns") : 0;
 
+	cache->end_ns = ended ? (uint64_t)counted(ended, end_length, "lists_ns") : UINT64_MAX;
 	if (shrunk) {
 		line = shrunk;
 		length = shrunk_length;
 	}
 	cache->begin_ns = begin > 0 ? (uint64_t)begin : 0;
-	cache->slabs_counted = line ? km_sysfs_slab_number(line, length, "slabs") : -1;
-	cache->partial_counted = line ? km_sysfs_slab_number(line, length, "partial") : -1;
-	cache->cpu_slabs_counted = line ? km_sysfs_slab_number(line, length, "cpu_slabs") : -1;
+	cache->slabs_counted = counted(line, length, "slabs");
+	cache->partial_counted = counted(line, length, "partial");
+	cache->cpu_slabs_counted = counted(line, length, "cpu_slabs");
 	if (!begin || cache->cpu_slabs_counted < 0)
 		return;
+	if (counted(lists, lists_length, "cpu_lists") == 1) {
+		use_lists(cache, lists, lists_length);
+		return;
+	}
 	/* What a CPU had when it was read, it took from the node meanwhile. */
 	cache->partial_counted += cache->cpu_slabs_counted;
 	cache->cpu_slabs_counted = 0;
@@ -336,7 +354,7 @@ int km_start_seed_slabs(struct km_choice *choice)
 		memset(cache->last_slab, 0, sizeof(cache->last_slab));
 		classify_old(choice, cache);
 		ops->cache_info(choice->machine->slab, cache->handle, &cache->at_start);
-		code = seed_cache(choice, cache);
+		code = cache->lists ? km_lists_seed(choice, cache) : seed_cache(choice, cache);
 		ops->cache_info(choice->machine->slab, cache->handle, &cache->at_start);
 	}
 	return code;

@@ -50,7 +50,7 @@ static void make_call(struct km_choice *choice, const struct km_slab_call *call)
 {
 	struct km_choice_cache *cache = &choice->caches[choice->slabs[call->slab].cache];
 
-	if (call->event.time_ns < cache->begin_ns)
+	if (call->event.time_ns < cache->begin_ns || call->event.time_ns > cache->end_ns)
 		return;
 	if (choice->walk == KM_WALK_LEARN) {
 		if (call->kind == KM_CALL_ALLOC)

@@ -19,6 +19,20 @@ const char *km_sysfs_slab_line(const char *text, const char *cache, size_t *leng
 	return NULL;
 }
 
+const char *km_sysfs_slab_directory(const char *text, const char *directory, size_t bytes,
+				    size_t *length)
+{
+	for (; text && *text; text += *length + (text[*length] == '\n')) {
+		const char *each;
+
+		*length = strcspn(text, "\n");
+		each = km_sysfs_slab_text(text, *length, "directory");
+		if (each && strcspn(each, " \n") == bytes && memcmp(each, directory, bytes) == 0)
+			return text;
+	}
+	return NULL;
+}
+
 const char *km_sysfs_slab_text(const char *line, size_t length, const char *attribute)
 {
 	size_t key_length = strlen(attribute);
@@ -58,4 +72,30 @@ uint32_t km_sysfs_slab_chain(const char *line, size_t length, unsigned cpu)
 			return at < end && *at == '(' ? (uint32_t)strtoul(at + 1, NULL, 10) : 0;
 		}
 	return 0;
+}
+
+static int64_t list_length(const char *line, size_t length, const char *attribute)
+{
+	const char *at = km_sysfs_slab_text(line, length, attribute);
+	int64_t count = at != NULL;
+
+	for (; at && at < line + length && *at != ' '; at++)
+		count += *at == ',';
+	return count;
+}
+
+int64_t km_sysfs_slab_on_cpus(const char *line, size_t length, unsigned cpus)
+{
+	int64_t count = 0;
+	char attribute[32];
+
+	if (km_sysfs_slab_number(line, length, "cpu_lists") != 1)
+		return -1;
+	for (unsigned cpu = 0; cpu < cpus; cpu++) {
+		snprintf(attribute, sizeof(attribute), "cpu%u_slab", cpu);
+		count += list_length(line, length, attribute);
+		snprintf(attribute, sizeof(attribute), "cpu%u_chain", cpu);
+		count += list_length(line, length, attribute);
+	}
+	return count;
 }

@@ -4,6 +4,7 @@
  * four to a slab, on two CPUs, by the rules of Linux 6.12
  * unless said otherwise.
  */
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -281,6 +282,156 @@ static void shrunk(bool told)
 	TAP_EQ(row.switches.matched, row.switches.checked, "each switch, too");
 }
 
+static void note(struct maker *maker, const char *source, const char *format, unsigned long long ns)
+{
+	struct km_err err = {""};
+	char text[512];
+
+	snprintf(text, sizeof(text), format, ns);
+	must(km_trace_snapshot(maker->writer, "end", 0, source, text, strlen(text), &err), &err);
+}
+
+/*
+ * What lay where was written down: 1 and 2 on the node list with 1 and 2 free objects, 3 is CPU 1's
+ * with 2, 4 on its chain with 1; 5 was full. So every choice is known from the first on. `wrong`:
+ * the kernel takes from 2 before 1, which counts alone would allow.
+ */
+static void listed(bool wrong)
+{
+	struct maker maker;
+	struct km_cache_fidelity row;
+
+	make(&maker, 5, 2);
+	take(&maker, 0, 5, 0, 1); /* before: of no matter */
+	note(&maker, "slab shrink",
+	     "shrunk directory=widget shrunk_ns=%llu slabs=5 partial=4 "
+	     "cpu_slabs=0\n",
+	     maker.now_ns + 3000);
+	note(&maker, "slab shrink lists",
+	     "lists directory=other lists_ns=1 lists_took_ns=1 cpu_lists=1\n"
+	     "lists directory=widget lists_ns=%llu lists_took_ns=500 cpu_lists=1 listed_slabs=5 "
+	     "listed_partial=2 node_list=4001:1,4002:2 cpu1_slab=4003:2 cpu1_chain=4004:1\n",
+	     maker.now_ns + 4000);
+	take(&maker, 1, 3, 0, 2);
+	take(&maker, 1, 4, 0, 1);
+	if (wrong)
+		take(&maker, 0, 2, 0, 1);
+	take(&maker, 0, 1, 0, 1);
+	take(&maker, 0, 2, wrong, 2 - wrong);
+	give(&maker, 0, 5, 0);
+	take(&maker, 0, 5, 0, 1);
+	take_new(&maker, 0, 10, 1);
+	note(&maker, "slab lists",
+	     "lists directory=widget lists_ns=%llu lists_took_ns=500 cpu_lists=1 listed_slabs=6 "
+	     "listed_partial=0 cpu0_slab=400a:3 cpu1_slab=4004:0\n",
+	     maker.now_ns + 4000);
+	take(&maker, 0, 10, 1, 3);
+	take_new(&maker, 0, 11, 1); /* after the counting */
+	note(&maker, "sysfs slab",
+	     "name=widget directory=widget order=0 slabs=%llu partial=1 cpu_slabs=1\n", 7);
+	measure(&maker, &row);
+	TAP_EQ(row.slab_choice.checked, 8, "from the lists to those at the end");
+	TAP_EQ(row.slab_choice.matched == 8, !wrong, "all as Linux %s",
+	       wrong ? "would not" : "chose");
+	if (wrong)
+		return;
+	TAP_EQ(row.switches.matched, row.switches.checked, "each switch, too");
+	TAP_OK(row.slabs_model == 6 && row.slabs_kernel == 6, "slabs when they were counted: %lld",
+	       (long long)row.slabs_model);
+	TAP_OK(row.partial_model == 0 && row.partial_kernel == 0, "none on the node list: %lld",
+	       (long long)row.partial_model);
+	TAP_OK(row.cpu_slabs_model == 2 && row.cpu_slabs_kernel == 2, "one on each CPU: %lld",
+	       (long long)row.cpu_slabs_model);
+}
+
+/* What cannot be understood is refused. */
+static void damaged_lists(void)
+{
+	struct maker maker;
+	struct km_trace *trace;
+	struct km_fidelity fidelity;
+	struct km_start start;
+	struct km_err err = {""};
+
+	make(&maker, 2, 0);
+	take(&maker, 0, 1, 0, 1);
+	note(&maker, "slab shrink",
+	     "shrunk directory=widget shrunk_ns=%llu slabs=2 partial=2 cpu_slabs=0\n", 1);
+	note(&maker, "slab shrink lists",
+	     "lists directory=widget lists_ns=%llu lists_took_ns=5 cpu_lists=1 listed_slabs=2 "
+	     "listed_partial=1 node_list=4001;4\n",
+	     2);
+	finish(&maker);
+	must(km_trace_open(maker.path, &trace, &err), &err);
+	must(km_start_read(trace, &start, &err), &err);
+	TAP_EQ(km_fidelity_measure(trace, &start, 1, &fidelity, &err), -EINVAL,
+	       "lists that are none are refused");
+	TAP_OK(strstr(err.text, "slab shrink lists") != NULL, "with the snapshot's name: %s",
+	       err.text);
+	km_trace_close(trace);
+	unlink(maker.path);
+}
+
+/* Slabs are sized for the CPUs that are present: one is switched off here. */
+static unsigned present(const char *key, const char *value)
+{
+	struct maker maker;
+	struct km_trace *trace;
+	struct km_start start;
+	struct km_err err = {""};
+
+	make(&maker, 0, 0);
+	must(km_trace_set_meta(maker.writer, "cpus", "1", &err), &err);
+	must(km_trace_set_meta(maker.writer, key, value, &err), &err);
+	take(&maker, 0, 1, 0, 1);
+	finish(&maker);
+	must(km_trace_open(maker.path, &trace, &err), &err);
+	must(km_start_read(trace, &start, &err), &err);
+	TAP_EQ(start.cpus, 1, "one CPU is there");
+	km_trace_close(trace);
+	unlink(maker.path);
+	return start.present_cpus;
+}
+
+static void geometry(void)
+{
+	struct km_start start = {.cpus = 1, .profile = km_profile_find("6.18")};
+	struct km_score score = {0, 0};
+	/* Four objects a CPU's bit: 2048 bytes are 8 in order 2 for one CPU, and 16 for two. */
+	static const char two[] = "name=k directory=k object_size=2048 slab_size=2048 align=2048 "
+				  "order=3 objs_per_slab=16 min_partial=5 cpu_partial=24\n";
+
+	TAP_EQ(present("present_cpus", "2"), 2, "and another is present");
+	TAP_EQ(present("possible_cpus", "2"), 2, "of an older trace: where one is there, possible");
+	TAP_EQ(present("present_cpus", "0"), 1, "never fewer than there are");
+	start.present_cpus = 2;
+	km_fidelity_geometry(two, &start, &score);
+	TAP_EQ(score.matched, 1, "a slab sized for both");
+	start.present_cpus = 1;
+	km_fidelity_geometry(two, &start, &score);
+	TAP_OK(score.checked == 2 && score.matched == 1, "is none that one would have");
+}
+
+/* One CPU: a wrong choice is put right with another's chain, though there is no other CPU. */
+static void single_cpu(void)
+{
+	struct maker maker;
+	struct km_cache_fidelity row;
+	struct km_err err = {""};
+
+	make(&maker, 4, 0);
+	must(km_trace_set_meta(maker.writer, "cpus", "1", &err), &err);
+	must(km_trace_set_meta(maker.writer, "present_cpus", "2", &err), &err);
+	for (unsigned slab = 1; slab <= 4; slab++) /* all full: they come to CPU 0's chain */
+		give(&maker, 0, slab, 0);
+	take_new(&maker, 0, 10, 4);
+	take(&maker, 0, 2, 0, 1);
+	take_new(&maker, 0, 11, 2);
+	measure(&maker, &row);
+	TAP_EQ(row.switches.checked, 2, "after the first slab two others");
+	TAP_EQ(row.switches.matched, 1, "the wrong one is put right");
+}
+
 /*
  * The kernel passes over two slabs of CPU 0's chain and comes to them after the rest: they had been
  * drained to the node's list. One wrong choice, and the model is right from then on.
@@ -338,6 +489,9 @@ static void sysfs(void)
 	static const char text[] =
 		"name=aa x=1 slabs=7,N0=7 slabs_cpu_partial=9(6),C0=5(4),C1=4(2)\n"
 		"name=a slabs=3 slabs_cpu_partial=0(0)\nname=b slabs=4";
+	static const char listed[] =
+		"lists directory=b cpu_lists=0 cpu0_slab=1:1\n"
+		"lists directory=bc cpu_lists=1 cpu0_slab=1:1 cpu1_chain=2:1,3:1,4:1\n";
 	size_t length;
 	const char *line = km_sysfs_slab_line(text, "aa", &length);
 
@@ -351,6 +505,12 @@ static void sysfs(void)
 	       "the length of each CPU's chain");
 	line = km_sysfs_slab_line(text, "a", &length);
 	TAP_EQ(line ? km_sysfs_slab_chain(line, length, 0) : 99, 0, "no chain");
+	line = km_sysfs_slab_directory(listed, "bc", 2, &length);
+	TAP_EQ(line ? km_sysfs_slab_on_cpus(line, length, 2) : 99, 4, "slabs that CPUs had");
+	TAP_EQ(line ? km_sysfs_slab_on_cpus(line, length, 1) : 99, 1, "of one CPU");
+	line = km_sysfs_slab_directory(listed, "b", 1, &length);
+	TAP_EQ(line ? km_sysfs_slab_on_cpus(line, length, 2) : 99, -1, "not told is not none");
+	TAP_OK(!km_sysfs_slab_directory(listed, "c", 1, &length), "there is no such directory");
 }
 
 int main(void)
@@ -369,6 +529,11 @@ int main(void)
 	snapshot_counts();
 	shrunk(true);
 	shrunk(false);
+	listed(false);
+	listed(true);
+	damaged_lists();
+	geometry();
+	single_cpu();
 	passed_over();
 	order();
 	sysfs();
