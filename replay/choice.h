@@ -44,6 +44,12 @@ struct km_listed {
 	uint32_t slab;        /* its index */
 };
 
+/* A cache's line of a snapshot that tells what lay where; text NULL: none does. */
+struct km_lists_line {
+	const char *text;
+	size_t length;
+};
+
 /* A cache of the comparison: kmalloc classes first, then the trace's dictionary. */
 struct km_choice_cache {
 	const char *name;
@@ -62,10 +68,10 @@ struct km_choice_cache {
 	uint64_t begin_ns;
 	uint64_t end_ns; /* the kernel's counts at the end are of this time; UINT64_MAX: of the end
 			  */
-	const char *lists; /* the line that tells what lay where at begin_ns; NULL: none does */
-	size_t lists_length;
+	struct km_lists_line lists, end_lists; /* at begin_ns and at end_ns */
 	struct km_listed *listed;
 	uint32_t nr_listed;
+	bool accounted; /* both lists are there: unseen calls show as differences */
 	uint32_t first_slab[KM_MAX_CPUS]; /* index + 1 of the CPU's first kernel slab */
 	struct km_cache_info at_start;
 	/* What was counted when the model begins; -1: not known. */
@@ -94,8 +100,11 @@ struct km_kernel_slab {
 	uint64_t pair;  /* first model pfn; 0: none */
 	bool listed;    /* in its cache's list */
 	bool is_listed; /* it was on one of the lists that the recorder wrote down */
-	uint8_t was;    /* enum km_slab_was */
-	bool touched;   /* anything was seen of it */
+	bool gone;      /* its pages were freed before the lists of the end */
+	uint32_t free_at_start, free_at_end; /* objects, by those lists */
+	int32_t taken;        /* allocated minus freed between them, as far as seen */
+	uint8_t was;          /* enum km_slab_was */
+	bool touched;         /* anything was seen of it */
 	bool exhausted, full; /* was it used up once; was it full at the start */
 	bool bound;           /* older than the trace, and its model slab is known */
 	uint16_t user;        /* the CPU of its last allocation */
@@ -122,7 +131,8 @@ struct km_choice {
 	struct km_kernel_slab *slabs;
 	uint32_t nr_slabs;
 	size_t slab_capacity;
-	uint32_t *slab_at; /* per pfn: index + 1 of the latest slab there */
+	uint32_t *listed_cache; /* per pfn: index + 1 of the cache on whose lists it was */
+	uint32_t *slab_at;      /* per pfn: index + 1 of the latest slab there */
 
 	uint64_t seed;
 	struct km_env env;
@@ -148,9 +158,16 @@ uint32_t km_choice_new_slab(struct km_choice *choice, uint32_t cache, uint64_t b
 
 /* ---- slab_lists.c ---- */
 
+/* Before the first walk: which cache's slabs the listed pages are. 0, -ENOMEM or -EINVAL. */
+int km_lists_hint(struct km_choice *choice);
 /* Read every cache's lists and find their slabs in the trace, of which all are known by now. 0,
  * -ENOMEM, or -EINVAL: they cannot be understood. */
 int km_lists_bind(struct km_choice *choice);
+/*
+ * Once all calls were seen: add to each cache's `unseen` how many the lists of the end prove beyond
+ * those. 0, -ENOMEM or -EINVAL.
+ */
+int km_lists_account(struct km_choice *choice);
 /* Put the listed slabs of a cache into the model. 0 or -errno. */
 int km_lists_seed(struct km_choice *choice, struct km_choice_cache *cache);
 

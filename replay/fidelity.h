@@ -20,6 +20,11 @@
  * It says how often the rules err at most (what surrounds a wrong choice is put right only as far
  * as it shows), where the strict number says how long a replay stays exact.
  *
+ * Calls that no event shows (kfree_rcu() and bulk frees, and whatever a machine hides from
+ * tracing) the model lacks. The lists of start and end prove how many, slab by slab: free objects
+ * at the end, less those of the start and what the traced calls changed. slab_choice_seen is the
+ * part of slab_choice that comes from caches where that is none.
+ *
  * In both, the order of two CPUs' calls that were recorded within 3 us of each other is not known;
  * where it decides, it is taken from what the kernel did and counted (`reordered`).
  *
@@ -40,10 +45,12 @@ struct km_cache_fidelity {
 	char name[64];
 	struct km_score slab_choice, switches;
 	/*
-	 * Frees that were not traced (the address was handed out again) and objects whose
-	 * allocation was not traced, as far as the trace proves them: the model lacks these calls.
+	 * Calls that were not traced, as far as the trace proves them: frees (the address was
+	 * handed out again), allocations (of an object that is freed), and what the lists of start
+	 * and end tell beyond that. The model lacks these calls.
 	 */
 	uint64_t unseen;
+	bool all_seen; /* lists of start and end agree with the calls that were traced */
 	/* Calls of two CPUs, recorded almost together, taken in the other order (slab_races.c). */
 	uint64_t reordered;
 	bool sheaves;
@@ -58,6 +65,7 @@ struct km_cache_fidelity {
 
 struct km_fidelity {
 	struct km_score bytes_alloc, geometry, slab_choice, switches, slab_choice_sheaves;
+	struct km_score slab_choice_seen; /* the part of caches of which every call was seen */
 	struct km_cache_fidelity *caches; /* by slab_choice.checked, most first */
 	size_t nr_caches;
 	int64_t pages_model, pages_kernel; /* of the slabs of all caches above; -1 unknown */

@@ -57,6 +57,8 @@ uint32_t km_choice_new_slab(struct km_choice *choice, uint32_t cache, uint64_t b
 		return KM_NO_INDEX;
 	choice->slabs[choice->nr_slabs] = (struct km_kernel_slab){
 		.base = base, .older = KM_NO_INDEX, .next_old = KM_NO_INDEX, .cache = cache};
+	if (base < choice->max_pfn && !choice->slab_at[base])
+		choice->slab_at[base] = choice->nr_slabs + 1;
 	return choice->nr_slabs++;
 }
 

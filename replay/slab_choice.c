@@ -136,6 +136,7 @@ static int report_strict(struct km_choice *choice, struct km_fidelity *fidelity)
 		snprintf(row->name, sizeof(row->name), "%s", cache->name);
 		row->slab_choice = cache->score;
 		row->unseen = cache->unseen;
+		row->all_seen = cache->accounted && !cache->unseen;
 		row->reordered = cache->reordered;
 		row->sheaves = cache->sheaf_capacity != 0;
 		row->slabs_model = at_end(cache->slabs_counted, end.slabs, start->slabs);
@@ -144,6 +145,8 @@ static int report_strict(struct km_choice *choice, struct km_fidelity *fidelity)
 			at_end(cache->cpu_slabs_counted, end.cpu_slabs, start->cpu_slabs);
 		add_score(row->sheaves ? &fidelity->slab_choice_sheaves : &fidelity->slab_choice,
 			  &row->slab_choice);
+		if (row->all_seen && !row->sheaves)
+			add_score(&fidelity->slab_choice_seen, &row->slab_choice);
 		cache->row = ++fidelity->nr_caches;
 	}
 	return 0;
@@ -221,11 +224,15 @@ static int measure(struct km_choice *choice, struct km_fidelity *fidelity, struc
 	if (!code)
 		code = build_machine(choice); /* for the geometry of its caches */
 	if (!code)
+		code = km_lists_hint(choice);
+	if (!code)
 		code = km_choice_walk(choice, KM_WALK_FIND, err);
 	if (!code)
 		code = km_choice_walk(choice, KM_WALK_LEARN, err);
 	if (!code)
 		code = km_lists_bind(choice);
+	if (!code)
+		code = km_lists_account(choice);
 	if (!code)
 		code = run_model(choice, KM_WALK_COMPARE, err);
 	if (!code)
@@ -247,7 +254,8 @@ int km_slab_choice_measure(struct km_trace *trace, const struct km_start *start,
 	/* Physical memory reaches past its own size by the hole below 4 GiB. */
 	choice.max_pfn = (start->memory_bytes + (4ull << 30)) >> KM_PAGE_SHIFT << 1;
 	choice.slab_at = pfn_table(choice.max_pfn);
-	code = choice.slab_at ? new_caches(&choice) : -ENOMEM;
+	choice.listed_cache = pfn_table(choice.max_pfn);
+	code = choice.slab_at && choice.listed_cache ? new_caches(&choice) : -ENOMEM;
 	if (!code)
 		code = measure(&choice, fidelity, err);
 	if (code == -ENOMEM)
@@ -259,6 +267,7 @@ int km_slab_choice_measure(struct km_trace *trace, const struct km_start *start,
 			km_trace_path(trace));
 	drop_machine(&choice);
 	pfn_table_free(choice.slab_at, choice.max_pfn);
+	pfn_table_free(choice.listed_cache, choice.max_pfn);
 	for (uint32_t i = 0; i < choice.nr_caches; i++) {
 		free(choice.caches[i].anonymous);
 		free(choice.caches[i].listed);

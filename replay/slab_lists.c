@@ -13,9 +13,15 @@
 #include "replay/choice.h"
 #include "replay/sysfs_slab.h"
 
+/* A growing array of what was on lists. */
+struct lists {
+	struct km_listed *slabs;
+	uint32_t nr;
+};
+
 /* Appends the slabs of one attribute, "PFN:FREE,PFN:FREE". */
-static int read_list(struct km_choice_cache *cache, const char *line, size_t length,
-		     const char *attribute, uint32_t place)
+static int read_list(struct lists *lists, const char *line, size_t length, const char *attribute,
+		     uint32_t place)
 {
 	const char *at = km_sysfs_slab_text(line, length, attribute);
 
@@ -28,46 +34,79 @@ static int read_list(struct km_choice_cache *cache, const char *line, size_t len
 		if (*end != ':')
 			return -EINVAL;
 		free_objects = (uint32_t)strtoul(end + 1, &end, 10);
-		larger = realloc(cache->listed, (cache->nr_listed + 1) * sizeof(*larger));
+		larger = realloc(lists->slabs, (lists->nr + 1) * sizeof(*larger));
 		if (!larger)
 			return -ENOMEM;
-		cache->listed = larger;
-		larger[cache->nr_listed++] =
-			(struct km_listed){pfn, free_objects, place, KM_NO_INDEX};
+		lists->slabs = larger;
+		larger[lists->nr++] = (struct km_listed){pfn, free_objects, place, KM_NO_INDEX};
 		at = *end == ',' ? end + 1 : NULL;
 	}
 	return 0;
 }
 
-static int read_lists(const struct km_choice *choice, struct km_choice_cache *cache)
+static int read_line(const struct km_choice *choice, const struct km_lists_line *line,
+		     struct lists *lists)
 {
-	size_t length = cache->lists_length;
-	const char *line = cache->lists;
 	bool cpu_slabs = choice->start->profile->slab_front == KM_FRONT_CPU_SLAB;
 	char attribute[32];
 	int code;
 
-	cache->nr_listed = 0;
-	code = line ? read_list(cache, line, length, "node_list", KM_SEED_NODE_PARTIAL) : 0;
-	for (unsigned cpu = 0; line && cpu_slabs && cpu < choice->start->cpus && !code; cpu++) {
+	if (!line->text)
+		return 0;
+	code = read_list(lists, line->text, line->length, "node_list", KM_SEED_NODE_PARTIAL);
+	for (unsigned cpu = 0; cpu_slabs && cpu < choice->start->cpus && !code; cpu++) {
 		snprintf(attribute, sizeof(attribute), "cpu%u_slab", cpu);
-		code = read_list(cache, line, length, attribute, KM_SEED_CPU_SLAB(cpu));
+		code = read_list(lists, line->text, line->length, attribute, KM_SEED_CPU_SLAB(cpu));
 		snprintf(attribute, sizeof(attribute), "cpu%u_chain", cpu);
 		if (!code)
-			code = read_list(cache, line, length, attribute, KM_SEED_CPU_PARTIAL(cpu));
+			code = read_list(lists, line->text, line->length, attribute,
+					 KM_SEED_CPU_PARTIAL(cpu));
 	}
+	return code;
+}
+
+/* ---- which cache a page belongs to: kfree() does not tell ---- */
+
+static void hint_pages(struct km_choice *choice, uint32_t cache, const struct lists *lists)
+{
+	uint64_t pages = 1ull << choice->caches[cache].kernel_order;
+
+	for (uint32_t i = 0; i < lists->nr; i++)
+		for (uint64_t pfn = lists->slabs[i].pfn;
+		     pfn < lists->slabs[i].pfn + pages && pfn < choice->max_pfn; pfn++)
+			choice->listed_cache[pfn] = cache + 1;
+}
+
+int km_lists_hint(struct km_choice *choice)
+{
+	int code = 0;
+
+	/* Objects that nothing shows but their free are older than the trace: the start has the
+	 * last word. */
+	for (int start = 0; start < 2; start++)
+		for (uint32_t i = 0; i < choice->nr_caches && !code; i++) {
+			struct lists lists = {NULL, 0};
+
+			code = read_line(choice,
+					 start ? &choice->caches[i].lists
+					       : &choice->caches[i].end_lists,
+					 &lists);
+			hint_pages(choice, i, &lists);
+			free(lists.slabs);
+		}
 	return code;
 }
 
 /* ---- the same slabs in the trace ---- */
 
-static uint32_t find_slab(const struct km_choice *choice, uint32_t cache, uint64_t pfn)
+/* The slab of this cache that was at a pfn at a time. */
+static uint32_t find_slab(const struct km_choice *choice, uint32_t cache, uint64_t pfn,
+			  uint64_t time_ns)
 {
 	uint32_t index = pfn < choice->max_pfn && choice->slab_at[pfn] ? choice->slab_at[pfn] - 1
 								       : KM_NO_INDEX;
 
-	while (index != KM_NO_INDEX &&
-	       choice->slabs[index].birth_ns > choice->caches[cache].begin_ns)
+	while (index != KM_NO_INDEX && choice->slabs[index].birth_ns > time_ns)
 		index = choice->slabs[index].older;
 	return index != KM_NO_INDEX && choice->slabs[index].cache == cache &&
 			       choice->slabs[index].base == pfn
@@ -77,7 +116,7 @@ static uint32_t find_slab(const struct km_choice *choice, uint32_t cache, uint64
 
 static int bind_one(struct km_choice *choice, uint32_t cache, struct km_listed *listed)
 {
-	listed->slab = find_slab(choice, cache, listed->pfn);
+	listed->slab = find_slab(choice, cache, listed->pfn, choice->caches[cache].begin_ns);
 	if (listed->slab == KM_NO_INDEX) /* the trace never touches it */
 		listed->slab = km_choice_new_slab(choice, cache, listed->pfn);
 	if (listed->slab == KM_NO_INDEX)
@@ -86,14 +125,81 @@ static int bind_one(struct km_choice *choice, uint32_t cache, struct km_listed *
 	return 0;
 }
 
+static int bind_cache(struct km_choice *choice, uint32_t index)
+{
+	struct km_choice_cache *cache = &choice->caches[index];
+	struct lists lists = {NULL, 0};
+	int code = read_line(choice, &cache->lists, &lists);
+
+	cache->listed = lists.slabs;
+	cache->nr_listed = lists.nr;
+	for (uint32_t i = 0; i < cache->nr_listed && !code; i++)
+		code = bind_one(choice, index, &cache->listed[i]);
+	return code;
+}
+
 int km_lists_bind(struct km_choice *choice)
 {
 	int code = 0;
 
-	for (uint32_t c = 0; c < choice->nr_caches && !code; c++) {
-		code = read_lists(choice, &choice->caches[c]);
-		for (uint32_t i = 0; i < choice->caches[c].nr_listed && !code; i++)
-			code = bind_one(choice, c, &choice->caches[c].listed[i]);
+	for (uint32_t i = 0; i < choice->nr_caches && !code; i++)
+		code = bind_cache(choice, i);
+	return code;
+}
+
+/* ---- what happened unseen between the lists of the start and those of the end ---- */
+
+static uint32_t free_at_start(const struct km_kernel_slab *slab, uint32_t objects)
+{
+	return slab->young ? objects : slab->free_at_start;
+}
+
+/* Calls in a slab that no event showed, at least: as many as its free objects differ. */
+static uint64_t unseen_in(const struct km_kernel_slab *slab, uint32_t objects)
+{
+	int64_t seen = (int64_t)free_at_start(slab, objects) - slab->taken;
+	int64_t there = slab->gone ? objects : slab->free_at_end;
+
+	if (slab->young && !slab->taken && !there)
+		return 0; /* it was not there yet */
+	return (uint64_t)(seen < there ? there - seen : seen - there);
+}
+
+static int end_state(struct km_choice *choice, uint32_t index)
+{
+	struct km_choice_cache *cache = &choice->caches[index];
+	struct lists lists = {NULL, 0};
+	int code = read_line(choice, &cache->end_lists, &lists);
+
+	for (uint32_t i = 0; i < cache->nr_listed; i++)
+		choice->slabs[cache->listed[i].slab].free_at_start = cache->listed[i].free;
+	for (uint32_t i = 0; i < lists.nr && !code; i++) {
+		const struct km_listed *listed = &lists.slabs[i];
+		uint32_t slab = find_slab(choice, index, listed->pfn, cache->end_ns);
+
+		if (slab == KM_NO_INDEX) /* full at the start, or made unseen since */
+			cache->unseen += listed->free;
+		else
+			choice->slabs[slab].free_at_end = listed->free;
+	}
+	free(lists.slabs);
+	return code;
+}
+
+int km_lists_account(struct km_choice *choice)
+{
+	int code = 0;
+
+	for (uint32_t i = 0; i < choice->nr_caches && !code; i++)
+		if (choice->caches[i].lists.text && choice->caches[i].end_lists.text) {
+			choice->caches[i].accounted = true;
+			code = end_state(choice, i);
+		}
+	for (uint32_t i = 0; i < choice->nr_slabs && !code; i++) {
+		struct km_choice_cache *cache = &choice->caches[choice->slabs[i].cache];
+
+		if (cache->accounted)
+			cache->unseen += unseen_in(&choice->slabs[i], cache->objects);
 	}
 	return code;
 }

@@ -42,8 +42,7 @@ static void use_lists(struct km_choice_cache *cache, const char *line, size_t le
 {
 	int64_t took = counted(line, length, "lists_took_ns");
 
-	cache->lists = line;
-	cache->lists_length = length;
+	cache->lists = (struct km_lists_line){line, length};
 	cache->begin_ns = (uint64_t)counted(line, length, "lists_ns") + (uint64_t)took;
 	cache->slabs_counted = counted(line, length, "listed_slabs");
 	cache->partial_counted = counted(line, length, "listed_partial");
@@ -60,6 +59,8 @@ void km_start_counts(const struct km_choice *choice, struct km_choice_cache *cac
 	int64_t begin = shrunk ? km_sysfs_slab_number(shrunk, shrunk_length, "shrunk_ns") : 0;
 
 	cache->end_ns = ended ? (uint64_t)counted(ended, end_length, "lists_ns") : UINT64_MAX;
+	if (counted(ended, end_length, "cpu_lists") == 1)
+		cache->end_lists = (struct km_lists_line){ended, end_length};
 	if (shrunk) {
 		line = shrunk;
 		length = shrunk_length;
@@ -354,7 +355,7 @@ int km_start_seed_slabs(struct km_choice *choice)
 		memset(cache->last_slab, 0, sizeof(cache->last_slab));
 		classify_old(choice, cache);
 		ops->cache_info(choice->machine->slab, cache->handle, &cache->at_start);
-		code = cache->lists ? km_lists_seed(choice, cache) : seed_cache(choice, cache);
+		code = cache->lists.text ? km_lists_seed(choice, cache) : seed_cache(choice, cache);
 		ops->cache_info(choice->machine->slab, cache->handle, &cache->at_start);
 	}
 	return code;

@@ -53,6 +53,7 @@ static void make_call(struct km_choice *choice, const struct km_slab_call *call)
 	if (call->event.time_ns < cache->begin_ns || call->event.time_ns > cache->end_ns)
 		return;
 	if (choice->walk == KM_WALK_LEARN) {
+		choice->slabs[call->slab].taken += call->kind == KM_CALL_ALLOC ? 1 : -1;
 		if (call->kind == KM_CALL_ALLOC)
 			km_start_note_alloc(choice, call->slab, call->event.cpu);
 		else
@@ -131,13 +132,19 @@ static void walk_implied(struct km_choice *choice, const struct km_event *event,
 	walk_free(choice, event, slot, addr);
 }
 
-/* The slab of an object that nothing else showed, if the event names its cache. */
+/* The slab of an object that nothing else showed, if the event names its cache or lists do. */
 static void add_freed(struct km_choice *choice, const struct km_event *event)
 {
-	uint32_t cache = KM_NR_KMALLOC + event->cache;
+	uint64_t pfn = km_choice_pfn(choice, event->ptr);
+	uint32_t cache = KM_NO_INDEX;
 
-	if (event->kind == KM_EV_CACHE_FREE && event->cache && cache < choice->nr_caches &&
-	    choice->caches[cache].used && km_choice_pfn(choice, event->ptr) != UINT64_MAX)
+	if (pfn == UINT64_MAX)
+		return;
+	if (event->kind == KM_EV_CACHE_FREE && event->cache)
+		cache = KM_NR_KMALLOC + event->cache;
+	else if (choice->listed_cache[pfn])
+		cache = choice->listed_cache[pfn] - 1;
+	if (cache < choice->nr_caches && choice->caches[cache].used)
 		km_choice_add_slab(choice, event->ptr, cache);
 }
 
@@ -184,6 +191,18 @@ static int walk_step(struct km_choice *choice, const struct km_event *event,
 	}
 }
 
+/* Before repair sees the event: the slab that lay there until now. */
+static void note_page_free(struct km_choice *choice, const struct km_event *event)
+{
+	uint64_t addr = choice->direct_map_base + (event->ptr << KM_PAGE_SHIFT);
+	uint32_t index = km_choice_slab_at(choice, addr);
+	struct km_kernel_slab *slab = index == KM_NO_INDEX ? NULL : &choice->slabs[index];
+
+	if (slab && slab->base == event->ptr)
+		slab->gone |= event->time_ns > choice->caches[slab->cache].begin_ns &&
+			      event->time_ns <= choice->caches[slab->cache].end_ns;
+}
+
 static int walk_event(struct km_choice *choice, const struct km_event *event)
 {
 	struct km_repair_step step, gone;
@@ -197,6 +216,8 @@ static int walk_event(struct km_choice *choice, const struct km_event *event)
 			walk_implied(choice, event, gone.slot, gone.gone.ptr);
 	if (choice->walk == KM_WALK_FOLLOW && event->kind == KM_EV_PAGE_FREE)
 		km_follow_page_free(choice, event);
+	if (choice->walk == KM_WALK_LEARN && event->kind == KM_EV_PAGE_FREE)
+		note_page_free(choice, event);
 	return walk_step(choice, event, &step);
 }
 

@@ -85,7 +85,7 @@ static void event(struct maker *maker, unsigned cpu, uint8_t kind, uint64_t ptr,
 		.bytes_req = 1024,
 		.bytes_alloc = 1024,
 		.gfp = KM_GFP_KERNEL,
-		.cache = kind == KM_EV_PAGE_ALLOC ? 0 : maker->cache,
+		.cache = kind == KM_EV_PAGE_ALLOC || kind == KM_EV_KFREE ? 0 : maker->cache,
 		.cpu = (uint16_t)cpu,
 		.node = -1,
 		.kind = kind,
@@ -336,12 +336,50 @@ static void listed(bool wrong)
 	if (wrong)
 		return;
 	TAP_EQ(row.switches.matched, row.switches.checked, "each switch, too");
+	TAP_OK(row.all_seen, "the lists agree with the calls: %llu unseen",
+	       (unsigned long long)row.unseen);
 	TAP_OK(row.slabs_model == 6 && row.slabs_kernel == 6, "slabs when they were counted: %lld",
 	       (long long)row.slabs_model);
 	TAP_OK(row.partial_model == 0 && row.partial_kernel == 0, "none on the node list: %lld",
 	       (long long)row.partial_model);
 	TAP_OK(row.cpu_slabs_model == 2 && row.cpu_slabs_kernel == 2, "one on each CPU: %lld",
 	       (long long)row.cpu_slabs_model);
+}
+
+/*
+ * 6 and 7 were full. An object of each is freed by kfree(), which names no cache: that 6 is one of
+ * this cache, only the lists of the end tell. There it has `free` free objects: with more than one
+ * there was a call that no event shows.
+ */
+static void freed_unnamed(unsigned free)
+{
+	struct maker maker;
+	struct km_cache_fidelity row;
+
+	make(&maker, 2, 0);
+	note(&maker, "slab shrink",
+	     "shrunk directory=widget shrunk_ns=%llu slabs=2 partial=0 cpu_slabs=0\n", 100);
+	note(&maker, "slab shrink lists",
+	     "lists directory=widget lists_ns=%llu lists_took_ns=100 cpu_lists=1 listed_slabs=2 "
+	     "listed_partial=0\n",
+	     200);
+	event(&maker, 0, KM_EV_KFREE, object(6, 2), 10000);
+	event(&maker, 0, KM_EV_KFREE, object(7, 1), 10000);
+	take(&maker, 0, 7, 1, 1);
+	note(&maker, "slab lists",
+	     free == 1 ? "lists directory=widget lists_ns=%llu lists_took_ns=100 cpu_lists=1 "
+			 "listed_slabs=2 listed_partial=0 cpu0_slab=4007:0 cpu0_chain=4006:1\n"
+		       : "lists directory=widget lists_ns=%llu lists_took_ns=100 cpu_lists=1 "
+			 "listed_slabs=2 listed_partial=0 cpu0_slab=4007:0 cpu0_chain=4006:2\n",
+	     maker.now_ns + 1000);
+	note(&maker, "sysfs slab",
+	     "name=widget directory=widget order=0 slabs=%llu partial=0 cpu_slabs=0\n", 2);
+	measure(&maker, &row);
+	TAP_EQ(row.slab_choice.matched, 1, "the slab freed to last is taken");
+	TAP_OK(row.cpu_slabs_model == 2 && row.cpu_slabs_kernel == 2,
+	       "the other lies on the chain: %lld", (long long)row.cpu_slabs_model);
+	TAP_EQ(row.unseen, free - 1, "calls that the lists prove and no event shows");
+	TAP_EQ(row.all_seen, free == 1, "were all seen or not");
 }
 
 /* What cannot be understood is refused. */
@@ -531,6 +569,8 @@ int main(void)
 	shrunk(false);
 	listed(false);
 	listed(true);
+	freed_unnamed(1);
+	freed_unnamed(2);
 	damaged_lists();
 	geometry();
 	single_cpu();
