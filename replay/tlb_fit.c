@@ -46,6 +46,7 @@ struct fit {
 	struct km_tlb_spec spec;           /* the candidate */
 	struct ratios ratios[KM_TLB_PLACES][N];
 	uint32_t *order;
+	uint64_t *addrs; /* of one cycle */
 };
 
 static bool held_out(unsigned i)
@@ -104,11 +105,12 @@ static int simulate(struct fit *fit, enum km_tlb_place place, uint32_t n, struct
 	if (code)
 		return code;
 	cycle_order(fit->order, n);
+	for (uint32_t i = 0; i < n; i++)
+		fit->addrs[i] = address_of(fit, place, fit->order[i]);
 	for (uint32_t cycle = 0; cycle < warm + cycles; cycle++) {
 		if (cycle == warm)
 			km_tlb_reset_counts(tlb);
-		for (uint32_t i = 0; i < n; i++)
-			km_tlb_access(tlb, address_of(fit, place, fit->order[i]), size_of(place));
+		km_tlb_access_many(tlb, fit->addrs, n, size_of(place));
 	}
 	km_tlb_read(tlb, &counts);
 	km_tlb_destroy(tlb);
@@ -488,9 +490,11 @@ int km_tlb_fit(struct km_tlb_calibration *calibration, const struct km_tlb_searc
 	struct fit *fit = calloc(1, sizeof(*fit));
 	int code = -ENOMEM;
 
-	if (fit)
+	if (fit) {
 		fit->order = calloc(KM_TLB_MOST_PAGES, sizeof(*fit->order));
-	if (!fit || !fit->order)
+		fit->addrs = calloc(KM_TLB_MOST_PAGES, sizeof(*fit->addrs));
+	}
+	if (!fit || !fit->order || !fit->addrs)
 		goto out;
 	fit->calibration = calibration;
 	fit->spec.levels = 4;
@@ -507,8 +511,10 @@ int km_tlb_fit(struct km_tlb_calibration *calibration, const struct km_tlb_searc
 	judge(calibration);
 	code = simulate_counted(fit);
 out:
-	if (fit)
+	if (fit) {
 		free(fit->order);
+		free(fit->addrs);
+	}
 	free(fit);
 	return code == -ENOMEM ? km_fail(err, code, "no memory to fit the measurements") : code;
 }
