@@ -276,7 +276,7 @@ static int simulate(struct measuring *m)
 
 /* ---- rounds ---- */
 
-/* A round's costs; false: this place's pages do not miss. */
+/* A round's costs, if this place's pages miss at all. */
 static void keep_round(struct measuring *m, unsigned place, unsigned loads, unsigned round)
 {
 	struct km_tlb_load_costs *out = &m->overlap->costs[place][loads];

@@ -191,10 +191,10 @@ static void test_random_events(void)
 
 static void test_samples(const char *directory)
 {
-	static const char *const names[] = {"compile", "fork", "messages", "walk"};
+	static const char *const names[] = {"compile", "fork", "messages", "tables", "walk"};
 	char copy[64], command[4600];
 
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 5; i++) {
 		snprintf(copy, sizeof(copy), "%s.kmt", names[i]);
 		snprintf(command, sizeof(command), "cp '%s/%s' . 2>/dev/null", directory, copy);
 		if (system(command))

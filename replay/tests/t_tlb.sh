@@ -113,6 +113,17 @@ is "$(awk -F'\t' 'NR > 1 {waste[$1, $2] = $5; misses[$1, $2] = $7; sites[$1]}
 	END {for (s in sites) if (waste[s, "vmalloc"] < waste[s, "kmalloc"] || misses[s, "vmalloc"] < misses[s, "kmalloc"]) print s}' "$dir/sites")" "" \
 	"vmalloc rounds up more and misses no less, site by site"
 
+# Objects of 2 MiB and more: fewer walks and page tables in large pages, more waste.
+tables=traces/samples/tables.kmt
+if [ -r "$tables" ]; then
+	"$kmlab" tlb compare "$tables" --tlb zen4 --rounds 0 --direct-map 2M -f tsv >"$dir/tables"
+	is "$? $(awk -v walk="$(column "$dir/tables" gt16k vmalloc "walk cycles/object")" -v huge_walk="$(column "$dir/tables" gt16k vmalloc_huge "walk cycles/object")" \
+		-v waste="$(column "$dir/tables" gt16k vmalloc "waste %")" -v huge_waste="$(column "$dir/tables" gt16k vmalloc_huge "waste %")" \
+		-v tables="$(column "$dir/tables" all vmalloc "page tables B")" -v huge_tables="$(column "$dir/tables" all vmalloc_huge "page tables B")" \
+		'BEGIN {print (huge_walk < walk), (huge_waste > waste), (huge_tables < tables)}')" "0 1 1 1" \
+		"tables of megabytes: vmalloc_huge walks less, has fewer page tables and wastes more than vmalloc"
+fi
+
 cp "$sample" "$dir/lossy.kmt"
 sqlite3 "$dir/lossy.kmt" "INSERT INTO lost VALUES ('ring_full', 5) ON CONFLICT DO UPDATE SET count = 5"
 refused "lost 5 events, .*give --allow-loss" "compare of a trace with losses" "$kmlab" tlb compare "$dir/lossy.kmt" --tlb zen4 --rounds 0

@@ -40,4 +40,12 @@ if want compile; then
 	record compile "'gcc', 'cc1', 'as', 'collect2', 'sh'" sh -c \
 		'for file in engine/slub_*.c; do gcc -Iengine/include -O1 -c $file -o /dev/null; done'
 fi
+# Tables of megabytes, which kvmalloc() places: of descriptors (dup2(2), then copied for a child), of futex hash buckets
+# (prctl(PR_FUTEX_HASH, PR_FUTEX_HASH_SET_SLOTS), Linux 6.16), and what a sysctl is read into.
+if want tables; then
+	record tables "'perl'" perl -e 'for (1000, 19000) { syscall 33, 1, $_; fork || exit; wait }' -e \
+		'for (1, 2) { syscall 157, 78, 1, 1 << $_, 0, 0 for 6 .. 16;' -e \
+		'for (64, 256, 512, 1024, 2048, 2560, 3072, 3840) {' -e \
+		'open F, "<", "/proc/sys/kernel/osrelease"; sysread F, $buffer, $_ << 10 } }'
+fi
 ls -l "$out"/*.kmt
