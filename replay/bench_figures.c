@@ -2,11 +2,33 @@
 #include "replay/bench_figures.h"
 
 #include <kmlab/env.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define RESAMPLES 2000
 #define SLICED_RESAMPLES 1000
+
+double km_bench_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+const char *km_bench_text(const struct km_bench_figure *figure, const char *format,
+			  char text[KM_BENCH_TEXT])
+{
+	char number[3][16];
+
+	snprintf(number[0], sizeof(number[0]), format, figure->median);
+	snprintf(number[1], sizeof(number[1]), format, figure->low);
+	snprintf(number[2], sizeof(number[2]), format, figure->high);
+	snprintf(text, KM_BENCH_TEXT, "%s [%s-%s]", number[0], number[1], number[2]);
+	return text;
+}
 
 static int compare(const void *a, const void *b)
 {

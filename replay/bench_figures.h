@@ -14,6 +14,8 @@ struct km_bench_figure {
 	double median, low, high;
 };
 
+double km_bench_now_ns(void); /* CLOCK_MONOTONIC */
+
 /* 1 <= n <= KM_BENCH_MAX_VALUES */
 struct km_bench_figure km_bench_figure(const double *values, size_t n);
 /* Of values[i] / others[i]: pairs measured one after the other, so that the machine's load cancels.
@@ -27,5 +29,10 @@ struct km_bench_figure km_bench_ratio(const double *values, const double *others
  * KM_BENCH_MAX_VALUES.
  */
 struct km_bench_figure km_bench_sliced(const double *values, size_t slices, size_t rounds);
+
+/* "median [low-high]" into text, each number by the format (of one double). */
+#define KM_BENCH_TEXT 64
+const char *km_bench_text(const struct km_bench_figure *figure, const char *format,
+			  char text[KM_BENCH_TEXT]);
 
 #endif

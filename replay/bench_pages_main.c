@@ -9,21 +9,20 @@
  * repeat: allocate one, free it. bulk: allocate all, free all in the same order. random: free them
  * in random order. array: alloc_pages_bulk() 64 at a time, then as bulk. huge: as bulk, blocks of 2
  * MiB, of which there are so few that each measurement passes over them PASSES times, after once to
- * fetch what the others' turns drove from the caches. Shown: medians of ns per call with the
- * interval that holds the true median with 95 %, and the median of the rounds' ratios to the model.
+ * fetch what the others' turns drove from the caches. Shown: medians of ns per call and of the
+ * rounds' ratios to the model, with 95 % intervals (bench_figures.h).
  */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <kmlab/machine.h>
 
+#include "replay/bench_figures.h"
 #include "replay/host.h"
 
-#define MAX_ROUNDS 101
 #define ARRAY 64u
 #define HUGE_ORDER 9u
 #define PASSES 32u
@@ -37,63 +36,18 @@ struct subject {
 	void *(*aligned_alloc)(size_t align, size_t size);
 	void (*free)(void *memory);
 	struct km_env env;
-	double alloc[NR_PATTERNS][MAX_ROUNDS], freed[NR_PATTERNS][MAX_ROUNDS];
+	double alloc[NR_PATTERNS][KM_BENCH_MAX_VALUES], freed[NR_PATTERNS][KM_BENCH_MAX_VALUES];
 };
 
 static unsigned rounds = 15;
 static uint32_t pages = 262144, *order_of_frees;
 static uint64_t *held;
 
-static double now_ns(void)
+static void print_figure(struct km_bench_figure figure, int width, const char *format)
 {
-	struct timespec now;
+	char text[KM_BENCH_TEXT];
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
-/* ---- statistics ---- */
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-struct estimate {
-	double median, low, high;
-};
-
-/* The median and, by order statistics of a sign test, where the true one lies with 95 %. */
-static struct estimate estimate(const double *values)
-{
-	double sorted[MAX_ROUNDS], below = 0, term = 1;
-	unsigned rank = 0;
-
-	memcpy(sorted, values, rounds * sizeof(*sorted));
-	qsort(sorted, rounds, sizeof(*sorted), compare);
-	for (unsigned i = 0; i < rounds; i++)
-		term /= 2;
-	while (rank < rounds / 2 && below + term <= 0.025) {
-		below += term;
-		term = term * (rounds - rank) / (rank + 1);
-		rank++;
-	}
-	rank -= rank > 0;
-	return (struct estimate){sorted[rounds / 2], sorted[rank], sorted[rounds - 1 - rank]};
-}
-
-static void print_estimate(const double *values, int width, const char *format)
-{
-	struct estimate e = estimate(values);
-	char text[64], number[3][16];
-
-	snprintf(number[0], sizeof(number[0]), format, e.median);
-	snprintf(number[1], sizeof(number[1]), format, e.low);
-	snprintf(number[2], sizeof(number[2]), format, e.high);
-	snprintf(text, sizeof(text), "%s [%s-%s]", number[0], number[1], number[2]);
-	printf(" %*s", width, text);
+	printf(" %*s", width, km_bench_text(&figure, format, text));
 }
 
 /* ---- one call ---- */
@@ -125,11 +79,11 @@ static void must_have(uint64_t block, const struct subject *s)
 
 static void measure_repeat(struct subject *s, double *alloc, double *freed)
 {
-	double start = now_ns(), pair;
+	double start = km_bench_now_ns(), pair;
 
 	for (uint32_t i = 0; i < pages; i++)
 		give(s, take(s, 0), 0);
-	pair = (now_ns() - start) / pages;
+	pair = (km_bench_now_ns() - start) / pages;
 	/* Too short to tell apart: half each. */
 	*alloc = *freed = pair / 2;
 }
@@ -153,7 +107,7 @@ static void measure_held(struct subject *s, enum pattern pattern, double *alloc,
 {
 	unsigned order = pattern == HUGE ? HUGE_ORDER : 0;
 	uint32_t count = pages >> order;
-	double start = now_ns(), middle;
+	double start = km_bench_now_ns(), middle;
 
 	if (pattern == IN_ARRAYS) {
 		fill_arrays(s);
@@ -161,14 +115,14 @@ static void measure_held(struct subject *s, enum pattern pattern, double *alloc,
 		for (uint32_t i = 0; i < count; i++)
 			held[i] = take(s, order);
 	}
-	middle = now_ns();
+	middle = km_bench_now_ns();
 	for (uint32_t i = 0; i < count; i++)
 		must_have(held[i], s);
 	*alloc = (middle - start) / count;
-	start = now_ns();
+	start = km_bench_now_ns();
 	for (uint32_t i = 0; i < count; i++)
 		give(s, held[pattern == RANDOM ? order_of_frees[i] : i], order);
-	*freed = (now_ns() - start) / count;
+	*freed = (km_bench_now_ns() - start) / count;
 }
 
 static void measure_huge(struct subject *s, double *alloc, double *freed)
@@ -233,15 +187,16 @@ static bool load_library(struct subject *s, const char *name, const char *file)
 
 static void print_row(const struct subject *s, const struct subject *model, enum pattern pattern)
 {
-	double ratio[MAX_ROUNDS];
+	double pair[2][KM_BENCH_MAX_VALUES];
 
 	printf("%-8s %-10s", pattern_names[pattern], s->name);
-	print_estimate(s->alloc[pattern], 20, "%.1f");
-	print_estimate(s->freed[pattern], 20, "%.1f");
-	for (unsigned i = 0; i < rounds; i++)
-		ratio[i] = (s->alloc[pattern][i] + s->freed[pattern][i]) /
-			   (model->alloc[pattern][i] + model->freed[pattern][i]);
-	print_estimate(ratio, 20, "%.2f");
+	print_figure(km_bench_figure(s->alloc[pattern], rounds), 20, "%.1f");
+	print_figure(km_bench_figure(s->freed[pattern], rounds), 20, "%.1f");
+	for (unsigned i = 0; i < rounds; i++) {
+		pair[0][i] = s->alloc[pattern][i] + s->freed[pattern][i];
+		pair[1][i] = model->alloc[pattern][i] + model->freed[pattern][i];
+	}
+	print_figure(km_bench_ratio(pair[0], pair[1], rounds), 20, "%.2f");
 	printf("\n");
 }
 
@@ -343,8 +298,9 @@ int main(int argc, char **argv)
 		execv("/proc/self/exe", argv);
 	rounds = argc > 1 ? (unsigned)atoi(argv[1]) : rounds;
 	pages = argc > 2 ? (uint32_t)atoi(argv[2]) : pages;
-	if (rounds < 1 || rounds > MAX_ROUNDS || pages < 1024 || pages > 2000000) {
-		fprintf(stderr, "bench_pages: 1 to %d rounds, 1024 to 2000000 pages\n", MAX_ROUNDS);
+	if (rounds < 1 || rounds > KM_BENCH_MAX_VALUES || pages < 1024 || pages > 2000000) {
+		fprintf(stderr, "bench_pages: 1 to %d rounds, 1024 to 2000000 pages\n",
+			KM_BENCH_MAX_VALUES);
 		return 2;
 	}
 	held = calloc(pages, sizeof(*held));

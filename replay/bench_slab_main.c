@@ -16,7 +16,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "replay/bench_figures.h"
@@ -53,14 +52,6 @@ __attribute__((noreturn)) static void die(const char *what, const char *why)
 {
 	fprintf(stderr, "bench_slab: %s: %s\n", what, why);
 	exit(2);
-}
-
-static double now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
 /* ---- a trace's objects ---- */
@@ -171,9 +162,9 @@ static void *free_windows(void *context)
 		double start;
 
 		pthread_barrier_wait(&pair->turn);
-		start = now_ns();
+		start = km_bench_now_ns();
 		window_part(pair->replayer, work, at, true);
-		pair->freed_ns += now_ns() - start;
+		pair->freed_ns += km_bench_now_ns() - start;
 		pthread_barrier_wait(&pair->turn);
 	}
 	return NULL;
@@ -190,9 +181,9 @@ static double pass_two(struct km_replayer *replayer, const struct work *work)
 	    pthread_create(&thread, NULL, free_windows, &pair))
 		die("the second thread", strerror(errno));
 	for (size_t at = 0; at < work->program.nr_ops; at += WINDOW) {
-		start = now_ns();
+		start = km_bench_now_ns();
 		window_part(replayer, work, at, false);
-		spent += now_ns() - start;
+		spent += km_bench_now_ns() - start;
 		pthread_barrier_wait(&pair.turn);
 		pthread_barrier_wait(&pair.turn);
 	}
@@ -204,11 +195,11 @@ static double pass_two(struct km_replayer *replayer, const struct work *work)
 static void measure(struct subject *subject, const struct work *work, unsigned round)
 {
 	unsigned passes = (unsigned)(MIN_OPS / work->program.nr_ops) + 1;
-	double start = now_ns();
+	double start = km_bench_now_ns();
 
 	for (unsigned i = 0; i < passes; i++)
 		pass_one(subject->replayer, work);
-	subject->ns[0][round] = (now_ns() - start) / passes / (double)work->nr_objects;
+	subject->ns[0][round] = (km_bench_now_ns() - start) / passes / (double)work->nr_objects;
 	subject->ns[1][round] = pass_two(subject->replayer, work) / (double)work->nr_objects;
 }
 
@@ -243,13 +234,9 @@ static unsigned start_subjects(struct subject *subjects, const struct work *work
 
 static void print_figure(struct km_bench_figure figure, const char *format)
 {
-	char number[3][16], text[64];
+	char text[KM_BENCH_TEXT];
 
-	snprintf(number[0], sizeof(number[0]), format, figure.median);
-	snprintf(number[1], sizeof(number[1]), format, figure.low);
-	snprintf(number[2], sizeof(number[2]), format, figure.high);
-	snprintf(text, sizeof(text), "%s [%s-%s]", number[0], number[1], number[2]);
-	printf(" %22s", text);
+	printf(" %22s", km_bench_text(&figure, format, text));
 }
 
 static void print_table(const struct work *work, const struct subject *subjects, unsigned count,

@@ -7,19 +7,17 @@
  *
  * Everything of a round is measured one after the other in one process, so that a busy machine
  * slows all of it alike; parts are computed within the round. Shown: the median of the rounds and
- * its 95 % interval, from resampling the rounds (percentile bootstrap).
+ * its 95 % interval (bench_figures.h).
  */
 #include <kmlab/machine.h>
 #include <kmlab/vm_state.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "replay/bench_figures.h"
 #include "replay/host.h"
 
-#define MAX_ROUNDS 201
-#define RESAMPLES 4000
 #define BYTES 16384u
 #define PAGES (BYTES >> KM_PAGE_SHIFT)
 #define PAIRS 1600u /* of a measurement; so many areas wait for one purge on one CPU */
@@ -59,52 +57,6 @@ static const struct {
 
 static unsigned rounds = 31;
 
-static double now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
-/* ---- statistics ---- */
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median_of(double *values)
-{
-	qsort(values, rounds, sizeof(*values), compare);
-	return rounds % 2 ? values[rounds / 2] : (values[rounds / 2 - 1] + values[rounds / 2]) / 2;
-}
-
-struct estimate {
-	double median, low, high;
-};
-
-static struct estimate estimate(const double *values)
-{
-	static double medians[RESAMPLES], sample[MAX_ROUNDS];
-	struct km_env dice = {.random_state = 1};
-	struct estimate out;
-
-	for (unsigned i = 0; i < RESAMPLES; i++) {
-		for (unsigned k = 0; k < rounds; k++)
-			sample[k] = values[km_env_random(&dice) % rounds];
-		medians[i] = median_of(sample);
-	}
-	qsort(medians, RESAMPLES, sizeof(*medians), compare);
-	memcpy(sample, values, rounds * sizeof(*sample));
-	out.median = median_of(sample);
-	out.low = medians[RESAMPLES * 25 / 1000];
-	out.high = medians[RESAMPLES * 975 / 1000];
-	return out;
-}
-
 /* ---- a machine ---- */
 
 struct subject {
@@ -112,7 +64,7 @@ struct subject {
 	struct km_machine *machine;
 	bool blocks; /* pages in blocks, as 7.x takes them */
 	km_pfn frames[PAGES];
-	double ns[NR_PARTS][MAX_ROUNDS];
+	double ns[NR_PARTS][KM_BENCH_MAX_VALUES];
 };
 
 static void start(struct subject *s, const char *profile, uint64_t memory)
@@ -146,7 +98,7 @@ static void must_have(uint64_t addr)
 
 static double time_vmalloc(struct subject *s, uint32_t flags)
 {
-	double begin = now_ns();
+	double begin = km_bench_now_ns();
 
 	for (unsigned i = 0; i < PAIRS; i++) {
 		uint64_t addr = km_vmalloc(s->machine, 0, BYTES, 0, KM_GFP_KERNEL, flags);
@@ -154,12 +106,12 @@ static double time_vmalloc(struct subject *s, uint32_t flags)
 		must_have(addr);
 		km_vfree(s->machine, 0, addr);
 	}
-	return (now_ns() - begin) / PAIRS;
+	return (km_bench_now_ns() - begin) / PAIRS;
 }
 
 static double time_vmap(struct subject *s)
 {
-	double begin = now_ns();
+	double begin = km_bench_now_ns();
 
 	for (unsigned i = 0; i < PAIRS; i++) {
 		uint64_t addr = km_vmap(s->machine, 0, s->frames, PAGES);
@@ -167,31 +119,31 @@ static double time_vmap(struct subject *s)
 		must_have(addr);
 		km_vfree(s->machine, 0, addr);
 	}
-	return (now_ns() - begin) / PAIRS;
+	return (km_bench_now_ns() - begin) / PAIRS;
 }
 
 static double time_purge(struct subject *s)
 {
-	double begin = now_ns();
+	double begin = km_bench_now_ns();
 
 	km_vmalloc_purge(s->machine->vm, 0);
-	return (now_ns() - begin) / PAIRS;
+	return (km_bench_now_ns() - begin) / PAIRS;
 }
 
 static double time_kmalloc(struct subject *s, uint64_t bytes, uint32_t gfp)
 {
-	double begin = now_ns();
+	double begin = km_bench_now_ns();
 
 	for (unsigned i = 0; i < PAIRS; i++)
 		km_kfree(s->machine, 0, km_kmalloc(s->machine, 0, bytes, gfp, -1));
-	return (now_ns() - begin) / PAIRS;
+	return (km_bench_now_ns() - begin) / PAIRS;
 }
 
 static double time_pages(struct subject *s)
 {
 	uint32_t gfp = KM_GFP_KERNEL | KM_GFP_NOWARN | KM_GFP_HIGHMEM;
 	const struct km_page_ops *ops = s->machine->model->page;
-	double begin = now_ns();
+	double begin = km_bench_now_ns();
 	km_pfn pfns[PAGES];
 
 	for (unsigned i = 0; i < PAIRS; i++) {
@@ -204,7 +156,7 @@ static double time_pages(struct subject *s)
 		for (unsigned k = 0; k < PAGES; k++)
 			ops->free(s->machine->page, 0, pfns[k], 0);
 	}
-	return (now_ns() - begin) / PAIRS;
+	return (km_bench_now_ns() - begin) / PAIRS;
 }
 
 static void measure(struct subject *s, unsigned round)
@@ -234,16 +186,12 @@ static void measure(struct subject *s, unsigned round)
 
 /* ---- tables ---- */
 
-static void print_estimate(const double *values, const char *format)
+static void print_figure(const double *values, const char *format)
 {
-	struct estimate e = estimate(values);
-	char text[64], number[3][16];
+	struct km_bench_figure figure = km_bench_figure(values, rounds);
+	char text[KM_BENCH_TEXT];
 
-	snprintf(number[0], sizeof(number[0]), format, e.median);
-	snprintf(number[1], sizeof(number[1]), format, e.low);
-	snprintf(number[2], sizeof(number[2]), format, e.high);
-	snprintf(text, sizeof(text), "%s [%s-%s]", number[0], number[1], number[2]);
-	printf(" %22s", text);
+	printf(" %22s", km_bench_text(&figure, format, text));
 }
 
 static void by_part(void)
@@ -264,7 +212,7 @@ static void by_part(void)
 	for (unsigned part = 0; part < NR_PARTS; part++) {
 		printf("%-22s", parts[part].name);
 		for (unsigned i = 0; i < 3; i++)
-			print_estimate(subjects[i].ns[part], part >= PART_RATIO ? "%.2f" : "%.0f");
+			print_figure(subjects[i].ns[part], part >= PART_RATIO ? "%.2f" : "%.0f");
 		printf("%s%s\n", *parts[part].how ? "  # " : "", parts[part].how);
 	}
 	for (unsigned i = 0; i < 3; i++)
@@ -301,7 +249,7 @@ static void by_areas(unsigned most)
 {
 	static struct subject subject;
 	struct km_env dice = {.random_state = 3};
-	double ns[MAX_ROUNDS];
+	double ns[KM_BENCH_MAX_VALUES];
 
 	printf("\naddress search + parking + purge share, 6.1, random sizes of 1 to 16 pages\n"
 	       "%-12s %22s %12s\n",
@@ -312,17 +260,17 @@ static void by_areas(unsigned most)
 		unsigned height = 0;
 
 		for (unsigned round = 0; round < rounds; round++) {
-			double begin = now_ns();
+			double begin = km_bench_now_ns();
 
 			for (unsigned i = 0; i < PAIRS; i++)
 				km_vfree(machine, 0,
 					 km_vmalloc(machine, 0, some_bytes(&dice), 0, KM_GFP_KERNEL,
 						    KM_VM_NO_PAGES));
 			km_vmalloc_purge(machine->vm, 0);
-			ns[round] = (now_ns() - begin) / PAIRS;
+			ns[round] = (km_bench_now_ns() - begin) / PAIRS;
 		}
 		printf("%-12u", areas);
-		print_estimate(ns, "%.0f");
+		print_figure(ns, "%.0f");
 		if (km_vmalloc_save_state(machine->vm, &state) == 0) {
 			for (size_t i = 0; i < state.nr_free; i++)
 				height =
@@ -351,9 +299,9 @@ int main(int argc, char **argv)
 	unsigned most = argc > 2 ? (unsigned)atoi(argv[2]) : 1000000;
 
 	rounds = argc > 1 ? (unsigned)atoi(argv[1]) : rounds;
-	if (rounds < 5 || rounds > MAX_ROUNDS || most < 1000 || most > 4000000) {
+	if (rounds < 5 || rounds > KM_BENCH_MAX_VALUES || most < 1000 || most > 4000000) {
 		fprintf(stderr, "bench_vmalloc: 5 to %d rounds, 1000 to 4000000 areas\n",
-			MAX_ROUNDS);
+			KM_BENCH_MAX_VALUES);
 		return 2;
 	}
 	by_part();

@@ -3,6 +3,8 @@
 #include "engine/tests/tap.h"
 #include "replay/bench_figures.h"
 
+#include <string.h>
+
 /* Three slices in five rounds, each slice stalled in another round. */
 static void test_slices(void)
 {
@@ -20,6 +22,17 @@ static void test_slices(void)
 	       "slices add up, rounds are drawn for all alike (%g to %g)", figure.low, figure.high);
 	figure = km_bench_sliced(stalled, 0, 5);
 	TAP_OK(figure.median == 0 && figure.high == 0, "no slice, no time");
+}
+
+static void test_text(void)
+{
+	const struct km_bench_figure figure = {1.25, 1, 20.5};
+	double before = km_bench_now_ns();
+	char text[KM_BENCH_TEXT];
+
+	TAP_OK(!strcmp(km_bench_text(&figure, "%.1f", text), "1.2 [1.0-20.5]"),
+	       "a figure as text: %s", text);
+	TAP_OK(km_bench_now_ns() >= before, "the clock does not run back");
 }
 
 int main(void)
@@ -53,5 +66,6 @@ int main(void)
 	figure = km_bench_figure(low_end, 101);
 	TAP_OK(figure.median == 10 && figure.low == 10, "outliers do not move a median");
 	test_slices();
+	test_text();
 	return tap_done();
 }
