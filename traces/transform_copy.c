@@ -284,6 +284,13 @@ bool km_copy_is_state(const char *source)
 	return false;
 }
 
+bool km_copy_tells_times(const char *source)
+{
+	static const char slab[] = "slab "; /* "slab shrink", "slab shrink lists", "slab lists" */
+
+	return strncmp(source, slab, sizeof(slab) - 1) == 0;
+}
+
 /* ---- facts ---- */
 
 uint64_t km_copy_number(const struct km_trace *trace, const char *key)

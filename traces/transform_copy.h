@@ -46,6 +46,8 @@ int km_copy_snapshots(struct km_copy *copy, km_copy_wants_fn *wants, const void 
 		      struct km_err *err);
 /* Is it a text of how things stood, which changes, rather than of how the machine is made? */
 bool km_copy_is_state(const char *source);
+/* Does it say when things stood so, since this trace's start, as those of slab caches do? */
+bool km_copy_tells_times(const char *source);
 
 /* Facts that are true of any trace of this machine; not those of this one (uuid, duration ...). */
 int km_copy_facts(struct km_copy *copy, struct km_err *err);

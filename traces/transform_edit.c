@@ -234,7 +234,8 @@ static bool wants_snapshot(const void *context, const struct km_copy_snapshot *s
 	if (!strcmp(snapshot->phase, "start"))
 		return !state || (edit->whole && !edit->ask->from_ns);
 	if (!strcmp(snapshot->phase, "end"))
-		return edit->whole && edit->to_ns >= km_trace_duration_ns(edit->trace);
+		return edit->whole && edit->to_ns >= km_trace_duration_ns(edit->trace) &&
+		       !(edit->ask->from_ns && km_copy_tells_times(snapshot->source));
 	return inside;
 }
 

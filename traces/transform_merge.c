@@ -299,7 +299,8 @@ static bool wants_snapshot(const void *context, const struct km_copy_snapshot *s
 	if (!strcmp(snapshot->phase, "start"))
 		return !wanted->side;
 	if (!strcmp(snapshot->phase, "end"))
-		return wanted->side == (b->end_ns >= a->end_ns);
+		return wanted->side == (b->end_ns >= a->end_ns) &&
+		       !(wanted->side && km_copy_tells_times(snapshot->source));
 	/* Parts of one time have the same samples. */
 	return !wanted->side || !wanted->merge->parts ||
 	       snapshot->time_ns + b->begin_ns > a->end_ns;

@@ -76,6 +76,7 @@ static void make_whole(void)
 	    km_trace_snapshot(writer, "start", 0, "/proc/cmdline", "root=secret", 11, &err) ||
 	    km_trace_snapshot(writer, "sample", 2000 * STEP_NS, "/proc/meminfo", "m", 1, &err) ||
 	    km_trace_snapshot(writer, "end", EVENTS * STEP_NS, "/proc/buddyinfo", "e", 1, &err) ||
+	    km_trace_snapshot(writer, "end", EVENTS * STEP_NS, "slab lists", "l", 1, &err) ||
 	    km_trace_set_counts(writer, &counts, &err) ||
 	    km_trace_finish(writer, EVENTS * STEP_NS, &err)) {
 		printf("# %s\n", err.text);
@@ -239,6 +240,26 @@ static void test_time(void)
 	km_trace_close(trace);
 }
 
+/* Until the end: its state is that of the part, but times in it are counted from another start. */
+static void test_end(void)
+{
+	struct km_edit ask = {
+		.from_ns = 1000 * STEP_NS, .to_ns = EVENTS * STEP_NS, .text = "--time"};
+	struct km_trace *trace;
+
+	TAP_OK(!edit(whole, &ask, part), "the last 3000 microseconds: %s", err.text);
+	trace = open_trace(part);
+	TAP_OK(km_trace_snapshot_text(trace, "end", "/proc/buddyinfo") &&
+		       !km_trace_snapshot_text(trace, "end", "slab lists"),
+	       "lists that say when they were read are left out");
+	km_trace_close(trace);
+	ask.from_ns = 0;
+	TAP_OK(!edit(whole, &ask, part), "all of it: %s", err.text);
+	trace = open_trace(part);
+	TAP_OK(km_trace_snapshot_text(trace, "end", "slab lists") != NULL, "there they stay");
+	km_trace_close(trace);
+}
+
 static void test_losses_outside(void)
 {
 	const struct km_edit ask = {.from_ns = 1500 * STEP_NS, .to_ns = 2500 * STEP_NS, .text = ""};
@@ -370,6 +391,8 @@ static void test_merge_others(void)
 	       "the second lies 2 s later; the ledgers are added");
 	TAP_OK(!strcmp(km_trace_snapshot_text(trace, "end", "/proc/buddyinfo"), "e"),
 	       "the state at the end is the second's");
+	TAP_OK(!km_trace_snapshot_text(trace, "end", "slab lists"),
+	       "but for lists whose times are counted from its own start");
 	km_trace_close(trace);
 	rename_trace(other, "y", "2026-01-01T00:00:00Z", "6.1.0");
 	TAP_OK(merge(part, other, both) == -EINVAL && strstr(err.text, "at the same time"), "%s",
@@ -505,6 +528,7 @@ int main(void)
 	make_whole();
 	is_sound(whole, "the whole");
 	test_time();
+	test_end();
 	test_losses_outside();
 	test_objects();
 	test_sample();
