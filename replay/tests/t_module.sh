@@ -61,8 +61,8 @@ static int __init bits_init(void)
 static void __exit bits_exit(void)
 {
 }
-module_init(bits_init);
-module_exit(bits_exit);
+module_init(bits_init)
+module_exit(bits_exit)
 MODULE_LICENSE("GPL");
 C
 for bits in '5.15 a20 800' '6.1 a20 800' '6.6 820 800' '6.12 820 2800' '7.2 820 2800'; do
@@ -203,6 +203,37 @@ sed 's/free_percpu(dynamic);/per_cpu_ptr(dynamic, 1)[1] = 0;/' "$work/calls.c" >
 module "$work/calls_bad.c" --cpus 2
 like "$work/out" 'out of bounds: wrote byte 4 of 4 bytes of alloc_percpu' 'behind a copy of another CPU'
 like "$work/out" 'leak: 1 object, 4 bytes of alloc_percpu' 'and one that is never freed'
+
+# Numbers by the thousand: from full words the search goes on to the next.
+cat >"$work/ida.c" <<'C'
+#include <linux/idr.h>
+#include <linux/module.h>
+static DEFINE_IDA(ida);
+static int __init ida_start(void)
+{
+	int wrong = 0;
+
+	for (int i = 0; i < 5000; i++)
+		wrong += ida_alloc(&ida, GFP_KERNEL) != i;
+	ida_free(&ida, 63);
+	ida_free(&ida, 4096);
+	wrong += ida_alloc_range(&ida, 60, 70, GFP_KERNEL) != 63;
+	wrong += ida_alloc_range(&ida, 64, 4000, GFP_KERNEL) != -ENOSPC;
+	wrong += ida_alloc_min(&ida, 64, GFP_KERNEL) != 4096;
+	pr_info("wrong %d\n", wrong);
+	ida_destroy(&ida);
+	return 0;
+}
+static void __exit ida_end(void)
+{
+}
+module_init(ida_start);
+module_exit(ida_end);
+MODULE_LICENSE("GPL");
+C
+module "$work/ida.c"
+exits 0 'five thousand numbers'
+like "$work/out" '\] wrong 0$' 'each the first that is free'
 
 # What was written for kernels before 5.6 runs, and is told that it would not build.
 cat >"$work/proc.c" <<'C'

@@ -5,6 +5,17 @@
 
 #include <linux/kmlab.h>
 
+/* What a machine of this size is configured with. */
+#define CONFIG_MODULES 1
+#define CONFIG_64BIT 1
+#define CONFIG_SMP 1
+#define CONFIG_MMU 1
+#define CONFIG_PROC_FS 1
+#define CONFIG_SYSFS 1
+#define CONFIG_DEBUG_FS 1
+#define CONFIG_PRINTK 1
+#define CONFIG_HZ 250
+
 #define __init
 #define __exit __attribute__((used))
 #define __initdata

@@ -114,7 +114,7 @@ static inline int kmlab_ida_alloc(const struct kmlab_site *site, struct ida *ida
 {
 	unsigned int last = max < INT_MAX ? max : INT_MAX;
 
-	for (unsigned int id = min; id <= last; id++) {
+	for (unsigned int id = min; id <= last;) {
 		unsigned int bit = id % IDA_BITMAP_BITS;
 		unsigned long *map = xa_load(&ida->xa, id / IDA_BITMAP_BITS);
 
@@ -129,10 +129,16 @@ static inline int kmlab_ida_alloc(const struct kmlab_site *site, struct ida *ida
 				return -ENOMEM;
 			}
 		}
+		/* A word at a time. */
+		if (map[bit / 64] == ~0UL) {
+			id = (id | 63) + 1;
+			continue;
+		}
 		if (!(map[bit / 64] >> bit % 64 & 1)) {
 			map[bit / 64] |= 1UL << bit % 64;
 			return (int)id;
 		}
+		id++;
 	}
 	return -ENOSPC;
 }

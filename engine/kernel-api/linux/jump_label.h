@@ -38,6 +38,9 @@ struct static_key_false {
 #define static_branch_disable(x) (might_sleep(), atomic_set(&KMLAB_KEY(x)->enabled, 0))
 #define static_branch_inc(x) (might_sleep(), atomic_inc(&KMLAB_KEY(x)->enabled))
 #define static_branch_dec(x) (might_sleep(), atomic_dec(&KMLAB_KEY(x)->enabled))
+/* The older way, of a struct static_key itself. */
+#define static_key_true(key) static_branch_likely(key)
+#define static_key_false(key) static_branch_unlikely(key)
 #define static_key_enable static_branch_enable
 #define static_key_disable static_branch_disable
 #define static_key_slow_inc static_branch_inc

@@ -9,6 +9,8 @@ struct timespec64 {
 	time64_t tv_sec;
 	long tv_nsec;
 };
+/* Simulated: a thousand million a second. */
+#define get_cycles() ((unsigned long long)kmlab_api->now_ns())
 #define NSEC_PER_USEC 1000L
 #define NSEC_PER_MSEC 1000000L
 #define NSEC_PER_SEC 1000000000L

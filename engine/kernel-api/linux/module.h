@@ -39,4 +39,11 @@ static inline void module_put(struct module *module)
 #define __module_get(module) ((void)(module))
 #define module_refcount(module) 0
 
+/* What the kernel's own module.h brings along. */
+#include <linux/jump_label.h>
+#include <linux/kobject.h>
+#include <linux/percpu.h>
+#include <linux/rcupdate.h>
+#include <linux/workqueue.h>
+
 #endif

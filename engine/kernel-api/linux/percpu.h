@@ -45,6 +45,7 @@
 #define this_cpu_and(name, n) ((void)((name) &= (n)))
 #define this_cpu_or(name, n) ((void)((name) |= (n)))
 #define this_cpu_add_return(name, n) ((name) += (n))
+#define this_cpu_sub_return(name, n) ((name) -= (n))
 #define this_cpu_inc_return(name) this_cpu_add_return(name, 1)
 #define this_cpu_xchg(name, value) xchg(&(name), value)
 #define this_cpu_cmpxchg(name, old, value) cmpxchg(&(name), old, value)
@@ -52,6 +53,9 @@
 #define __this_cpu_write this_cpu_write
 #define __this_cpu_add this_cpu_add
 #define __this_cpu_sub this_cpu_sub
+#define __this_cpu_add_return this_cpu_add_return
+#define __this_cpu_sub_return this_cpu_sub_return
+#define __this_cpu_inc_return this_cpu_inc_return
 #define __this_cpu_inc this_cpu_inc
 #define __this_cpu_dec this_cpu_dec
 #define raw_cpu_read this_cpu_read

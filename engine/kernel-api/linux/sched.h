@@ -12,6 +12,8 @@
 #include <linux/spinlock.h>
 
 #define TASK_COMM_LEN 16
+#define THREAD_SIZE 16384UL
+#define THREAD_ALIGN THREAD_SIZE
 #define TASK_RUNNING 0
 #define TASK_INTERRUPTIBLE 1
 #define TASK_UNINTERRUPTIBLE 2

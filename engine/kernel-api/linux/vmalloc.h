@@ -21,6 +21,8 @@
 #define vmalloc_huge(bytes, gfp) kmlab_api->do_vmalloc(KMLAB_SITE("vmalloc_huge"), bytes, 1, gfp, 1)
 /* The third argument, a protection, is gone since 5.8. */
 #define __vmalloc(bytes, gfp, ...) kmlab_api->do_vmalloc(KMLAB_SITE("__vmalloc"), bytes, 1, gfp, 0)
+#define __vmalloc_node(bytes, align, gfp, node, caller)                                            \
+	((void)(caller), kmlab_api->do_vmalloc(KMLAB_SITE("__vmalloc_node"), bytes, align, gfp, 0))
 #define vmalloc_array(n, bytes)                                                                    \
 	kmlab_api->do_vmalloc(KMLAB_SITE("vmalloc_array"), size_mul(n, bytes), 1, GFP_KERNEL, 0)
 #define vcalloc(n, bytes)                                                                          \
