@@ -293,33 +293,42 @@ static void add_times(struct km_builder *builder, const struct km_event *events,
 /* By bytes_of(): how much further than its group's first the code is that holds the value. */
 static const uint8_t ptr_width[8] = {0, 1, 2, 3, 4, 4, 4, 4};
 
-/* How many events lie between the one before i that had the pointer and i; or all ones. */
-static inline uint32_t seen_ago(struct km_builder *builder, uint64_t ptr, uint32_t i)
-{
-	uint64_t hash = ptr * 0x9e3779b97f4a7c15ull, other;
-	uint32_t *slot = &builder->seen[hash >> (64 - KM_SEEN_BITS)];
-	uint32_t tag = (uint32_t)(hash >> 16) & 0xffff0000, entry = *slot, at;
+/* So many events are looked up before the first is told: what is fetched is there by then. */
+#define KM_PTR_STEP 64
 
-	*slot = tag | i;
-	at = (entry ^ tag) < i ? entry ^ tag : i; /* what is not likely is not fetched */
-	other = builder->ptr[at] ^ ptr;
-	return (i - 1 - at) | (uint32_t) - ((other | -other) >> 63);
+/*
+ * The n events from number `first` on: those that may have had their pointers before, or they
+ * themselves where none did.
+ */
+static void look_up(struct km_builder *builder, const struct km_event *events, uint32_t first,
+		    uint32_t n, uint32_t *before)
+{
+	for (uint32_t k = 0, i = first; k < n; k++, i++) {
+		uint64_t ptr = events[k].ptr, hash = ptr * 0x9e3779b97f4a7c15ull;
+		uint32_t *slot = &builder->seen[hash >> (64 - KM_SEEN_BITS)];
+		uint32_t tag = (uint32_t)(hash >> 16) & 0xffff0000, at = *slot ^ tag;
+
+		*slot = tag | i;
+		before[k] = at < i ? at : i; /* what is not likely is not fetched */
+		__builtin_prefetch(&builder->ptr[before[k]]);
+		builder->ptr[i] = ptr;
+	}
 }
 
 /*
  * How a pointer is told cannot be predicted, so all ways are gone and one result is taken, without
  * a branch.
  */
-static void add_ptrs(struct km_builder *builder, const struct km_event *events, uint32_t n)
+static uint8_t *tell_ptrs(struct km_builder *builder, const uint32_t *before, uint32_t first,
+			  uint32_t n, uint8_t *out)
 {
-	uint8_t *out = builder->ptr_end;
-
-	for (uint32_t i = builder->n, k = 0; k < n; i++, k++) {
-		uint64_t ptr = events[k].ptr, value, taken;
+	for (uint32_t k = 0, i = first; k < n; k++, i++) {
+		uint64_t ptr = builder->ptr[i], other = builder->ptr[before[k]] ^ ptr, value, taken;
 		struct km_shape *shape = &builder->shapes[builder->shape_of[i]];
 		uint64_t *group = &builder->group_ptr[shape->group];
 		uint64_t difference = ptr - (shape->near ? shape->near : *group);
-		uint32_t ago = seen_ago(builder, ptr, i);
+		/* Events between the two that had the pointer, or all ones. */
+		uint32_t ago = (i - 1 - before[k]) | (uint32_t) - ((other | -other) >> 63);
 		bool odd = difference & 7;
 		unsigned code, seen_code = KM_PTR_SEEN + (ago > 0xff);
 
@@ -329,12 +338,24 @@ static void add_ptrs(struct km_builder *builder, const struct km_event *events, 
 		taken = -(uint64_t)((ago < i) & ((ago <= 0xff) | (value > 0xff)));
 		value = (value & ~taken) | (ago & taken);
 		code = (code & (unsigned)~taken) | (seen_code & (unsigned)taken);
-		builder->ptr[i] = shape->near = *group = ptr;
+		shape->near = *group = ptr;
 		builder->ptr_code[i] = (uint8_t)code;
 		km_store64(out, value);
 		out += km_ptr_width[code];
 	}
-	builder->ptr_end = out;
+	return out;
+}
+
+static void add_ptrs(struct km_builder *builder, const struct km_event *events, uint32_t n)
+{
+	uint32_t before[KM_PTR_STEP];
+
+	for (uint32_t k = 0, step; k < n; k += step) {
+		step = n - k < KM_PTR_STEP ? n - k : KM_PTR_STEP;
+		look_up(builder, events + k, builder->n + k, step, before);
+		builder->ptr_end =
+			tell_ptrs(builder, before, builder->n + k, step, builder->ptr_end);
+	}
 }
 
 int km_builder_add(struct km_builder *builder, const struct km_event *events, uint32_t n)
