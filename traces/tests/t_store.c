@@ -27,7 +27,7 @@ static int by_order(const void *a, const void *b)
 	return x->seq < y->seq ? -1 : x->seq > y->seq;
 }
 
-/* CPU 0 gets half of the events, in batches; some times step back, some are equal. */
+/* CPU 0 gets half of the events, in batches; in half of these some times step back or are equal. */
 static void write_events(struct km_trace_writer *writer)
 {
 	struct km_event batch[100];
@@ -39,10 +39,11 @@ static void write_events(struct km_trace_writer *writer)
 	for (unsigned total = 0; total < EVENTS;) {
 		unsigned cpu = test_random() % 2 ? 0 : (unsigned)(test_random() % CPUS);
 		unsigned n = 1 + test_random() % 100;
+		bool unordered = test_random() % 2;
 
 		for (unsigned i = 0; i < n; i++) {
 			batch[i] = test_event(&time[cpu]);
-			if (test_random() % 8 == 0)
+			if (unordered && test_random() % 8 == 0)
 				batch[i].time_ns -= batch[i].time_ns % 4096; /* back, or equal */
 			batch[i].cpu = (uint16_t)cpu;
 			written[cpu][nr_written[cpu] + i] = batch[i];
