@@ -6,21 +6,13 @@
  * running counts, at any kill.
  */
 #include "writer.h"
+#include "checkpointer.h"
 #include "repair.h"
 #include "schema_traces.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define KM_PAGE_BYTES 65536
-
-/*
- * The log is taken into the file from so many pages on: on a full disk it is what cannot be used.
- * It keeps its room for the next time, with what the commit that was one too many had added.
- */
-#define KM_LOG_PAGES 64
-#define KM_LOG_BYTES (2 * KM_LOG_PAGES * KM_PAGE_BYTES)
 
 static const char *const write_sql[KM_NR_WRITE_STATEMENTS] = {
 	[KM_WRITE_CHUNK] =
@@ -105,12 +97,23 @@ int km_write_step(struct km_trace_writer *writer, sqlite3_stmt *statement, struc
 
 int km_write_commit(struct km_trace_writer *writer, struct km_err *err)
 {
-	if (sqlite3_exec(writer->db, "COMMIT; BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+	struct km_err here;
+	int code;
+
+	if (sqlite3_exec(writer->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
 		return write_sql_failed(writer, err);
 	writer->stored = 0;
 	for (unsigned kind = 0; kind < KM_NR_EVENT_KINDS; kind++)
 		writer->stored += writer->recorded[kind];
-	return 0;
+	code = km_write_log_committed(writer, &here);
+	if (code) {
+		if (err)
+			*err = here;
+		return write_failed(writer, code, &here);
+	}
+	return sqlite3_exec(writer->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK
+		       ? 0
+		       : write_sql_failed(writer, err);
 }
 
 /* ---- create ---- */
@@ -133,22 +136,10 @@ static int create_tables(struct km_trace_writer *writer, struct km_err *err)
 	return 0;
 }
 
-/* An empty trace is in the file, whole, before the write-ahead log begins. */
-static int begin_log(struct km_trace_writer *writer, struct km_err *err)
-{
-	char begin[256];
-
-	snprintf(begin, sizeof(begin),
-		 "COMMIT; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
-		 "PRAGMA wal_autocheckpoint=%d; PRAGMA journal_size_limit=%d; BEGIN IMMEDIATE",
-		 KM_LOG_PAGES, KM_LOG_BYTES);
-	return sqlite3_exec(writer->db, begin, NULL, NULL, NULL) == SQLITE_OK
-		       ? 0
-		       : km_sql_fail(writer->db, writer->path, "write", err);
-}
-
 static void close_db(struct km_trace_writer *writer)
 {
+	km_checkpointer_delete(writer->log.checkpointer);
+	writer->log.checkpointer = NULL;
 	for (int i = 0; i < KM_NR_WRITE_STATEMENTS; i++) {
 		sqlite3_finalize(writer->statement[i]);
 		writer->statement[i] = NULL;
@@ -200,7 +191,7 @@ int km_trace_create(const char *path, struct km_trace_writer **out, struct km_er
 		goto discard;
 	}
 	if ((code = create_tables(writer, err)) || (code = km_write_unknowns(writer, err)) ||
-	    (code = km_write_counts(writer, err)) || (code = begin_log(writer, err)))
+	    (code = km_write_counts(writer, err)) || (code = km_write_log_begin(writer, err)))
 		goto discard;
 	*out = writer;
 	return 0;
@@ -457,10 +448,7 @@ static int settle(struct km_trace_writer *writer, struct km_err *err)
 		sqlite3_finalize(writer->statement[i]);
 		writer->statement[i] = NULL;
 	}
-	if (sqlite3_exec(writer->db, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE",
-			 NULL, NULL, NULL) != SQLITE_OK)
-		return km_sql_fail(writer->db, writer->path, "finish", err);
-	return 0;
+	return km_write_log_end(writer, err);
 }
 
 int km_trace_finish(struct km_trace_writer *writer, uint64_t duration_ns, struct km_err *err)

@@ -5,6 +5,8 @@
 
 #include "store.h"
 
+#define KM_PAGE_BYTES 65536 /* of the file and its log */
+
 /*
  * Times of one CPU may step back by a little: an interrupt between taking the time and taking the
  * place in the ring. An event is put right among this many before it, and at least so many are held
@@ -65,11 +67,21 @@ struct km_stack_index {
 	uint32_t capacity; /* of entries */
 };
 
+struct km_checkpointer;
+
+/* What of the write-ahead log is in the file. */
+struct km_write_log {
+	struct km_checkpointer *checkpointer; /* NULL: there could be none */
+	uint32_t pages;                       /* in the log, committed */
+	uint32_t started;                     /* the first of them it knows of */
+};
+
 struct km_trace_writer {
 	sqlite3 *db; /* always in a transaction: rows wait for the next commit */
 	struct km_place place;
 	const char *path; /* place.path */
 	sqlite3_stmt *statement[KM_NR_WRITE_STATEMENTS];
+	struct km_write_log log;
 	struct km_encoder *encoder;
 	struct km_lane *lanes; /* by cpu */
 	uint32_t nr_lanes;
@@ -94,6 +106,15 @@ sqlite3_stmt *km_write_bind(struct km_trace_writer *writer, enum km_write_statem
 int km_write_step(struct km_trace_writer *writer, sqlite3_stmt *statement, struct km_err *err);
 /* Commit and begin anew. */
 int km_write_commit(struct km_trace_writer *writer, struct km_err *err);
+/*
+ * An empty trace is in the file, whole, before the log begins: commit, begin a transaction in the
+ * log. "cannot write <path>".
+ */
+int km_write_log_begin(struct km_trace_writer *writer, struct km_err *err);
+/* After a commit, in no transaction: see to it that the log gets into the file. Same sentence. */
+int km_write_log_committed(struct km_trace_writer *writer, struct km_err *err);
+/* All of it is in the file and there is no log any more. "cannot finish <path>". */
+int km_write_log_end(struct km_trace_writer *writer, struct km_err *err);
 /* -errno and the sentence if the writer has failed, else 0. */
 int km_write_usable(const struct km_trace_writer *writer, struct km_err *err);
 /* Row 0 of the dictionaries. */

@@ -10,6 +10,15 @@
 
 static uint64_t test_random_state = 1;
 
+/* Pointers within 4 GiB, none of which can be told by those before: each takes four bytes. */
+__attribute__((unused)) static uint64_t test_wide_ptr(uint64_t i)
+{
+	uint64_t ptr = (i + 1) * 0x9e3779b97f4a7c15ull;
+
+	ptr = (ptr ^ ptr >> 30) * 0xbf58476d1ce4e5b9ull;
+	return 0xffff888000000000ull + (ptr >> 32) / 8 * 8;
+}
+
 __attribute__((unused)) static uint64_t test_random(void)
 {
 	uint64_t mix = test_random_state += 0x9e3779b97f4a7c15ull;
