@@ -63,6 +63,7 @@ struct km_tlb_place_fit {
 	double fit_error;    /* mean |model / measured - 1| of the points it was fitted on */
 	double held_out_error, worst; /* the same of the others, and their largest */
 	unsigned nr_fitted, nr_held_out;
+	uint32_t worst_pages; /* where the largest is; not kept */
 };
 
 /* A geometry that was tried, and how well it explains the points it was ranked by. */

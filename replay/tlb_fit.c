@@ -373,6 +373,7 @@ static void finish_place(struct fit *fit, unsigned place)
 		if (held_out(i)) {
 			out->held_out_error += off;
 			out->nr_held_out++;
+			out->worst_pages = off > out->worst ? point->pages : out->worst_pages;
 			out->worst = off > out->worst ? off : out->worst;
 		} else {
 			out->fit_error += off;
@@ -409,8 +410,11 @@ static void judge(struct km_tlb_calibration *calibration)
 	calibration->calibrated = worst <= KM_TLB_HELD_OUT_LIMIT && geometry_agrees(calibration);
 	if (worst > KM_TLB_HELD_OUT_LIMIT)
 		snprintf(calibration->verdict, sizeof(calibration->verdict),
-			 "not calibrated: held-out error %.1f %% in %s, above %.0f %%", worst * 100,
-			 km_tlb_place_what[where], KM_TLB_HELD_OUT_LIMIT * 100);
+			 "not calibrated: held-out error %.1f %% in %s, above %.0f %%; farthest "
+			 "off (%.0f %%) at %u pages",
+			 worst * 100, km_tlb_place_what[where], KM_TLB_HELD_OUT_LIMIT * 100,
+			 calibration->fits[where].worst * 100,
+			 calibration->fits[where].worst_pages);
 	else if (!calibration->calibrated)
 		snprintf(calibration->verdict, sizeof(calibration->verdict),
 			 "not calibrated: the geometry found is not what CPUID says");

@@ -123,6 +123,7 @@ static void test_refuses(void)
 
 	TAP_EQ(km_tlb_fit(c, &one, &err), 0, "points that no TLB makes are fitted, too");
 	TAP_OK(!c->calibrated && !strncmp(c->verdict, "not calibrated", 14), "but: %s", c->verdict);
+	TAP_OK(strstr(c->verdict, " pages") != NULL, "which says where the model is farthest off");
 	free(c);
 }
 
@@ -172,7 +173,7 @@ static void test_file(void)
 	c->l1 = truth.l1[0];
 	c->l2 = truth.l2[0];
 	c->fits[KM_TLB_USER] =
-		(struct km_tlb_place_fit){true, 1.5, 20.25, 3.125, 4096, 0.5, 0.25, 0.75, 7, 8};
+		(struct km_tlb_place_fit){true, 1.5, 20.25, 3.125, 4096, 0.5, 0.25, 0.75, 7, 8, 0};
 	c->overlap = (struct km_tlb_overlap){
 		.cache = {768, 12, KM_TLB_HOLDS_ALL, KM_TLB_LRU},
 		.costs = {{{0}, {true, {0.25, 0.125, 0.5}, {8, 7, 9}, {1.5, 1, 2}}}},
