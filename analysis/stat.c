@@ -11,8 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REFS 1024 /* that are asked for at once */
-#define AHEAD 16  /* calls until memory that is asked for is there */
+#define AHEAD 16 /* calls until memory that is asked for is there */
 
 struct pass {
 	struct km_stat *stat;
@@ -20,11 +19,16 @@ struct pass {
 	struct km_sample_sums sums;
 	bool by_task;
 	bool sample_all; /* objects of a sampled trace, as they begin */
-	/* By CPU: the groups of the shapes of the chunk that is read. */
+	/* By CPU: who its legend's actors are, and what its shapes mean here. */
 	struct lane {
-		uint32_t *groups;
+		const struct km_actor *actors;
+		struct shape {
+			struct km_living_shape living;
+			enum km_sample_kind sample;
+			bool cross_node;
+			uint64_t bytes_req, bytes_alloc;
+		} * shapes;
 		uint32_t room;
-		uint32_t chunk; /* UINT32_MAX: none yet */
 	} * lanes;
 };
 
@@ -43,7 +47,7 @@ static inline void live_more(struct km_stat_row *row, uint64_t bytes)
 		row->peak_bytes = row->live_bytes;
 }
 
-static inline int count_begin(struct pass *pass, uint64_t ptr, const struct km_event *shape,
+static inline int count_begin(struct pass *pass, uint64_t ptr, const struct shape *shape,
 			      uint32_t group)
 {
 	struct km_stat_row *row = &pass->stat->rows[group];
@@ -53,45 +57,44 @@ static inline int count_begin(struct pass *pass, uint64_t ptr, const struct km_e
 	row->bytes_alloc += shape->bytes_alloc;
 	live_more(row, shape->bytes_alloc);
 	live_more(&pass->stat->total, shape->bytes_alloc);
-	pass->stat->cross_node += shape->node > 0;
-	return pass->sample_all
-		       ? km_sample_add(&pass->sums, ptr, group, km_sample_kind_of(shape->kind), 1,
-				       shape->bytes_req, shape->bytes_alloc)
-		       : 0;
+	pass->stat->cross_node += shape->cross_node;
+	return pass->sample_all ? km_sample_add(&pass->sums, ptr, group, shape->sample, 1,
+						shape->bytes_req, shape->bytes_alloc)
+				: 0;
 }
 
 static inline struct km_stat_row *count_end(struct pass *pass,
 					    const struct km_living_object *object, uint64_t now_ns)
 {
-	struct km_stat_row *row = &pass->stat->rows[object->group];
+	struct km_stat_row *row = &pass->stat->rows[object->of.group];
 
-	row->live_bytes -= object->bytes_alloc;
-	pass->stat->total.live_bytes -= object->bytes_alloc;
-	row->byte_ns += (double)object->bytes_alloc * (double)(now_ns - object->time_ns);
+	row->live_bytes -= object->of.bytes_alloc;
+	pass->stat->total.live_bytes -= object->of.bytes_alloc;
+	row->byte_ns += (double)object->of.bytes_alloc * (double)(now_ns - object->time_ns);
 	return row;
 }
 
 /* The inner of two call sites gives the object to the outer. */
 static int count_regroup(struct pass *pass, const struct km_living_object *object, uint32_t group)
 {
-	struct km_stat_row *from = &pass->stat->rows[object->group];
+	struct km_stat_row *from = &pass->stat->rows[object->of.group];
 	struct km_stat_row *to = &pass->stat->rows[group];
 
 	from->hits--;
-	from->bytes_req -= object->bytes_req;
-	from->bytes_alloc -= object->bytes_alloc;
-	from->live_bytes -= object->bytes_alloc;
+	from->bytes_req -= object->of.bytes_req;
+	from->bytes_alloc -= object->of.bytes_alloc;
+	from->live_bytes -= object->of.bytes_alloc;
 	to->hits++;
-	to->bytes_req += object->bytes_req;
-	to->bytes_alloc += object->bytes_alloc;
-	live_more(to, object->bytes_alloc);
+	to->bytes_req += object->of.bytes_req;
+	to->bytes_alloc += object->of.bytes_alloc;
+	live_more(to, object->of.bytes_alloc);
 	if (!pass->sample_all)
 		return 0;
-	if (km_sample_add(&pass->sums, object->ptr, object->group, KM_SAMPLE_KMALLOC, -1,
-			  object->bytes_req, object->bytes_alloc))
+	if (km_sample_add(&pass->sums, object->ptr, object->of.group, KM_SAMPLE_KMALLOC, -1,
+			  object->of.bytes_req, object->of.bytes_alloc))
 		return -ENOMEM;
 	return km_sample_add(&pass->sums, object->ptr, group, KM_SAMPLE_KMALLOC, 1,
-			     object->bytes_req, object->bytes_alloc);
+			     object->of.bytes_req, object->of.bytes_alloc);
 }
 
 /* Rows for n groups, at least. */
@@ -114,24 +117,25 @@ static int reserve_rows(struct km_stat *stat, uint32_t n)
 /* ---- calls: 0 or -ENOMEM ---- */
 
 static inline int take_alloc(struct pass *pass, const struct km_living_call *call,
-			     const struct km_event *shape, uint32_t group)
+			     const struct shape *shape, uint32_t group)
 {
 	bool twice;
-	struct km_living_object *object = km_living_alloc(&pass->live, call, shape, &twice);
+	struct km_living_object *object =
+		km_living_alloc(&pass->live, call, &shape->living, &twice);
 
 	if (!object)
 		return 0;
 	if (__builtin_expect(twice, 0)) {
 		if (count_regroup(pass, object, group))
 			return -ENOMEM;
-		object->group = group;
+		object->of.group = group;
 		return 0;
 	}
-	if (object->live)
+	if (object->of.live)
 		count_end(pass, object, call->time_ns)->implied++;
 	if (count_begin(pass, call->ptr, shape, group))
 		return -ENOMEM;
-	return km_living_put(&pass->live, object, call, shape, group);
+	return km_living_put(&pass->live, object, call, &shape->living, group);
 }
 
 static struct km_hist *new_lifetimes(struct km_stat_row *row)
@@ -150,15 +154,14 @@ static inline int take_free(struct pass *pass, const struct km_living_call *call
 	row = count_end(pass, object, call->time_ns);
 	if (__builtin_expect(!row->lifetimes, 0) && !new_lifetimes(row))
 		return -ENOMEM;
-	row->frees++;
-	row->cross_frees += object->cpu != cpu;
+	row->cross_frees += object->of.cpu != cpu;
 	km_hist_add(row->lifetimes, call->time_ns - object->time_ns);
 	km_living_remove(&pass->live, object);
 	return 0;
 }
 
 static void take_pages(struct pass *pass, const struct km_living_call *call,
-		       const struct km_event *shape)
+		       const struct km_living_shape *shape)
 {
 	struct km_living_object gone;
 	uint64_t offset = 0;
@@ -167,77 +170,71 @@ static void take_pages(struct pass *pass, const struct km_living_call *call,
 		count_end(pass, &gone, call->time_ns)->implied++;
 }
 
-/* group: of allocations of slab objects. */
 static inline int take(struct pass *pass, const struct km_living_call *call,
-		       const struct km_event *shape, uint32_t group)
+		       const struct shape *shape)
 {
-	switch (shape->kind) {
-	case KM_EV_KMALLOC:
-	case KM_EV_CACHE_ALLOC:
-	case KM_EV_BULK_ALLOC:
-		return take_alloc(pass, call, shape, pass->by_task ? call->actor->task : group);
-	case KM_EV_KFREE:
-	case KM_EV_CACHE_FREE:
-	case KM_EV_BULK_FREE:
-		km_living_note(&pass->live, call, shape);
-		return take_free(pass, call, shape->cpu);
-	default:
-		km_living_note(&pass->live, call, shape);
-		take_pages(pass, call, shape);
-		return 0;
-	}
+	const struct km_living_shape *living = &shape->living;
+
+	if (living->verb == KM_LIVING_BEGIN)
+		return take_alloc(pass, call, shape,
+				  pass->by_task ? call->actor->task : living->traits.group);
+	km_living_note(&pass->live, call, living);
+	if (living->verb == KM_LIVING_END)
+		return take_free(pass, call, living->traits.cpu);
+	if (living->verb == KM_LIVING_PAGES)
+		take_pages(pass, call, living);
+	return 0;
 }
 
-/* The groups of a chunk's shapes, and rows for them. */
-static int begin_chunk(struct pass *pass, struct lane *lane, const struct km_columns *columns)
+/* What the numbers of a legend mean here, and rows for them. */
+static int begin_legend(struct pass *pass, const struct km_legend *legend)
 {
-	if (lane->room < columns->nr_shapes) {
-		free(lane->groups);
-		lane->room = 0;
-		lane->groups = malloc(columns->nr_shapes * sizeof(*lane->groups));
-		if (!lane->groups)
-			return -ENOMEM;
-		lane->room = columns->nr_shapes;
-	}
-	lane->chunk = columns->chunk;
-	for (uint32_t i = 0; i < columns->nr_shapes; i++) {
-		const struct km_event *shape = &columns->shapes[i];
+	struct lane *lane = &pass->lanes[legend->cpu];
 
-		lane->groups[i] = 0;
-		if (km_event_is_alloc(shape->kind) && km_event_space(shape->kind) == KM_SPACE_SLAB)
-			lane->groups[i] = km_groups_of(&pass->stat->groups, shape);
-		if (lane->groups[i] == UINT32_MAX)
+	if (lane->room < legend->nr_shapes) {
+		free(lane->shapes);
+		lane->room = 0;
+		lane->shapes = malloc(legend->nr_shapes * sizeof(*lane->shapes));
+		if (!lane->shapes)
 			return -ENOMEM;
+		lane->room = legend->nr_shapes;
+	}
+	lane->actors = legend->actors;
+	for (uint32_t i = 0; i < legend->nr_shapes; i++) {
+		const struct km_event *event = &legend->shapes[i];
+		uint32_t group = 0;
+
+		if (km_event_is_alloc(event->kind) && km_event_space(event->kind) == KM_SPACE_SLAB)
+			group = km_groups_of(&pass->stat->groups, event);
+		if (group == UINT32_MAX)
+			return -ENOMEM;
+		lane->shapes[i] = (struct shape){.living = km_living_shape(event, group),
+						 .sample = km_sample_kind_of(event->kind),
+						 .cross_node = event->node > 0,
+						 .bytes_req = event->bytes_req,
+						 .bytes_alloc = event->bytes_alloc};
 	}
 	return reserve_rows(pass->stat, pass->stat->groups.count);
 }
 
-static inline uint64_t ptr_of(const struct km_event_ref *ref)
+static int take_stretch(struct pass *pass, const struct km_stretch *stretch)
 {
-	return ref->columns->ptr[ref->at];
-}
+	const struct km_brief *event = stretch->events, *end = event + stretch->n;
 
-static int take_refs(struct pass *pass, const struct km_event_ref *refs, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		const struct km_columns *columns = refs[i].columns;
-		struct lane *lane = &pass->lanes[columns->cpu];
-		uint32_t at = refs[i].at;
-		unsigned shape = columns->shape_of[at];
-		const struct km_living_call call = {
-			.ptr = columns->ptr[at],
-			.time_ns = columns->time_ns[at],
-			.actor = &columns->actors[columns->actor_of[at]]};
+	if (stretch->legend && begin_legend(pass, stretch->legend))
+		return -ENOMEM;
+	for (; event < end; event++) {
+		const struct lane *lane = &pass->lanes[event->cpu];
+		const struct km_living_call call = {.ptr = event->ptr,
+						    .time_ns = event->time_ns,
+						    .actor = &lane->actors[event->actor]};
 
-		if (__builtin_expect(lane->chunk != columns->chunk, 0) &&
-		    begin_chunk(pass, lane, columns))
-			return -ENOMEM;
-		if (i + AHEAD < n)
-			km_living_prefetch(&pass->live, ptr_of(&refs[i + AHEAD]));
-		if (take(pass, &call, &columns->shapes[shape], lane->groups[shape]))
+		if (event + AHEAD < end)
+			km_living_prefetch(&pass->live, event[AHEAD].ptr);
+		if (take(pass, &call, &lane->shapes[event->shape]))
 			return -ENOMEM;
 	}
-	pass->stat->events += n;
+	pass->stat->events += stretch->n;
 	return 0;
 }
 
@@ -245,22 +242,21 @@ static int take_all(struct pass *pass, struct km_trace *trace,
 		    const struct km_stat_options *options, struct km_err *err)
 {
 	const struct km_trace_filter filter = {
-		.from_ns = options->from_ns, .to_ns = options->to_ns, .cpu = -1, .columns = true};
-	struct km_event_ref refs[REFS];
+		.from_ns = options->from_ns, .to_ns = options->to_ns, .cpu = -1, .brief = true};
+	struct km_stretch stretch;
 	struct km_trace_cursor *cursor;
 	struct km_progress progress;
-	size_t got;
 	int code = km_trace_cursor_open(trace, &filter, &cursor, err);
 
 	if (code)
 		return code;
 	km_progress_start(&progress, "counting", km_trace_events(trace));
 	do {
-		code = km_trace_next_refs(cursor, refs, REFS, &got, err);
-		if (!code && take_refs(pass, refs, got))
+		code = km_trace_next_stretch(cursor, &stretch, err);
+		if (!code && take_stretch(pass, &stretch))
 			code = no_memory(trace, err);
 		km_progress_update(&progress, pass->stat->events);
-	} while (!code && got);
+	} while (!code && (stretch.n || stretch.legend));
 	km_progress_end(&progress);
 	km_trace_cursor_close(cursor);
 	return code;
@@ -278,24 +274,24 @@ static int count_live(struct pass *pass, bool only)
 		stat->rows[i].hits = stat->rows[i].bytes_req = stat->rows[i].bytes_alloc = 0;
 	for (size_t i = 0; i < (size_t)1 << pass->live.bits; i++) {
 		const struct km_living_object *object = &pass->live.objects[i];
-		struct km_stat_row *row = &stat->rows[object->group];
+		struct km_stat_row *row = &stat->rows[object->of.group];
 
-		if (!object->live)
+		if (!object->of.live)
 			continue;
 		row->live++;
 		row->old_live += object->time_ns < middle;
 		if (object->time_ns < stat->to_ns)
-			row->byte_ns += (double)object->bytes_alloc *
+			row->byte_ns += (double)object->of.bytes_alloc *
 					(double)(stat->to_ns - object->time_ns);
 		if (!only)
 			continue;
 		row->hits++;
-		row->bytes_req += object->bytes_req;
-		row->bytes_alloc += object->bytes_alloc;
+		row->bytes_req += object->of.bytes_req;
+		row->bytes_alloc += object->of.bytes_alloc;
 		/* Of which kind it was is not known any more, and no matter: the factor is N. */
 		if (stat->sample > 1 &&
-		    km_sample_add(&pass->sums, object->ptr, object->group, KM_SAMPLE_KMALLOC, 1,
-				  object->bytes_req, object->bytes_alloc))
+		    km_sample_add(&pass->sums, object->ptr, object->of.group, KM_SAMPLE_KMALLOC, 1,
+				  object->of.bytes_req, object->of.bytes_alloc))
 			return -ENOMEM;
 	}
 	return 0;
@@ -311,6 +307,7 @@ static int add_up(struct km_stat *stat)
 	for (uint32_t i = 0; i < stat->nr_rows; i++) {
 		struct km_stat_row *row = &stat->rows[i];
 
+		row->frees = row->lifetimes ? row->lifetimes->total : 0;
 		row->unseen = row->implied > row->frees && row->implied > row->old_live;
 		total->hits += row->hits;
 		total->bytes_req += row->bytes_req;
@@ -357,9 +354,7 @@ int km_stat_run(struct km_trace *trace, const struct km_stat_options *options, s
 		stat->sample = 1;
 	pass.sample_all = stat->sample > 1 && !options->live;
 	whole = pass.sample_all && !options->from_ns && !options->to_ns;
-	pass.lanes = malloc(cpus * sizeof(*pass.lanes));
-	for (unsigned i = 0; pass.lanes && i < cpus; i++)
-		pass.lanes[i] = (struct lane){.chunk = UINT32_MAX};
+	pass.lanes = calloc(cpus, sizeof(*pass.lanes));
 	if (!pass.lanes || km_groups_init(&stat->groups, trace, options->by) ||
 	    reserve_rows(stat, stat->groups.count) ||
 	    km_living_init(&pass.live, km_trace_kinds(trace), km_trace_events(trace),
@@ -376,7 +371,7 @@ int km_stat_run(struct km_trace *trace, const struct km_stat_options *options, s
 	km_living_free(&pass.live);
 	km_sample_free(&pass.sums);
 	for (unsigned i = 0; pass.lanes && i < cpus; i++)
-		free(pass.lanes[i].groups);
+		free(pass.lanes[i].shapes);
 	free(pass.lanes);
 	if (code)
 		km_stat_free(stat);

@@ -47,6 +47,7 @@ int km_living_init(struct km_living *live, uint32_t kinds, uint64_t calls, uint6
 				   .direct_map = direct_map};
 	while (live->bits < FIRST_BITS_MAX && (uint64_t)CALLS_PER_PLACE << live->bits < calls)
 		live->bits++;
+	live->shift = 64 - live->bits;
 	live->objects = new_table(live->bits);
 	live->large = calloc(cpus, sizeof(*live->large));
 	if (live->objects && live->large)
@@ -70,18 +71,20 @@ int km_living_renew(struct km_living *live)
 	struct km_living renewed = {.bits = live->bits};
 
 	for (size_t i = 0; i < (size_t)1 << live->bits; i++)
-		renewed.used += live->objects[i].live;
+		renewed.used += live->objects[i].of.live;
 	while (renewed.used > (size_t)1 << renewed.bits >> 2)
 		renewed.bits++;
+	renewed.shift = 64 - renewed.bits;
 	renewed.objects = new_table(renewed.bits);
 	if (!renewed.objects)
 		return -ENOMEM;
 	for (size_t i = 0; i < (size_t)1 << live->bits; i++)
-		if (live->objects[i].live)
+		if (live->objects[i].of.live)
 			*km_living_find(&renewed, live->objects[i].ptr) = live->objects[i];
 	free_table(live);
 	live->objects = renewed.objects;
 	live->bits = renewed.bits;
+	live->shift = renewed.shift;
 	live->used = renewed.used;
 	return 0;
 }
@@ -109,13 +112,12 @@ int km_living_new_leaf(struct km_living *live, uint64_t ptr)
 }
 
 bool km_living_next_gone(struct km_living *live, const struct km_living_call *call,
-			 const struct km_event *shape, uint64_t *offset,
+			 const struct km_living_shape *shape, uint64_t *offset,
 			 struct km_living_object *gone)
 {
 	uint64_t base = live->direct_map + (call->ptr << KM_PAGE_SHIFT), end;
 
-	if ((shape->kind != KM_EV_PAGE_ALLOC && shape->kind != KM_EV_PAGE_FREE) ||
-	    shape->order > MAX_ORDER || call->ptr >> KM_LIVING_LEAF_SHIFT >= NR_LEAVES)
+	if (shape->order > MAX_ORDER || call->ptr >> KM_LIVING_LEAF_SHIFT >= NR_LEAVES)
 		return false;
 	end = (uint64_t)KM_PAGE_SIZE << shape->order;
 	while (*offset < end) {
@@ -125,7 +127,7 @@ bool km_living_next_gone(struct km_living *live, const struct km_living_call *ca
 		for (; page && *page && *offset < page_end; *offset += 8) {
 			struct km_living_object *object = km_living_find(live, base + *offset);
 
-			if (!object->live)
+			if (!object->of.live)
 				continue;
 			*gone = *object;
 			km_living_remove(live, object);
@@ -135,4 +137,82 @@ bool km_living_next_gone(struct km_living *live, const struct km_living_call *ca
 		*offset = page_end;
 	}
 	return false;
+}
+
+/* ---- shapes ---- */
+
+static uint32_t size_of(uint64_t bytes)
+{
+	return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+}
+
+static enum km_living_verb verb_of(unsigned kind)
+{
+	switch (kind) {
+	case KM_EV_KMALLOC:
+	case KM_EV_CACHE_ALLOC:
+	case KM_EV_BULK_ALLOC:
+		return KM_LIVING_BEGIN;
+	case KM_EV_KFREE:
+	case KM_EV_CACHE_FREE:
+	case KM_EV_BULK_FREE:
+		return KM_LIVING_END;
+	case KM_EV_PAGE_ALLOC:
+	case KM_EV_PAGE_FREE:
+		return KM_LIVING_PAGES;
+	default:
+		return KM_LIVING_OTHER;
+	}
+}
+
+struct km_living_shape km_living_shape(const struct km_event *event, uint32_t group)
+{
+	bool kmalloc = event->kind == KM_EV_KMALLOC;
+
+	return (struct km_living_shape){.traits = {.group = group,
+						   .bytes_req = size_of(event->bytes_req),
+						   .bytes_alloc = size_of(event->bytes_alloc),
+						   .cpu = event->cpu,
+						   .live = true},
+					.verb = verb_of(event->kind),
+					.order = event->order,
+					.kmalloc = kmalloc,
+					.large = kmalloc &&
+						 event->bytes_alloc > KM_LIVING_LARGE_BYTES};
+}
+
+/* ---- what follows a large kmalloc ---- */
+
+void km_living_set_large(struct km_living *live, const struct km_living_call *call, unsigned cpu)
+{
+	live->nr_large += !live->large[cpu].valid;
+	live->large[cpu] = (struct km_living_large){call->ptr, call->time_ns, call->actor->task,
+						    call->actor->context, true};
+}
+
+/* The very object, traced by an inner and now by an outer function. */
+static bool is_double(const struct km_living_large *large, const struct km_living_object *object,
+		      const struct km_living_shape *shape)
+{
+	return shape->kmalloc && object->of.live && large->ptr == object->ptr &&
+	       large->time_ns == object->time_ns &&
+	       object->of.bytes_req == shape->traits.bytes_req &&
+	       object->of.bytes_alloc == shape->traits.bytes_alloc;
+}
+
+bool km_living_after_large(struct km_living *live, const struct km_living_call *call,
+			   const struct km_living_shape *shape,
+			   const struct km_living_object *object)
+{
+	struct km_living_large *large = &live->large[shape->traits.cpu];
+	bool twice;
+
+	if (!large->valid || large->task != call->actor->task ||
+	    large->context != call->actor->context)
+		return false;
+	twice = object && is_double(large, object, shape);
+	live->counts.double_large += twice;
+	large->valid = false;
+	live->nr_large--;
+	return twice;
 }

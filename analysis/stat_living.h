@@ -6,7 +6,8 @@
 #ifndef KMLAB_STAT_LIVING_H
 #define KMLAB_STAT_LIVING_H
 
-#include "traces/columns.h"
+#include "traces/brief.h"
+#include "traces/trace.h"
 
 /* A traced call, but for what many have in common: its shape. */
 struct km_living_call {
@@ -14,14 +15,35 @@ struct km_living_call {
 	const struct km_actor *actor;
 };
 
-struct km_living_object {
-	uint64_t ptr; /* 0: none was ever there */
-	uint64_t time_ns;
-	uint32_t group; /* of the allocation; the caller's */
+/* What objects have of the shape of their allocation. */
+struct km_living_traits {
+	uint32_t group; /* the caller's */
 	uint32_t bytes_req, bytes_alloc;
 	uint16_t cpu;
 	bool live;
 };
+
+struct km_living_object {
+	uint64_t ptr; /* 0: none was ever there */
+	uint64_t time_ns;
+	struct km_living_traits of;
+};
+
+enum km_living_verb {
+	KM_LIVING_BEGIN, /* an object: km_living_alloc() */
+	KM_LIVING_END,   /* km_living_note(), km_living_freed() */
+	KM_LIVING_PAGES, /* handed out or given back: km_living_note(), km_living_next_gone() */
+	KM_LIVING_OTHER  /* km_living_note() */
+};
+
+/* What calls of a shape do, decided once. */
+struct km_living_shape {
+	struct km_living_traits traits; /* of objects that begin; cpu: of any */
+	uint8_t verb;                   /* enum km_living_verb */
+	uint8_t order;
+	bool kmalloc, large; /* kmalloc; one that may be traced twice */
+};
+struct km_living_shape km_living_shape(const struct km_event *event, uint32_t group);
 
 /* What left no trace in any group; named as the counters of km_repair_counts that they equal. */
 struct km_living_counts {
@@ -34,8 +56,9 @@ struct km_living {
 	 * likely to be handed out again; those that do not come back go when the table is full.
 	 */
 	struct km_living_object *objects;
-	unsigned bits; /* log2 of their number */
-	size_t used;   /* places taken */
+	unsigned bits;  /* log2 of their number */
+	unsigned shift; /* of a hash of 64 bits to a number of so many */
+	size_t used;    /* places taken */
 	/* Where events can be about pages: by pfn, objects that begin there, see km_living_page().
 	 */
 	bool with_pages;
@@ -49,6 +72,7 @@ struct km_living {
 		uint8_t context;
 		bool valid;
 	} * large;
+	unsigned nr_large; /* that are valid; mostly none */
 	struct km_living_counts counts;
 };
 
@@ -70,6 +94,14 @@ void km_living_free(struct km_living *live);
 int km_living_renew(struct km_living *live);
 /* A leaf for the page of ptr, if events can be about that page; -ENOMEM. */
 int km_living_new_leaf(struct km_living *live, uint64_t ptr);
+/*
+ * A call comes after a large kmalloc. True: it is that one again, of the object that is there, or
+ * NULL.
+ */
+bool km_living_after_large(struct km_living *live, const struct km_living_call *call,
+			   const struct km_living_shape *shape,
+			   const struct km_living_object *object);
+void km_living_set_large(struct km_living *live, const struct km_living_call *call, unsigned cpu);
 
 /* Where the live objects that begin in the page of ptr are counted; NULL: nowhere. */
 static inline uint16_t *km_living_page(const struct km_living *live, uint64_t ptr)
@@ -85,7 +117,7 @@ static inline uint16_t *km_living_page(const struct km_living *live, uint64_t pt
 /* The first of the two places in one cache line where an object may lie first. */
 static inline size_t km_living_home(const struct km_living *live, uint64_t ptr)
 {
-	return ptr * 0x9e3779b97f4a7c15ull >> (64 - live->bits) & ~(size_t)1;
+	return ptr * 0x9e3779b97f4a7c15ull >> live->shift & ~(size_t)1;
 }
 
 /*
@@ -105,17 +137,6 @@ static inline struct km_living_object *km_living_find(const struct km_living *li
 	}
 }
 
-static inline uint32_t km_living_size(uint64_t bytes)
-{
-	return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
-}
-
-static inline bool km_living_same_actor(const struct km_living_large *large,
-					const struct km_living_call *call)
-{
-	return large->task == call->actor->task && large->context == call->actor->context;
-}
-
 /* An object begins in the page of ptr. -ENOMEM. */
 static inline int km_living_begins(struct km_living *live, uint64_t ptr)
 {
@@ -131,27 +152,14 @@ static inline int km_living_begins(struct km_living *live, uint64_t ptr)
 	return 0;
 }
 
-/* The very object, traced by an inner and now by an outer function. */
-static inline bool km_living_is_double(const struct km_living_large *large,
-				       const struct km_living_object *object,
-				       const struct km_event *shape)
-{
-	return shape->kind == KM_EV_KMALLOC && object->live && large->ptr == object->ptr &&
-	       large->time_ns == object->time_ns &&
-	       object->bytes_req == km_living_size(shape->bytes_req) &&
-	       object->bytes_alloc == km_living_size(shape->bytes_alloc);
-}
-
 /* ---- calls ---- */
 
 /* Any call but an allocation of slab objects. */
 static inline void km_living_note(struct km_living *live, const struct km_living_call *call,
-				  const struct km_event *shape)
+				  const struct km_living_shape *shape)
 {
-	struct km_living_large *large = &live->large[shape->cpu];
-
-	if (__builtin_expect(large->valid, 0) && km_living_same_actor(large, call))
-		large->valid = false;
+	if (__builtin_expect(live->nr_large, 0))
+		km_living_after_large(live, call, shape, NULL);
 }
 
 /*
@@ -161,46 +169,39 @@ static inline void km_living_note(struct km_living *live, const struct km_living
  */
 static inline struct km_living_object *km_living_alloc(struct km_living *live,
 						       const struct km_living_call *call,
-						       const struct km_event *shape, bool *twice)
+						       const struct km_living_shape *shape,
+						       bool *twice)
 {
-	struct km_living_large *large = &live->large[shape->cpu];
 	struct km_living_object *object;
 
 	*twice = false;
-	if (!call->ptr) {
+	if (__builtin_expect(!call->ptr, 0)) {
 		live->counts.failed_allocs++;
 		km_living_note(live, call, shape);
 		return NULL;
 	}
 	object = km_living_find(live, call->ptr);
-	if (__builtin_expect(large->valid, 0) && km_living_same_actor(large, call)) {
-		*twice = km_living_is_double(large, object, shape);
-		live->counts.double_large += *twice;
-		large->valid = false;
-	}
+	if (__builtin_expect(live->nr_large, 0))
+		*twice = km_living_after_large(live, call, shape, object);
 	return object;
 }
 
-/* An object begins at its place. -ENOMEM: there is no room for another. */
+/* An object begins at its place, in that group. -ENOMEM: there is no room for another. */
 static inline int km_living_put(struct km_living *live, struct km_living_object *object,
-				const struct km_living_call *call, const struct km_event *shape,
-				uint32_t group)
+				const struct km_living_call *call,
+				const struct km_living_shape *shape, uint32_t group)
 {
-	if (!object->live) {
+	if (!object->of.live) {
 		live->used += !object->ptr;
 		if (live->with_pages && km_living_begins(live, call->ptr))
 			return -1;
 	}
-	*object = (struct km_living_object){.ptr = call->ptr,
-					    .time_ns = call->time_ns,
-					    .group = group,
-					    .bytes_req = km_living_size(shape->bytes_req),
-					    .bytes_alloc = km_living_size(shape->bytes_alloc),
-					    .cpu = shape->cpu,
-					    .live = true};
-	if (shape->kind == KM_EV_KMALLOC && shape->bytes_alloc > KM_LIVING_LARGE_BYTES)
-		live->large[shape->cpu] = (struct km_living_large){
-			call->ptr, call->time_ns, call->actor->task, call->actor->context, true};
+	object->ptr = call->ptr;
+	object->time_ns = call->time_ns;
+	object->of = shape->traits;
+	object->of.group = group;
+	if (__builtin_expect(shape->large, 0))
+		km_living_set_large(live, call, shape->traits.cpu);
 	return live->used > (size_t)1 << live->bits >> 1 ? km_living_renew(live) : 0;
 }
 
@@ -214,7 +215,7 @@ static inline struct km_living_object *km_living_freed(struct km_living *live, u
 		return NULL;
 	}
 	object = km_living_find(live, ptr);
-	if (object->live)
+	if (object->of.live)
 		return object;
 	live->counts.preexisting_frees++;
 	return NULL;
@@ -226,7 +227,7 @@ static inline void km_living_remove(struct km_living *live, struct km_living_obj
 
 	if (page)
 		--*page;
-	object->live = false;
+	object->of.live = false;
 }
 
 /* A call with this pointer is near. */
@@ -240,7 +241,7 @@ static inline void km_living_prefetch(const struct km_living *live, uint64_t ptr
  * false when there are no more. *offset: where to look on; at first 0.
  */
 bool km_living_next_gone(struct km_living *live, const struct km_living_call *call,
-			 const struct km_event *shape, uint64_t *offset,
+			 const struct km_living_shape *shape, uint64_t *offset,
 			 struct km_living_object *gone);
 
 #endif

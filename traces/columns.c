@@ -7,6 +7,23 @@
 /* As it may be large and is written before it is read, the memory is not cleared. */
 #define RENEW(array, n) (free(array), (array) = malloc((n) * sizeof(*(array))))
 
+static int reserve_legend(struct km_legend_store *legend, uint32_t shapes, uint32_t actors)
+{
+	if (shapes > legend->max_shapes) {
+		legend->max_shapes = 0;
+		if (!RENEW(legend->shapes, shapes))
+			return -ENOMEM;
+		legend->max_shapes = shapes;
+	}
+	if (actors > legend->max_actors) {
+		legend->max_actors = 0;
+		if (!RENEW(legend->actors, actors))
+			return -ENOMEM;
+		legend->max_actors = actors;
+	}
+	return 0;
+}
+
 int km_columns_reserve(struct km_columns *columns, uint32_t events, uint32_t shapes,
 		       uint32_t actors)
 {
@@ -20,19 +37,7 @@ int km_columns_reserve(struct km_columns *columns, uint32_t events, uint32_t sha
 			return -ENOMEM;
 		columns->max_events = events;
 	}
-	if (shapes > columns->max_shapes) {
-		columns->max_shapes = 0;
-		if (!RENEW(columns->shapes, shapes))
-			return -ENOMEM;
-		columns->max_shapes = shapes;
-	}
-	if (actors > columns->max_actors) {
-		columns->max_actors = 0;
-		if (!RENEW(columns->actors, actors))
-			return -ENOMEM;
-		columns->max_actors = actors;
-	}
-	return 0;
+	return reserve_legend(&columns->legend, shapes, actors);
 }
 
 void km_columns_cut(struct km_columns *columns, uint64_t from_ns, uint64_t to_ns)
@@ -49,13 +54,19 @@ void km_columns_cut(struct km_columns *columns, uint64_t from_ns, uint64_t to_ns
 	columns->n = n;
 }
 
+void km_legend_store_free(struct km_legend_store *legend)
+{
+	free(legend->shapes);
+	free(legend->actors);
+	*legend = (struct km_legend_store){0};
+}
+
 void km_columns_free(struct km_columns *columns)
 {
 	free(columns->time_ns);
 	free(columns->ptr);
 	free(columns->shape_of);
 	free(columns->actor_of);
-	free(columns->shapes);
-	free(columns->actors);
+	km_legend_store_free(&columns->legend);
 	*columns = (struct km_columns){0};
 }

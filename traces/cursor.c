@@ -2,8 +2,7 @@
 /*
  * Reads the events of all CPUs as one sequence: a merge of one stream of chunks per CPU, in a
  * binary heap by (time, cpu). A stream waits in the heap with the lowest time its next chunk can
- * have, and that chunk is decoded only when its turn comes, so memory is one chunk per CPU; two
- * of columns, which a thread decodes ahead.
+ * have, and that chunk is decoded only when its turn comes, so memory is one chunk per CPU.
  */
 #include "lane.h"
 #include <errno.h>
@@ -19,12 +18,7 @@ static bool lane_seek(struct km_trace_cursor *cursor, struct km_lane *lane)
 	return true;
 }
 
-/* ---- the heap: the least (key, cpu) first ---- */
-
-static inline bool before(const struct km_lane *a, const struct km_lane *b)
-{
-	return a->key != b->key ? a->key < b->key : a->cpu < b->cpu;
-}
+/* ---- the heap ---- */
 
 static void sift_down(struct km_trace_cursor *cursor, size_t at)
 {
@@ -36,9 +30,9 @@ static void sift_down(struct km_trace_cursor *cursor, size_t at)
 		if (child >= cursor->nr_heap)
 			break;
 		if (child + 1 < cursor->nr_heap &&
-		    before(cursor->heap[child + 1], cursor->heap[child]))
+		    km_lane_before(cursor->heap[child + 1], cursor->heap[child]))
 			child++;
-		if (!before(cursor->heap[child], lane))
+		if (!km_lane_before(cursor->heap[child], lane))
 			break;
 		cursor->heap[at] = cursor->heap[child];
 		at = child;
@@ -46,11 +40,7 @@ static void sift_down(struct km_trace_cursor *cursor, size_t at)
 	cursor->heap[at] = lane;
 }
 
-/*
- * Some or all events of a lane are taken: it goes on from there, or is out. Where it is not the one
- * at the top, that one is to follow.
- */
-static void lane_changed(struct km_trace_cursor *cursor, size_t place)
+void km_cursor_moved(struct km_trace_cursor *cursor, size_t place)
 {
 	struct km_lane *lane = cursor->heap[place];
 
@@ -74,11 +64,8 @@ static void lanes_begin(struct km_trace_cursor *cursor)
 
 		lane->chunk = lane->begin;
 		lane->at = lane->decoded.n = 0;
-		if (!lane_seek(cursor, lane))
-			continue;
-		cursor->heap[cursor->nr_heap++] = lane;
-		if (cursor->ahead)
-			km_lane_fetch(cursor, lane);
+		if (lane_seek(cursor, lane))
+			cursor->heap[cursor->nr_heap++] = lane;
 	}
 	for (size_t i = cursor->nr_heap / 2; i-- > 0;)
 		sift_down(cursor, i);
@@ -132,9 +119,15 @@ int km_trace_cursor_open(struct km_trace *trace, const struct km_trace_filter *f
 	code = km_prepare(trace, "SELECT payload FROM chunk WHERE id=?", &cursor->payload, err);
 	if (code)
 		goto fail;
-	if (filter && filter->columns) /* or, without a thread, not */
-		cursor->ahead = km_read_ahead_new(cursor->nr_lanes, km_lane_decode_slot, cursor);
 	km_cursor_restart(cursor, filter);
+	if (cursor->filter.brief) {
+		cursor->briefs = km_briefs_new(cursor);
+		if (!cursor->briefs) {
+			code = km_fail(err, -ENOMEM, "cannot read %s: not enough memory",
+				       trace->path);
+			goto fail;
+		}
+	}
 	*out = cursor;
 	return 0;
 fail:
@@ -146,9 +139,9 @@ void km_trace_cursor_close(struct km_trace_cursor *cursor)
 {
 	if (!cursor)
 		return;
-	km_read_ahead_delete(cursor->ahead);
+	km_briefs_delete(cursor->briefs);
 	for (size_t i = 0; i < cursor->nr_lanes; i++)
-		km_decoded_free(&cursor->lanes[i].decoded);
+		km_lane_free(&cursor->lanes[i]);
 	free(cursor->lanes);
 	free(cursor->heap);
 	sqlite3_finalize(cursor->payload);
@@ -164,7 +157,7 @@ static uint32_t run_length(const struct km_trace_cursor *cursor)
 	uint64_t limit; /* last time this lane may go to */
 
 	for (size_t i = 1; i <= 2 && i < cursor->nr_heap; i++)
-		if (!rival || before(cursor->heap[i], rival))
+		if (!rival || km_lane_before(cursor->heap[i], rival))
 			rival = cursor->heap[i];
 	if (!rival || cursor->filter.by_cpu)
 		return n - at;
@@ -191,7 +184,7 @@ static int find_run(struct km_trace_cursor *cursor, struct km_err *err)
 			cursor->run_left = run_length(cursor);
 			lane->at += cursor->run_left;
 		}
-		lane_changed(cursor, 0);
+		km_cursor_moved(cursor, 0);
 	}
 	return 0;
 }
@@ -228,116 +221,6 @@ int km_trace_next(struct km_trace_cursor *cursor, struct km_event *events, size_
 		cursor->run += take;
 		cursor->run_left -= (uint32_t)take;
 		done += take;
-	}
-	*got = done;
-	return 0;
-}
-
-/* ---- references into columns ---- */
-
-/* Two lanes that come before all others, and how far. */
-struct pair {
-	struct km_lane *lane[2];
-	uint32_t at[2];
-	uint64_t limit; /* time that others may begin at */
-};
-
-/* What comes after the lane at the top and its rival, at heap[place]: their children. */
-static uint64_t third_key(const struct km_trace_cursor *cursor, size_t place)
-{
-	uint64_t key = UINT64_MAX;
-
-	for (size_t i = 1; i <= 6 && i < cursor->nr_heap; i++)
-		if (i != place && cursor->heap[i]->key < key)
-			key = cursor->heap[i]->key;
-	return key;
-}
-
-/*
- * Events of both in order until one lane has no more, others may come or there is no room; at
- * least one, of the first. Which of the two is next cannot be predicted: there is no branch on it.
- */
-static size_t merge_pair(struct pair *pair, struct km_event_ref *refs, size_t room)
-{
-	const struct km_columns *one = &pair->lane[0]->decoded.columns;
-	const struct km_columns *two = &pair->lane[1]->decoded.columns;
-	const uint64_t *times_one = one->time_ns, *times_two = two->time_ns;
-	bool two_first = pair->lane[1]->cpu < pair->lane[0]->cpu; /* at the same time */
-	uint32_t at_one = pair->at[0], at_two = pair->at[1], n_one = one->n, n_two = two->n;
-	size_t n = 0;
-
-	do {
-		uint64_t key_one = times_one[at_one], key_two = times_two[at_two];
-		bool take_two = (key_two < key_one) | ((key_two == key_one) & two_first);
-
-		if (n && (take_two ? key_two : key_one) >= pair->limit)
-			break;
-		refs[n].columns = take_two ? two : one;
-		refs[n++].at = take_two ? at_two : at_one;
-		at_two += take_two;
-		at_one += !take_two;
-	} while (n < room && at_one < n_one && at_two < n_two);
-	pair->at[0] = at_one;
-	pair->at[1] = at_two;
-	return n;
-}
-
-/* The same of the lane at the top alone, when its rival is not decoded yet or there is none. */
-static size_t take_alone(struct pair *pair, struct km_event_ref *refs, size_t room)
-{
-	const struct km_columns *columns = &pair->lane[0]->decoded.columns;
-	size_t n = 0;
-
-	do
-		refs[n++] = (struct km_event_ref){columns, pair->at[0]++};
-	while (n < room && pair->at[0] < columns->n && columns->time_ns[pair->at[0]] < pair->limit);
-	return n;
-}
-
-/* At least one event of the lane at the top, which has some. */
-static size_t take_some(struct km_trace_cursor *cursor, struct km_event_ref *refs, size_t room)
-{
-	struct km_lane *top = cursor->heap[0], *rival = NULL;
-	size_t place = cursor->nr_heap > 2 && before(cursor->heap[2], cursor->heap[1]) ? 2 : 1, n;
-	struct pair pair = {.lane = {top}, .at = {top->at}, .limit = UINT64_MAX};
-
-	if (cursor->nr_heap > 1)
-		rival = cursor->heap[place];
-	if (rival && rival->at < rival->decoded.n) {
-		pair.lane[1] = rival;
-		pair.at[1] = rival->at;
-		pair.limit = third_key(cursor, place);
-		n = merge_pair(&pair, refs, room);
-		rival->at = pair.at[1];
-		lane_changed(cursor, place);
-	} else {
-		pair.limit = rival ? rival->key : UINT64_MAX;
-		n = take_alone(&pair, refs, room);
-	}
-	top->at = pair.at[0];
-	lane_changed(cursor, 0);
-	return n;
-}
-
-int km_trace_next_refs(struct km_trace_cursor *cursor, struct km_event_ref *refs, size_t n,
-		       size_t *got, struct km_err *err)
-{
-	size_t done = 0;
-	int code;
-
-	while (done < n && cursor->nr_heap) {
-		struct km_lane *lane = cursor->heap[0];
-
-		if (lane->at < lane->decoded.n) {
-			done += take_some(cursor, refs + done, n - done);
-			continue;
-		}
-		if (done) /* what they refer to must stay */
-			break;
-		code = km_lane_load(cursor, lane, err);
-		if (code)
-			return code;
-		lane_changed(cursor, 0);
 	}
 	*got = done;
 	return 0;

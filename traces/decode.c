@@ -26,7 +26,7 @@ void km_decoder_delete(struct km_decoder *decoder)
 	if (!decoder)
 		return;
 	for (int s = 0; s < KM_NR_STREAMS; s++)
-		free(decoder->raw[s]);
+		free(decoder->own_raw[s]);
 	free(decoder->near);
 	free(decoder->wanted);
 	km_columns_free(&decoder->own);
@@ -83,10 +83,10 @@ int km_chunk_columns(struct km_decoder *decoder, const void *bytes, size_t size,
 static void assemble(const struct km_columns *columns, uint32_t first_seq, struct km_event *events)
 {
 	for (uint32_t i = 0; i < columns->n; i++) {
-		const struct km_actor *actor = &columns->actors[columns->actor_of[i]];
+		const struct km_actor *actor = &columns->legend.actors[columns->actor_of[i]];
 		struct km_event *event = &events[i];
 
-		*event = columns->shapes[columns->shape_of[i]];
+		*event = columns->legend.shapes[columns->shape_of[i]];
 		event->time_ns = columns->time_ns[i];
 		event->ptr = columns->ptr[i];
 		event->task = actor->task;
@@ -126,8 +126,8 @@ static bool mark_wanted(struct km_decoder *decoder, const struct km_chunk_select
 {
 	bool any = false;
 
-	for (uint32_t i = 0; i < decoder->own.nr_shapes; i++) {
-		const struct km_event *shape = &decoder->own.shapes[i];
+	for (uint32_t i = 0; i < decoder->own.legend.nr_shapes; i++) {
+		const struct km_event *shape = &decoder->own.legend.shapes[i];
 
 		decoder->wanted[i] = selection->kinds >> shape->kind & 1 &&
 				     (!selection->caches || selection->caches[shape->cache]);
@@ -146,7 +146,7 @@ static uint32_t assemble_timeless(const struct km_decoder *decoder, const struct
 	for (uint32_t i = 0; i < columns->n; i++) {
 		unsigned shape = columns->shape_of[i];
 
-		events[n] = columns->shapes[shape];
+		events[n] = columns->legend.shapes[shape];
 		events[n].seq = found->first_seq + i;
 		n += decoder->wanted[shape];
 	}
@@ -166,7 +166,7 @@ static uint32_t assemble_timed(const struct km_decoder *decoder,
 
 		if (time < selection->from_ns || time >= selection->to_ns)
 			continue;
-		events[n] = columns->shapes[shape];
+		events[n] = columns->legend.shapes[shape];
 		events[n].time_ns = time;
 		events[n].seq = found->first_seq + i;
 		n += decoder->wanted[shape];
@@ -183,8 +183,8 @@ static void complete(const struct km_columns *columns, const struct km_chunk *fo
 	for (uint32_t i = 0; i < n && !(without & KM_WITHOUT_ACTOR); i++) {
 		uint32_t at = events[i].seq - found->first_seq;
 
-		events[i].task = columns->actors[columns->actor_of[at]].task;
-		events[i].context = columns->actors[columns->actor_of[at]].context;
+		events[i].task = columns->legend.actors[columns->actor_of[at]].task;
+		events[i].context = columns->legend.actors[columns->actor_of[at]].context;
 	}
 }
 

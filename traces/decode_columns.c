@@ -70,9 +70,10 @@ int km_decoder_begin(struct km_decoder *decoder, const void *bytes, size_t size,
 		decoder->stored[s] = at;
 		at += header->stream[s].stored;
 	}
+	decoder->end = at;
 	columns->n = found->events = header->events;
-	columns->nr_shapes = header->shapes;
-	columns->nr_actors = header->actors;
+	columns->legend.nr_shapes = header->shapes;
+	columns->legend.nr_actors = header->actors;
 	columns->cpu = found->cpu = (uint16_t)header->cpu;
 	found->first_seq = header->first_seq;
 	return 0;
@@ -80,25 +81,36 @@ int km_decoder_begin(struct km_decoder *decoder, const void *bytes, size_t size,
 
 /* ---- streams ---- */
 
-/* Decompress a stream, with slack behind it. */
+static int reserve_raw(struct km_decoder *decoder, enum km_stream s, size_t bytes)
+{
+	if (decoder->capacity[s] >= bytes)
+		return 0;
+	free(decoder->own_raw[s]);
+	decoder->capacity[s] = 0;
+	decoder->own_raw[s] = malloc(bytes);
+	if (!decoder->own_raw[s])
+		return -ENOMEM;
+	decoder->capacity[s] = bytes;
+	return 0;
+}
+
+/* A stream with slack behind it: in its place where that can be, else as copied or decompressed. */
 static int read_stream(struct km_decoder *decoder, enum km_stream s)
 {
 	size_t raw = decoder->header.stream[s].raw, stored = decoder->header.stream[s].stored;
 
-	if (decoder->capacity[s] < raw + KM_STREAM_SLACK) {
-		free(decoder->raw[s]);
-		decoder->capacity[s] = 0;
-		decoder->raw[s] = malloc(raw + KM_STREAM_SLACK);
-		if (!decoder->raw[s])
-			return -ENOMEM;
-		decoder->capacity[s] = raw + KM_STREAM_SLACK;
-	}
+	decoder->raw[s] = decoder->stored[s];
+	if (stored == raw && (size_t)(decoder->end - decoder->stored[s]) >= raw + KM_STREAM_SLACK)
+		return 0;
+	if (reserve_raw(decoder, s, raw + KM_STREAM_SLACK))
+		return -ENOMEM;
+	decoder->raw[s] = decoder->own_raw[s];
 	if (stored == raw)
-		memcpy(decoder->raw[s], decoder->stored[s], raw);
-	else if (ZSTD_decompressDCtx(decoder->zstd, decoder->raw[s], raw, decoder->stored[s],
+		memcpy(decoder->own_raw[s], decoder->stored[s], raw);
+	else if (ZSTD_decompressDCtx(decoder->zstd, decoder->own_raw[s], raw, decoder->stored[s],
 				     stored) != raw)
 		return -EPROTO;
-	memset(decoder->raw[s] + raw, 0, KM_STREAM_SLACK);
+	memset(decoder->own_raw[s] + raw, 0, KM_STREAM_SLACK);
 	return 0;
 }
 
@@ -128,23 +140,24 @@ int km_decoder_shapes(struct km_decoder *decoder, const struct km_chunk_limits *
 	int code = read_stream(decoder, KM_STREAM_SHAPES);
 	const uint8_t *from = decoder->raw[KM_STREAM_SHAPES];
 	const uint8_t *end = from + decoder->header.stream[KM_STREAM_SHAPES].raw;
-	uint32_t n = columns->nr_shapes;
+	uint32_t n = columns->legend.nr_shapes;
 	uint64_t value = 0;
 
 	if (code)
 		return code;
 	found->kinds = 0;
-	memset(columns->shapes, 0, n * sizeof(*columns->shapes));
+	memset(columns->legend.shapes, 0, n * sizeof(*columns->legend.shapes));
 #define X(field, maximum)                                                                          \
 	for (uint32_t i = 0; i < n; i++) {                                                         \
 		if (get_varint(&from, end, maximum, &value))                                       \
 			return -EPROTO;                                                            \
-		columns->shapes[i].field = (__typeof__(columns->shapes[i].field))value;            \
+		columns->legend.shapes[i].field =                                                  \
+			(__typeof__(columns->legend.shapes[i].field))value;                        \
 	}
 	KM_SHAPE_FIELDS(X)
 #undef X
 	for (uint32_t i = 0; i < n; i++) {
-		struct km_event *shape = &columns->shapes[i];
+		struct km_event *shape = &columns->legend.shapes[i];
 
 		if (get_varint(&from, end, UINT16_MAX, &value) || shape->site >= limits->sites ||
 		    shape->cache >= limits->caches || shape->stack >= limits->stacks)
@@ -163,15 +176,15 @@ static int read_actors(const struct km_decoder *decoder, const struct km_chunk_l
 	const uint8_t *end = from + decoder->header.stream[KM_STREAM_ACTORS].raw;
 	uint64_t value = 0;
 
-	for (uint32_t i = 0; i < columns->nr_actors; i++) {
+	for (uint32_t i = 0; i < columns->legend.nr_actors; i++) {
 		if (get_varint(&from, end, UINT32_MAX, &value) || value >= limits->tasks)
 			return -EPROTO;
-		columns->actors[i].task = (uint32_t)value;
+		columns->legend.actors[i].task = (uint32_t)value;
 	}
-	for (uint32_t i = 0; i < columns->nr_actors; i++) {
+	for (uint32_t i = 0; i < columns->legend.nr_actors; i++) {
 		if (get_varint(&from, end, KM_CTX_UNKNOWN, &value))
 			return -EPROTO;
-		columns->actors[i].context = (uint8_t)value;
+		columns->legend.actors[i].context = (uint8_t)value;
 	}
 	return from == end ? 0 : -EPROTO;
 }
@@ -231,7 +244,7 @@ int km_decoder_shape_ids(struct km_decoder *decoder, struct km_columns *columns)
 
 	return code ? code
 		    : read_ids(decoder->raw[KM_STREAM_SHAPE], columns->shape_of, columns->n,
-			       columns->nr_shapes);
+			       columns->legend.nr_shapes);
 }
 
 int km_decoder_actors(struct km_decoder *decoder, const struct km_chunk_limits *limits,
@@ -244,7 +257,7 @@ int km_decoder_actors(struct km_decoder *decoder, const struct km_chunk_limits *
 	    (code = read_stream(decoder, KM_STREAM_ACTOR)))
 		return code;
 	return read_ids(decoder->raw[KM_STREAM_ACTOR], columns->actor_of, columns->n,
-			columns->nr_actors);
+			columns->legend.nr_actors);
 }
 
 /* ---- times ---- */
@@ -266,19 +279,23 @@ static int check_widths(const struct km_decoder *decoder, uint32_t n)
 struct time_reader {
 	const uint8_t *low, *high;
 	uint64_t time, *time_ns;
+	bool back; /* some step was */
 };
 
 static inline void read_time(struct time_reader *reader, uint32_t i, unsigned w)
 {
 	static const uint64_t masks[4] = {0, 0xff, 0xffff, 0xffffffffffffff};
 
+	uint64_t last = reader->time;
+
 	reader->time += km_unzigzag(reader->low[i] | (km_load64(reader->high) & masks[w]) << 8);
 	reader->high += km_time_high[w];
 	reader->time_ns[i] = reader->time;
+	reader->back |= reader->time < last;
 }
 
-/* Checked: check_widths(). */
-static void read_times(const struct km_decoder *decoder, uint64_t *time_ns, uint32_t n)
+/* Checked: check_widths(). False: some time steps back. */
+static bool read_times(const struct km_decoder *decoder, uint64_t *time_ns, uint32_t n)
 {
 	const uint8_t *width = decoder->raw[KM_STREAM_TIME_WIDTH];
 	struct time_reader reader = {.low = decoder->raw[KM_STREAM_TIME_LOW],
@@ -294,25 +311,23 @@ static void read_times(const struct km_decoder *decoder, uint64_t *time_ns, uint
 	}
 	for (unsigned shift = 0; i < n; i++, shift += 2)
 		read_time(&reader, i, *width >> shift & 3);
+	return !reader.back;
 }
 
 int km_decoder_times(struct km_decoder *decoder, struct km_chunk *found, struct km_columns *columns)
 {
 	uint64_t *time_ns = columns->time_ns;
-	uint32_t n = columns->n, back = 0;
+	uint32_t n = columns->n;
 	int code;
 
 	if ((code = read_stream(decoder, KM_STREAM_TIME_WIDTH)) ||
 	    (code = read_stream(decoder, KM_STREAM_TIME_LOW)) ||
 	    (code = read_stream(decoder, KM_STREAM_TIME_HIGH)) || (code = check_widths(decoder, n)))
 		return code;
-	read_times(decoder, time_ns, n);
-	for (uint32_t i = 1; i < n; i++)
-		back += time_ns[i] < time_ns[i - 1];
-	found->sorted = !back;
+	found->sorted = read_times(decoder, time_ns, n);
 	found->t_min = time_ns[0];
 	found->t_max = time_ns[n - 1];
-	for (uint32_t i = 0; back && i < n; i++) {
+	for (uint32_t i = 0; !found->sorted && i < n; i++) {
 		found->t_min = time_ns[i] < found->t_min ? time_ns[i] : found->t_min;
 		found->t_max = time_ns[i] > found->t_max ? time_ns[i] : found->t_max;
 	}
@@ -355,7 +370,7 @@ struct ptr_reader {
  */
 static uint64_t group_ptr(const struct ptr_reader *reader, uint32_t i)
 {
-	const struct km_event *shapes = reader->columns->shapes;
+	const struct km_event *shapes = reader->columns->legend.shapes;
 	enum km_event_group group = km_event_group_of(shapes[reader->shape_of[i]].kind);
 
 	while (i-- > 0)
@@ -419,7 +434,7 @@ int km_decoder_ptrs(struct km_decoder *decoder, struct km_columns *columns)
 	    (code = read_stream(decoder, KM_STREAM_PTR)) ||
 	    (code = check_ptrs(decoder, columns->n)))
 		return code;
-	memset(decoder->near, 0, columns->nr_shapes * sizeof(*decoder->near));
+	memset(decoder->near, 0, columns->legend.nr_shapes * sizeof(*decoder->near));
 	return read_ptrs(decoder, columns);
 }
 

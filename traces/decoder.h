@@ -19,8 +19,9 @@ struct km_decoder {
 	struct km_decoder_tables tables;
 	struct ZSTD_DCtx_s *zstd;
 	struct km_chunk_header header;
-	const uint8_t *stored[KM_NR_STREAMS]; /* in the chunk */
-	uint8_t *raw[KM_NR_STREAMS];          /* as decompressed */
+	const uint8_t *stored[KM_NR_STREAMS], *end; /* in the chunk; where that ends */
+	const uint8_t *raw[KM_NR_STREAMS];          /* as decompressed */
+	uint8_t *own_raw[KM_NR_STREAMS];            /* where they are not in the chunk */
 	size_t capacity[KM_NR_STREAMS];
 	/* By shape; work memory. */
 	uint64_t *near; /* the last pointer of the shape */

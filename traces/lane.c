@@ -74,20 +74,18 @@ static int decode_columns(struct km_trace_cursor *cursor, const struct km_chunk 
 	return code;
 }
 
-/* What is wanted of chunk number `at`. */
-static int decode_bytes(struct km_trace_cursor *cursor, size_t at, const void *bytes, size_t size,
-			struct km_decoded *to)
+/* What is wanted of the chunk. */
+static int decode_bytes(struct km_trace_cursor *cursor, const struct km_chunk *chunk,
+			const void *bytes, size_t size, struct km_decoded *to)
 {
-	const struct km_chunk *chunk = &cursor->trace->chunks[at].chunk;
 	const struct km_chunk_limits *limits = &cursor->trace->limits;
 	struct km_chunk_selection selection;
 	int code;
 
 	if (!size)
 		return -EPROTO;
-	if (cursor->filter.columns) {
+	if (cursor->filter.brief) {
 		code = decode_columns(cursor, chunk, bytes, size, &to->columns);
-		to->columns.chunk = (uint32_t)at;
 		to->n = to->columns.n;
 		return code;
 	}
@@ -118,8 +116,7 @@ static int read_payload(struct km_trace_cursor *cursor, const struct km_chunk_ro
 	return km_sql_fail(cursor->trace->db, cursor->trace->path, "read", err);
 }
 
-/* Decode the lane's next chunk now. */
-static int load_now(struct km_trace_cursor *cursor, struct km_lane *lane, struct km_err *err)
+int km_lane_load(struct km_trace_cursor *cursor, struct km_lane *lane, struct km_err *err)
 {
 	const struct km_chunk_row *row = &cursor->trace->chunks[lane->chunk];
 	const void *bytes;
@@ -127,67 +124,11 @@ static int load_now(struct km_trace_cursor *cursor, struct km_lane *lane, struct
 	int code = read_payload(cursor, row, &bytes, &size, err);
 
 	if (!code) {
-		code = decode_bytes(cursor, lane->chunk, bytes, size, &lane->decoded);
+		code = decode_bytes(cursor, &row->chunk, bytes, size, &lane->decoded);
 		if (code)
 			code = chunk_fail(cursor, row, code, err);
 	}
 	sqlite3_reset(cursor->payload);
-	return code;
-}
-
-int km_lane_decode_slot(void *context, struct km_ahead_slot *slot)
-{
-	struct km_trace_cursor *cursor = context;
-	int code = decode_bytes(cursor, slot->chunk, slot->bytes, slot->size, &slot->decoded);
-
-	return code ? chunk_fail(cursor, &cursor->trace->chunks[slot->chunk], code, &slot->err) : 0;
-}
-
-void km_lane_fetch(struct km_trace_cursor *cursor, struct km_lane *lane)
-{
-	size_t number = (size_t)(lane - cursor->lanes);
-	struct km_ahead_slot *slot = km_read_ahead_wait(cursor->ahead, number);
-	const struct km_chunk_row *row;
-	const void *bytes = NULL;
-
-	if (!km_lane_step(cursor, lane))
-		return;
-	row = &cursor->trace->chunks[lane->chunk];
-	slot->chunk = lane->chunk;
-	slot->code = read_payload(cursor, row, &bytes, &slot->size, &slot->err);
-	if (!slot->code && km_ahead_reserve(slot, slot->size))
-		slot->code = chunk_fail(cursor, row, -ENOMEM, &slot->err);
-	if (!slot->code) {
-		if (slot->size)
-			memcpy(slot->bytes, bytes, slot->size);
-		km_read_ahead_start(cursor->ahead, number);
-	}
-	sqlite3_reset(cursor->payload);
-}
-
-/* The lane's next chunk from the thread. What failed is tried anew the next time. */
-static int load_ahead(struct km_trace_cursor *cursor, struct km_lane *lane, struct km_err *err)
-{
-	struct km_ahead_slot *slot =
-		km_read_ahead_wait(cursor->ahead, (size_t)(lane - cursor->lanes));
-	struct km_decoded decoded = lane->decoded;
-	int code = slot->code;
-
-	if (code) {
-		if (err)
-			*err = slot->err;
-		km_lane_fetch(cursor, lane);
-		return code;
-	}
-	lane->decoded = slot->decoded;
-	slot->decoded = decoded;
-	return 0;
-}
-
-int km_lane_load(struct km_trace_cursor *cursor, struct km_lane *lane, struct km_err *err)
-{
-	int code = cursor->ahead ? load_ahead(cursor, lane, err) : load_now(cursor, lane, err);
-
 	if (code) {
 		lane->decoded.n = lane->at;
 		return code;
@@ -196,7 +137,11 @@ int km_lane_load(struct km_trace_cursor *cursor, struct km_lane *lane, struct km
 	lane->at = 0;
 	if (lane->decoded.n)
 		lane->key = km_lane_key(cursor, lane, 0);
-	if (cursor->ahead)
-		km_lane_fetch(cursor, lane);
 	return 0;
+}
+
+void km_lane_free(struct km_lane *lane)
+{
+	free(lane->decoded.events);
+	km_columns_free(&lane->decoded.columns);
 }

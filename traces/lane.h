@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * One CPU's stream of chunks (private to lane.c and cursor.c): the chunk that is decoded and what
- * is left of it, and the one that comes next.
+ * One CPU's stream of chunks (private to lane.c, cursor.c and briefs.c): the chunk that is decoded
+ * and what is left of it, and the one that comes next.
  */
 #ifndef KMLAB_TRACES_LANE_H
 #define KMLAB_TRACES_LANE_H
 
-#include "read_ahead.h"
+#include "reader.h"
+
+/* A decoded chunk, or what is wanted of it. */
+struct km_decoded {
+	uint32_t n;
+	uint32_t capacity; /* of events */
+	struct km_event *events;
+	struct km_columns columns; /* instead of events, where briefs are asked for */
+};
 
 struct km_lane {
 	struct km_decoded decoded; /* the chunk that is being read; at first nothing */
@@ -17,41 +25,51 @@ struct km_lane {
 	uint16_t cpu;
 };
 
+struct km_briefs;
+
 struct km_trace_cursor {
 	struct km_trace *trace;
 	struct km_trace_filter filter;
 	struct km_decoder *decoder;
 	sqlite3_stmt *payload;
 	struct km_lane *lanes;
-	struct km_lane **heap;
+	struct km_lane **heap; /* the least (key, cpu) first */
 	size_t nr_lanes, nr_heap;
 	/* What comes next: events of one lane, not yet handed out. */
 	const struct km_event *run;
 	size_t run_left;
-	struct km_read_ahead *ahead; /* a slot per lane; then the decoder is its thread's */
+	struct km_briefs *briefs; /* then all of the above is theirs */
 };
 
 /* Step to the lane's next chunk that may hold events of the filter; false at the end. */
 bool km_lane_step(struct km_trace_cursor *cursor, struct km_lane *lane);
 /* Decode it; there may be nothing wanted in it. 0 or -errno with a sentence. */
 int km_lane_load(struct km_trace_cursor *cursor, struct km_lane *lane, struct km_err *err);
-/* Read the lane's next chunk, if there is one, and have it decoded in the thread. */
-void km_lane_fetch(struct km_trace_cursor *cursor, struct km_lane *lane);
-/* In the thread that reads ahead; the context is the cursor. */
-int km_lane_decode_slot(void *context, struct km_ahead_slot *slot);
+void km_lane_free(struct km_lane *lane);
 
-static inline uint64_t km_lane_time(const struct km_trace_cursor *cursor,
-				    const struct km_lane *lane, uint32_t at)
+/* NULL: no memory. The lanes are at their begin; the cursor must live as long. */
+struct km_briefs *km_briefs_new(struct km_trace_cursor *cursor);
+void km_briefs_delete(struct km_briefs *briefs);
+
+/*
+ * Some or all events of the lane at heap[place] are taken, or it was loaded: it goes on from there,
+ * or is out. Where it is not the one at the top, that one is to follow.
+ */
+void km_cursor_moved(struct km_trace_cursor *cursor, size_t place);
+
+static inline bool km_lane_before(const struct km_lane *a, const struct km_lane *b)
 {
-	return cursor->filter.columns ? lane->decoded.columns.time_ns[at]
-				      : lane->decoded.events[at].time_ns;
+	return a->key != b->key ? a->key < b->key : a->cpu < b->cpu;
 }
 
 /* What lanes are merged by, of an event. */
 static inline uint64_t km_lane_key(const struct km_trace_cursor *cursor, const struct km_lane *lane,
 				   uint32_t at)
 {
-	return cursor->filter.by_cpu ? 0 : km_lane_time(cursor, lane, at);
+	if (cursor->filter.by_cpu)
+		return 0;
+	return cursor->filter.brief ? lane->decoded.columns.time_ns[at]
+				    : lane->decoded.events[at].time_ns;
 }
 
 #endif

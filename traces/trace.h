@@ -226,8 +226,8 @@ struct km_trace_filter {
 	const uint8_t *caches;   /* by id: nonzero = wanted, as long as the cursor; NULL = all */
 	bool by_cpu;             /* not merged: one CPU after the other */
 	unsigned without;        /* KM_WITHOUT_*, to read faster */
-	bool columns;            /* for km_trace_next_refs(), alone; of the others above, only
-				    time and cpu are looked at */
+	bool brief;              /* for km_trace_next_stretch(), alone; of the others above,
+				    only time and cpu are looked at */
 };
 
 struct km_trace_cursor;
@@ -243,16 +243,13 @@ int km_trace_next(struct km_trace_cursor *cursor, struct km_event *events, size_
 int km_trace_next_run(struct km_trace_cursor *cursor, const struct km_event **events, size_t *got,
 		      struct km_err *err);
 /*
- * Where an event lies in the columns of its CPU's chunk (traces/columns.h). For cursors of columns:
- * the next ones, up to n, *got 0 at the end; they hold until the next call.
+ * The same for cursors of events in brief (traces/brief.h): the next of them, and what legend
+ * begins with them, until the next call. At the end there is neither. A thread reads ahead: until
+ * there was an end or a failure, the trace's database is its own.
  */
-struct km_columns;
-struct km_event_ref {
-	const struct km_columns *columns;
-	uint32_t at;
-};
-int km_trace_next_refs(struct km_trace_cursor *cursor, struct km_event_ref *refs, size_t n,
-		       size_t *got, struct km_err *err);
+struct km_stretch;
+int km_trace_next_stretch(struct km_trace_cursor *cursor, struct km_stretch *stretch,
+			  struct km_err *err);
 void km_trace_cursor_close(struct km_trace_cursor *cursor);
 
 /* Register the virtual table `event` on the trace's connection (traces/vtab.c). */

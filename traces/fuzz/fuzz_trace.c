@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Fuzzes whole trace files: every way of reading one. */
+#include "traces/brief.h"
 #include "traces/check.h"
 #include "traces/fuzz/targets.h"
 #include "traces/repair.h"
@@ -22,20 +23,20 @@ static int ignore_text(void *context, uint64_t time_ns, const char *text)
 	return 0;
 }
 
-/* Columns are another way to the same events. */
-static uint64_t count_refs(struct km_trace *trace, struct km_err *err)
+/* Another way to the same events. */
+static uint64_t count_briefs(struct km_trace *trace, struct km_err *err)
 {
-	const struct km_trace_filter filter = {.cpu = -1, .columns = true};
+	const struct km_trace_filter filter = {.cpu = -1, .brief = true};
 	struct km_trace_cursor *cursor;
-	struct km_event_ref refs[256];
+	struct km_stretch stretch;
 	uint64_t count = 0;
-	size_t got = 0;
 	int code = km_trace_cursor_open(trace, &filter, &cursor, err);
 
 	if (code)
 		return UINT64_MAX;
-	while (!(code = km_trace_next_refs(cursor, refs, 256, &got, err)) && got)
-		count += got;
+	while (!(code = km_trace_next_stretch(cursor, &stretch, err)) &&
+	       (stretch.n || stretch.legend))
+		count += stretch.n;
 	km_trace_cursor_close(cursor);
 	return code ? UINT64_MAX : count;
 }
@@ -46,13 +47,13 @@ static void read_all(struct km_trace *trace)
 	struct km_repair_counts counts;
 	struct km_err err = {""};
 	size_t texts = 0;
-	uint64_t refs;
+	uint64_t briefs;
 	int code = km_repair_trace(trace, &counts, &err);
 
 	if (code && !*err.text)
 		abort();
-	refs = count_refs(trace, &err);
-	if (refs == UINT64_MAX ? !*err.text : !code && refs != km_trace_events(trace))
+	briefs = count_briefs(trace, &err);
+	if (briefs == UINT64_MAX ? !*err.text : !code && briefs != km_trace_events(trace))
 		abort();
 	km_trace_each_snapshot(trace, "sample", "/proc/buddyinfo", ignore_text, &texts);
 	km_trace_snapshot_text(trace, "start", "/proc/zoneinfo");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Files that are no traces, or no good ones: one clear sentence each, and never a crash. */
 #include "engine/tests/tap.h"
+#include "traces/brief.h"
 #include "traces/tests/events.h"
 #include <errno.h>
 #include <sqlite3.h>
@@ -174,21 +175,27 @@ static void test_snapshots(void)
 	km_trace_close(trace);
 }
 
-static bool columns; /* are read, which a thread decodes */
+static bool briefs; /* are read, ahead in a thread */
 
 static int read_some(struct km_trace_cursor *cursor, size_t *got)
 {
-	struct km_event_ref refs[256];
+	struct km_stretch stretch = {0};
 	struct km_event events[256];
+	int rc;
 
-	return columns ? km_trace_next_refs(cursor, refs, 256, got, &err)
-		       : km_trace_next(cursor, events, 256, got, &err);
+	if (!briefs)
+		return km_trace_next(cursor, events, 256, got, &err);
+	do
+		rc = km_trace_next_stretch(cursor, &stretch, &err);
+	while (!rc && !stretch.n && stretch.legend);
+	*got = stretch.n;
+	return rc;
 }
 
 /* Read all; 0, or the error of the first failure, which stays. */
 static int read_all(uint64_t *events)
 {
-	const struct km_trace_filter filter = {.cpu = -1, .columns = columns};
+	const struct km_trace_filter filter = {.cpu = -1, .brief = briefs};
 	struct km_trace_cursor *cursor = NULL;
 	struct km_trace *trace;
 	size_t got;
@@ -235,12 +242,12 @@ static void test_chunks(void)
 
 		make_trace(5000);
 		change(damages[i / 2].sql);
-		columns = i % 2;
+		briefs = i % 2;
 		rc = read_all(&events);
 		TAP_OK(rc == -EPROTO && !strcmp(err.text + strlen(path), damages[i / 2].what),
-		       "%d: %s%s", rc, err.text, columns ? " (columns)" : "");
+		       "%d: %s%s", rc, err.text, briefs ? " (in brief)" : "");
 	}
-	columns = false;
+	briefs = false;
 }
 
 static void test_truncated(void)

@@ -113,41 +113,48 @@ static void check_filter(struct km_trace *trace, const struct km_event *all, siz
 	free(events);
 }
 
-/* The same of columns; their events have no seq. */
-static void check_refs(struct km_trace *trace, const struct km_event *all, size_t n,
-		       struct km_trace_filter filter, size_t batch, const char *what)
+static struct km_event whole_event(const struct km_brief *brief, const struct km_legend *legend)
 {
-	struct km_event_ref *refs = malloc(batch * sizeof(*refs));
-	struct km_trace_cursor *cursor;
-	size_t at = 0, got = 0, wrong = 0, seen = 0;
+	struct km_event event = legend->shapes[brief->shape];
 
-	filter.columns = true;
+	event.time_ns = brief->time_ns;
+	event.ptr = brief->ptr;
+	event.task = legend->actors[brief->actor].task;
+	event.context = legend->actors[brief->actor].context;
+	return event;
+}
+
+/* The same in brief, which tells no seq. */
+static void check_briefs(struct km_trace *trace, const struct km_event *all, size_t n,
+			 struct km_trace_filter filter, const char *what)
+{
+	struct km_legend legends[CPUS] = {0};
+	struct km_trace_cursor *cursor;
+	struct km_stretch stretch;
+	size_t at = 0, wrong = 0, seen = 0;
+
+	filter.brief = true;
 	TAP_EQ(km_trace_cursor_open(trace, &filter, &cursor, &err), 0, "%s: open", what);
 	do {
-		wrong += km_trace_next_refs(cursor, refs, batch, &got, &err) != 0;
-		for (size_t i = 0; i < got; i++) {
-			const struct km_columns *columns = refs[i].columns;
-			uint32_t here = refs[i].at;
-			const struct km_actor *actor = &columns->actors[columns->actor_of[here]];
-			struct km_event event = columns->shapes[columns->shape_of[here]];
+		wrong += km_trace_next_stretch(cursor, &stretch, &err) != 0;
+		if (stretch.legend)
+			legends[stretch.legend->cpu] = *stretch.legend;
+		for (size_t i = 0; i < stretch.n; i++) {
+			const struct km_brief *brief = &stretch.events[i];
+			struct km_event event = whole_event(brief, &legends[brief->cpu]);
 
 			while (at < n && !passes(&all[at], &filter))
 				at++;
-			event.time_ns = columns->time_ns[here];
-			event.ptr = columns->ptr[here];
-			event.task = actor->task;
-			event.context = actor->context;
 			event.seq = at < n ? all[at].seq : 0;
-			wrong += at == n || event.cpu != columns->cpu ||
+			wrong += at == n || event.cpu != brief->cpu ||
 				 !test_same_event(&all[at++], &event);
 		}
-		seen += got;
-	} while (got && !wrong);
+		seen += stretch.n;
+	} while ((stretch.n || stretch.legend) && !wrong);
 	while (at < n && !passes(&all[at], &filter))
 		at++;
-	TAP_OK(!wrong && at == n, "%s: %zu events of columns, as selected by hand", what, seen);
+	TAP_OK(!wrong && at == n, "%s: %zu events in brief, as selected by hand", what, seen);
 	km_trace_cursor_close(cursor);
-	free(refs);
 }
 
 /* The same events by runs; a run is of one CPU. */
@@ -206,12 +213,11 @@ static void check_events(struct km_trace *trace)
 	TAP_EQ(km_trace_events(trace), n, "the index counts all events");
 	check_filter(trace, all, n, (struct km_trace_filter){.cpu = -1}, 256, "all");
 	check_filter(trace, all, n, (struct km_trace_filter){.cpu = -1}, 1, "all, one by one");
-	check_refs(trace, all, n, (struct km_trace_filter){.cpu = -1}, 256, "all");
-	check_refs(trace, all, n, (struct km_trace_filter){.cpu = -1}, 1, "all, one by one");
-	check_refs(trace, all, n, (struct km_trace_filter){.cpu = 1}, 70000, "one cpu");
-	check_refs(trace, all, n,
-		   (struct km_trace_filter){.from_ns = middle, .to_ns = late, .cpu = -1}, 999,
-		   "an interval");
+	check_briefs(trace, all, n, (struct km_trace_filter){.cpu = -1}, "all");
+	check_briefs(trace, all, n, (struct km_trace_filter){.cpu = 1}, "one cpu");
+	check_briefs(trace, all, n,
+		     (struct km_trace_filter){.from_ns = middle, .to_ns = late, .cpu = -1},
+		     "an interval");
 	check_filter(trace, all, n, (struct km_trace_filter){.cpu = 1}, 999, "one cpu");
 	check_filter(trace, all, n, (struct km_trace_filter){.cpu = CPUS}, 9, "no such cpu");
 	check_filter(trace, all, n, (struct km_trace_filter){.kinds = 5, .cpu = -1}, 256,
