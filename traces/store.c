@@ -2,7 +2,7 @@
 /* What the writer and the reader of trace files share. */
 #include "store.h"
 #include <errno.h>
-#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -57,32 +57,53 @@ static uint32_t big_endian32(const uint8_t *at)
 	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
+/*
+ * The beginning of a file, through SQLite: closing a descriptor of one's own would give up the
+ * locks that this process's other connections hold on the file (fcntl(2)); SQLite closes it later
+ * then.
+ */
+static int read_beginning(const char *path, void *bytes, int count)
+{
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+	const char *name = sqlite3_create_filename(path, "", "", 0, NULL);
+	sqlite3_file *file = calloc(1, (size_t)vfs->szOsFile);
+	int code = -ENOMEM, result;
+
+	if (name && file) {
+		result = vfs->xOpen(vfs, name, file, SQLITE_OPEN_READONLY | SQLITE_OPEN_MAIN_DB,
+				    NULL);
+		if (result == SQLITE_OK)
+			result = file->pMethods->xRead(file, bytes, count, 0);
+		code = result == SQLITE_OK || result == SQLITE_IOERR_SHORT_READ ? 0 : -EIO;
+		if (code && vfs->xGetLastError(vfs, 0, NULL))
+			code = -vfs->xGetLastError(vfs, 0, NULL);
+		if (file->pMethods)
+			file->pMethods->xClose(file);
+	}
+	sqlite3_free_filename(name);
+	free(file);
+	return code;
+}
+
 /* Offsets: https://sqlite.org/fileformat2.html, section 1.3. */
 int km_read_head(const char *path, struct km_file_head *head)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), code = 0;
-	uint8_t bytes[100];
+	uint8_t bytes[100] = {0};
 	struct stat st;
-	ssize_t got;
+	int code;
 
-	if (fd < 0)
-		return -errno;
 	memset(head, 0, sizeof(*head));
-	if (fstat(fd, &st)) {
-		code = -errno;
-		goto close;
-	}
-	if (S_ISDIR(st.st_mode)) {
-		code = -EISDIR;
-		goto close;
-	}
+	if (stat(path, &st))
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
 	head->bytes = (uint64_t)st.st_size;
-	got = S_ISREG(st.st_mode) ? pread(fd, bytes, sizeof(bytes), 0) : 0;
-	if (got < 0) {
-		code = -errno;
-		goto close;
-	}
-	if (got == sizeof(bytes) && !memcmp(bytes, "SQLite format 3", 16)) {
+	if (!S_ISREG(st.st_mode) || head->bytes < sizeof(bytes))
+		return access(path, R_OK) ? -errno : 0;
+	code = read_beginning(path, bytes, sizeof(bytes));
+	if (code)
+		return code;
+	if (!memcmp(bytes, "SQLite format 3", 16)) {
 		uint32_t page = (uint32_t)bytes[16] << 8 | bytes[17];
 
 		head->is_sqlite = true;
@@ -92,7 +113,5 @@ int km_read_head(const char *path, struct km_file_head *head)
 			head->pages_bytes =
 				(uint64_t)(page == 1 ? 65536 : page) * big_endian32(bytes + 28);
 	}
-close:
-	close(fd);
-	return code;
+	return 0;
 }

@@ -5,8 +5,11 @@
  */
 #include "engine/tests/tap.h"
 #include "traces/tests/events.h"
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { CPUS = 2, BATCH = 1000, MIB = 1 << 20, LOG_MIB = 21 };
 
@@ -142,6 +145,47 @@ static void test_discard(const char *directory)
 	TAP_EQ(left, 0, "nothing is left of what was discarded");
 }
 
+/* Of a connection in the file itself, SQLite's shared lock: https://sqlite.org/fileformat2.html */
+#define SHARED_FIRST 0x40000002
+#define SHARED_SIZE 510
+
+/* As another process sees it. */
+static bool is_locked(void)
+{
+	struct flock lock = {.l_type = F_WRLCK,
+			     .l_whence = SEEK_SET,
+			     .l_start = SHARED_FIRST,
+			     .l_len = SHARED_SIZE};
+	int status = 0;
+	pid_t child = fork();
+
+	if (!child) {
+		int fd = open(path, O_RDWR | O_CLOEXEC);
+
+		_exit(fd < 0 || fcntl(fd, F_GETLK, &lock) ? 2 : lock.l_type != F_UNLCK);
+	}
+	return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+	       WEXITSTATUS(status) == 1;
+}
+
+/* Else another process that reads the file would think itself alone, and remove the log. */
+static void test_locked(const char *directory)
+{
+	struct km_trace_writer *writer;
+	struct km_trace *trace;
+	uint64_t next = 0;
+
+	begin(directory, "locked.kmt", &writer);
+	write_more(writer, &next, BATCH);
+	TAP_EQ(km_trace_flush(writer, &err), 0, "some events are in the file");
+	TAP_OK(is_locked(), "a file that is written is locked");
+	TAP_EQ(km_trace_open(path, &trace, &err), 0, "its own process reads it");
+	TAP_OK(is_locked(), "it is locked");
+	km_trace_close(trace);
+	TAP_OK(is_locked(), "and stays so when the reader is gone");
+	km_trace_discard(writer);
+}
+
 int main(void)
 {
 	const char *directory = test_directory();
@@ -149,6 +193,7 @@ int main(void)
 	test_bounded(directory);
 	test_reader(directory);
 	test_discard(directory);
+	test_locked(directory);
 	test_remove_directory(directory);
 	return tap_done();
 }
