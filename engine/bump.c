@@ -224,6 +224,8 @@ static int bump_slab_validate(void *self)
 	return objects->next <= objects->end ? 0 : -EINVAL;
 }
 
+KM_SLAB_RUN(bump_slab_run, bump_slab_alloc, bump_slab_free, 0)
+
 const struct km_slab_ops km_bump_slab_ops = {
 	.name = "bump",
 	.create = bump_slab_create,
@@ -231,6 +233,7 @@ const struct km_slab_ops km_bump_slab_ops = {
 	.cache_create = bump_cache_create,
 	.alloc = bump_slab_alloc,
 	.free = bump_slab_free,
+	.run = bump_slab_run,
 	.cache_of = bump_cache_of,
 	.cache_info = bump_cache_info,
 	.usage = bump_slab_usage,

@@ -102,6 +102,8 @@ static void null_slab_usage(void *self, uint64_t *slab_pages, uint64_t *live_byt
 	*slab_pages = *live_bytes = 0;
 }
 
+KM_SLAB_RUN(null_slab_run, null_slab_alloc, null_slab_free, 0)
+
 const struct km_slab_ops km_null_slab_ops = {
 	.name = "null",
 	.create = null_create,
@@ -109,6 +111,7 @@ const struct km_slab_ops km_null_slab_ops = {
 	.cache_create = null_cache_create,
 	.alloc = null_slab_alloc,
 	.free = null_slab_free,
+	.run = null_slab_run,
 	.cache_of = null_cache_of,
 	.cache_info = null_cache_info,
 	.usage = null_slab_usage,

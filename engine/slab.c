@@ -202,6 +202,8 @@ static uint64_t slab_ksize(void *self, uint64_t addr)
 	return slab ? slab->cache->object_size : 0;
 }
 
+KM_SLAB_RUN(slab_run, slab_alloc, slab_free, KM_RUN_TIMED)
+
 const struct km_slab_ops km_slab_slab_ops = {
 	.name = "slab",
 	.create = slab_create,
@@ -209,6 +211,7 @@ const struct km_slab_ops km_slab_slab_ops = {
 	.cache_create = km_slab_cache_create,
 	.alloc = slab_alloc,
 	.free = slab_free,
+	.run = slab_run,
 	.shrink = slab_shrink,
 	.cache_destroy = km_slab_cache_destroy,
 	.cache_of = slab_cache_of,

@@ -440,6 +440,8 @@ static void slob_usage(void *self, uint64_t *slab_pages, uint64_t *live_bytes)
 	*live_bytes = slob->live_bytes;
 }
 
+KM_SLAB_RUN(slob_run, slob_alloc, slob_free, 0)
+
 const struct km_slab_ops km_slob_slab_ops = {
 	.name = "slob",
 	.create = slob_create,
@@ -447,6 +449,7 @@ const struct km_slab_ops km_slob_slab_ops = {
 	.cache_create = slob_cache_create,
 	.alloc = slob_alloc,
 	.free = slob_free,
+	.run = slob_run,
 	.cache_destroy = slob_cache_destroy,
 	.cache_of = slob_cache_of,
 	.cache_info = slob_cache_info,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * SLUB as a slab layer: the ops table, the fast paths, bulk calls (mm/slub.c, 5.15 - 7.2). The
+ * SLUB as a slab layer: the ops table and the fast paths (mm/slub.c, 5.15 - 7.2). The
  * profile picks the generation. One NUMA node; slabs of RCU-typesafe caches go back without
  * waiting for a grace period.
  */
@@ -9,12 +9,6 @@
 #include <errno.h>
 
 #include "models.h"
-
-#define LIKELY(condition) __builtin_expect(!!(condition), 1)
-#define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
-
-/* Objects of another slab that the search for one slab's objects passes before it ends. */
-#define GROUP_LOOK_AHEAD 3
 
 static void slub_destroy(void *self)
 {
@@ -41,6 +35,7 @@ static int slub_create(struct km_machine *machine, void **self)
 	slub->count = &machine->env->count;
 	slub->machine = machine;
 	slub->profile = &machine->spec.profile;
+	slub->charged_gfp = km_slub_charges(slub) ? KM_GFP_ACCOUNT : 0;
 	slub->cpus = machine->spec.cpus;
 	slub->max_pfn = machine->max_pfn;
 	slub->slab_of_pfn = km_env_alloc(machine->env, slub->max_pfn * sizeof(*slub->slab_of_pfn));
@@ -52,79 +47,87 @@ static int slub_create(struct km_machine *machine, void **self)
 	return 0;
 }
 
+/* The flag says nothing of where the object lies: the cgroup is charged afterwards. */
+static __attribute__((noinline)) uint64_t charge(struct km_slub *slub, unsigned cpu, uint64_t addr,
+						 uint32_t gfp)
+{
+	km_slub_charge(slub, cpu, addr, gfp);
+	return addr;
+}
+
 /* Kept out of line, so that the fast path saves no registers. */
 static __attribute__((noinline)) uint64_t
 alloc_slow(struct km_slub *slub, struct km_slub_cache *cache, unsigned cpu, uint32_t gfp, int node)
 {
 	struct km_slub_cpu *c = &cache->cpu[cpu];
+	uint32_t grow_gfp = gfp & ~KM_GFP_ACCOUNT;
 	km_objref object;
 
-	if (c->main && km_sheaf_replenish(cache, cpu, gfp)) {
+	if (c->main && km_sheaf_replenish(cache, cpu, grow_gfp)) {
 		object = c->main->objects[--c->main->nr];
-	} else if (!cache->backend->take(cache, cpu, gfp, node, &object)) {
+	} else if (!cache->backend->take(cache, cpu, grow_gfp, node, &object)) {
 		slub->count->slab_fail++;
 		return 0;
 	}
-	c->live++;
-	return km_objref_hand_out(object);
+	return gfp & slub->charged_gfp ? charge(slub, cpu, km_objref_hand_out(object), gfp)
+				       : km_objref_hand_out(object);
 }
 
-static uint64_t slub_alloc(void *self, void *handle, unsigned cpu, uint32_t gfp, int node);
-
-/* The flag says nothing of where the object lies: the cgroup is charged afterwards. */
-static __attribute__((noinline)) uint64_t alloc_accounted(struct km_slub *slub,
-							  struct km_slub_cache *cache, unsigned cpu,
-							  uint32_t gfp, int node)
-{
-	uint64_t addr = slub_alloc(slub, cache, cpu, gfp & ~KM_GFP_ACCOUNT, node);
-
-	if (addr)
-		km_slub_charge(slub, cpu, addr, gfp);
-	return addr;
-}
-
-/* The fast paths touch the CPU's line, the object's mark, a counter, and on a free the slab's line.
+/*
+ * The fast paths touch the CPU's line and the object's mark; with sheaves also the sheaf, and on a
+ * free the slab's line. 0: there is nothing to be had so.
  */
-static uint64_t slub_alloc(void *self, void *handle, unsigned cpu, uint32_t gfp, int node)
+static inline __attribute__((always_inline)) uint64_t
+alloc_fast(struct km_slub_cache *cache, unsigned cpu, struct km_slab **slab)
 {
-	struct km_slub *slub = self;
-	struct km_slub_cache *cache = handle;
-	struct km_slub_cpu *c = &cache->cpu[cpu];
-	unsigned index = c->freelist;
+	struct km_slub_cpu *c = km_slub_cpu(cache, cpu);
+	uint64_t addr = c->first;
 
-	if (!LIKELY(!(gfp & KM_GFP_ACCOUNT)))
-		return alloc_accounted(slub, cache, cpu, gfp, node);
+	if (LIKELY(addr)) {
+		unsigned index = c->freelist, next;
 
-	if (LIKELY(index != KM_OBJECT_END && !c->main)) {
-		uint16_t *chain = c->slab->chain;
-
-		c->freelist = chain[index];
-		chain[index] = KM_OBJECT_LIVE;
-		c->live++;
-		slub->count->slab_fast++;
-		return c->base + (uint64_t)index * c->size;
+		*slab = c->slab;
+		next = (*slab)->chain[index];
+		(*slab)->chain[index] = KM_OBJECT_LIVE;
+		c->freelist = (uint16_t)next;
+		c->first = next != KM_OBJECT_END ? c->base + (uint64_t)next * c->size : 0;
+		return addr;
 	}
 	if (c->main && c->main->nr) {
-		c->live++;
-		slub->count->slab_fast++;
-		return km_objref_hand_out(c->main->objects[--c->main->nr]);
+		km_objref object = c->main->objects[--c->main->nr];
+		unsigned index = km_objref_index(object);
+
+		*slab = km_objref_slab(object);
+		(*slab)->chain[index] = KM_OBJECT_LIVE;
+		return (*slab)->base + (uint64_t)index * c->size;
 	}
-	return alloc_slow(slub, cache, cpu, gfp, node);
+	return 0;
+}
+
+/* Where an object less in use moves the slab to no other place: true, and the object is free. */
+static inline bool free_in_place(struct km_slab *slab, uint64_t index)
+{
+	if (slab->place == KM_PLACE_FULL || (slab->place == KM_PLACE_NODE && slab->inuse == 1))
+		return false;
+	slab->chain[index] = slab->freelist;
+	slab->freelist = (uint16_t)index;
+	slab->inuse--;
+	return true;
 }
 
 /* Always 0, so that the fast path ends in this call. */
 static __attribute__((noinline)) int free_slow(struct km_slub_cache *cache, unsigned cpu,
-					       struct km_slab *slab, uint64_t index)
+					       struct km_slab *slab, uint64_t index, uint64_t *slow)
 {
 	struct km_counters *count = cache->slub->count;
 	struct km_sheaf *main;
 
 	if (!cache->cpu[cpu].main) {
+		*slow += 1;
 		count->slab_free_slow++;
 		cache->backend->give(cache, cpu, slab, (unsigned)index, (unsigned)index, 1);
 		return 0;
 	}
-	count->slab_free_fast++;
 	slab->chain[index] = KM_OBJECT_CACHED;
 	km_sheaf_make_room(cache, cpu);
 	main = cache->cpu[cpu].main;
@@ -132,167 +135,135 @@ static __attribute__((noinline)) int free_slow(struct km_slub_cache *cache, unsi
 	return 0;
 }
 
-static inline int free_object(struct km_slub *slub, unsigned cpu, struct km_slab *slab,
-			      uint64_t index)
+/* An object that is marked KM_OBJECT_LIVE. */
+static inline int free_object(unsigned cpu, struct km_slab *slab, uint64_t index, uint64_t *slow)
 {
 	struct km_slub_cpu *c = &slab->cache->cpu[cpu];
 	struct km_sheaf *main = c->main;
 
-	c->live--;
-	if (LIKELY(slab == c->slab && !main)) {
-		slub->count->slab_free_fast++;
+	if (!main && slab == c->slab) {
 		slab->chain[index] = c->freelist;
-		c->freelist = (uint16_t)index;
+		km_cpu_freelist_set(c, (unsigned)index);
 		return 0;
 	}
 	if (main && main->nr < c->sheaf_capacity) {
-		slub->count->slab_free_fast++;
 		slab->chain[index] = KM_OBJECT_CACHED;
 		main->objects[main->nr++] = km_objref_make(slab, index);
 		return 0;
 	}
-	return free_slow(slab->cache, cpu, slab, index);
+	return free_slow(slab->cache, cpu, slab, index, slow);
 }
 
 void km_slub_free_object(struct km_slub *slub, unsigned cpu, struct km_slab *slab, unsigned index)
 {
-	free_object(slub, cpu, slab, index);
+	uint64_t slow = 0;
+
+	free_object(cpu, slab, index, &slow);
+	slub->count->slab_free_fast += !slow;
 }
 
-/* The live object at addr, or NULL. */
-static inline struct km_slab *live_object(const struct km_slub *slub, uint64_t addr,
-					  uint64_t *index)
+static uint64_t slub_alloc(void *self, void *handle, unsigned cpu, uint32_t gfp, int node)
 {
-	struct km_slab *slab = km_slub_slab_of(slub, addr);
-	uint64_t offset;
+	struct km_slub *slub = self;
+	struct km_slab *slab;
+	uint64_t addr = alloc_fast(handle, cpu, &slab);
 
-	if (UNLIKELY(!slab))
-		return NULL;
-	offset = addr - slab->base;
-	*index = km_reciprocal_divide(offset, slab->reciprocal);
-	if (UNLIKELY(*index * slab->size != offset || slab->chain[*index] != KM_OBJECT_LIVE))
-		return NULL;
-	return slab;
+	if (UNLIKELY(!addr))
+		return alloc_slow(slub, handle, cpu, gfp, node);
+	slub->count->slab_fast++;
+	if (UNLIKELY(gfp & slub->charged_gfp && !slab->has_vector))
+		return charge(slub, cpu, addr, gfp);
+	return addr;
 }
 
 static int slub_free(void *self, unsigned cpu, uint64_t addr)
 {
 	struct km_slub *slub = self;
 	uint64_t index;
-	struct km_slab *slab = live_object(slub, addr, &index);
+	struct km_slab *slab = km_slub_live_object(slub, addr, &index);
 
 	if (UNLIKELY(!slab))
 		return -EFAULT;
-	return free_object(slub, cpu, slab, index);
+	km_slub_free_object(slub, cpu, slab, (unsigned)index);
+	return 0;
 }
 
-/* ---- bulk ---- */
+/* ---- calls of a program ---- */
 
-/*
- * One group from the end of the array: the last object and those of its slab that the search
- * finds. They are chained, the last found first. How many objects remain before the group.
- */
-static unsigned take_group(km_objref *objects, unsigned n, unsigned *head, unsigned *count)
-{
-	struct km_slab *slab = km_objref_slab(objects[n - 1]);
-	unsigned same = n - 1, misses = 0;
-
-	*head = km_objref_index(objects[same]);
-	*count = 1;
-	for (unsigned i = same; i-- > 0 && misses < GROUP_LOOK_AHEAD;) {
-		km_objref object = objects[i];
-
-		if (km_objref_slab(object) != slab) {
-			misses++;
-			continue;
-		}
-		slab->chain[km_objref_index(object)] = (uint16_t)*head;
-		*head = km_objref_index(object);
-		*count += 1;
-		same--;
-		objects[i] = objects[same];
-		objects[same] = object;
-	}
-	return same;
-}
-
-unsigned km_slub_give_all(unsigned cpu, km_objref *objects, unsigned n)
-{
-	unsigned fast = 0;
-
-	while (n) {
-		unsigned head, count, tail = km_objref_index(objects[n - 1]);
-		struct km_slab *slab = km_objref_slab(objects[n - 1]);
-
-		n = take_group(objects, n, &head, &count);
-		if (slab->cache->backend->give(slab->cache, cpu, slab, head, tail, count))
-			fast += count;
-	}
-	return fast;
-}
-
-/* All or nothing, as in Linux. */
-static unsigned slub_alloc_bulk(void *self, void *handle, unsigned cpu, uint32_t gfp, unsigned n,
-				uint64_t *addrs)
+static inline uint64_t serve_alloc(void *self, const struct km_serving *serving, unsigned cpu,
+				   struct km_slow_calls *slow)
 {
 	struct km_slub *slub = self;
-	struct km_slub_cache *cache = handle;
-	unsigned got = 0;
+	struct km_slab *slab;
+	uint64_t addr = alloc_fast(serving->cache, cpu, &slab);
 
-	if (cache->sheaf_capacity) {
-		got = km_sheaf_alloc_bulk(cache, cpu, addrs, n);
-		slub->count->slab_fast += got;
+	if (UNLIKELY(!addr)) {
+		slow->allocs++;
+		return alloc_slow(slub, serving->cache, cpu, serving->gfp, serving->node);
 	}
-	if (cache->backend->fill_blocks) {
-		while (got < n && cache->backend->take(cache, cpu, gfp, -1, &addrs[got]))
-			got++;
-	} else if (got < n) {
-		got += cache->backend->fill(cache, cpu, gfp, addrs + got, n - got);
-	}
-	if (got < n) {
-		slub->count->slab_fail++;
-		km_slub_give_all(cpu, addrs, got);
+	if (UNLIKELY(serving->gfp & slub->charged_gfp && !slab->has_vector))
+		return charge(slub, cpu, addr, serving->gfp);
+	return addr;
+}
+
+/* Into the main sheaf if it has room, else the long way. The object's slab is looked up. */
+static inline int serve_free_other(struct km_slub *slub, struct km_slub_cpu *c, unsigned cpu,
+				   uint64_t addr, struct km_slow_calls *slow)
+{
+	struct km_sheaf *main = c->main;
+	struct km_slab *slab = km_slub_slab_of(slub, addr);
+	uint64_t index;
+
+	if (UNLIKELY(!slab))
+		goto out_refuse;
+	index = km_reciprocal_divide(addr - slab->base, c->reciprocal);
+	if (UNLIKELY(slab->chain[index] != KM_OBJECT_LIVE))
+		goto out_refuse;
+	if (LIKELY(main && main->nr < c->sheaf_capacity)) {
+		slab->chain[index] = KM_OBJECT_CACHED;
+		main->objects[main->nr++] = km_objref_make(slab, index);
 		return 0;
 	}
-	cache->live += n;
-	for (unsigned i = 0; i < n; i++)
-		addrs[i] = km_objref_hand_out(addrs[i]);
-	for (unsigned i = 0; gfp & KM_GFP_ACCOUNT && i < n; i++)
-		km_slub_charge(slub, cpu, addrs[i], gfp);
-	return n;
+	if (main || !free_in_place(slab, index))
+		return free_slow(slab->cache, cpu, slab, index, &slow->frees);
+	slub->count->slab_free_slow++;
+	slow->frees++;
+	return 0;
+
+out_refuse:
+	slow->frees++;
+	return addr ? -EFAULT : 0;
 }
 
 /*
- * The array is where the groups are sorted out: its contents are undefined afterwards. Addresses
- * that are not live objects are left out. Objects of one cache are kmem_cache_free_bulk(), mixed
- * ones are kfree_bulk(), which goes past the sheaves.
+ * The cache is known: what lies in the slab that the CPU takes from need not be looked up. The
+ * address is what an allocation from it returned, so it is the start of an object.
  */
-static void slub_free_bulk(void *self, unsigned cpu, unsigned n, uint64_t *addrs)
+static inline int serve_free(void *self, const struct km_serving *serving, unsigned cpu,
+			     uint64_t addr, struct km_slow_calls *slow)
 {
-	struct km_slub *slub = self;
-	struct km_slub_cache *cache = NULL;
-	unsigned valid = 0, done = 0, fast = 0;
-	bool mixed = false;
+	struct km_slub_cpu *c = km_slub_cpu(serving->cache, cpu);
+	uint64_t offset = addr - c->base, index;
+	uint16_t *mark;
 
-	for (unsigned i = 0; i < n; i++) {
-		uint64_t index;
-		struct km_slab *slab = live_object(slub, addrs[i], &index);
-
-		if (!slab)
-			continue;
-		mixed |= cache && cache != slab->cache;
-		cache = slab->cache;
-		cache->live--;
-		slab->chain[index] = KM_OBJECT_CACHED;
-		addrs[valid++] = km_objref_make(slab, index);
+	if (UNLIKELY(offset >= c->bytes))
+		return serve_free_other(self, c, cpu, addr, slow);
+	index = km_reciprocal_divide(offset, c->reciprocal);
+	mark = &c->slab->chain[index];
+	if (UNLIKELY(*mark != KM_OBJECT_LIVE)) {
+		slow->frees++;
+		return -EFAULT;
 	}
-	if (!valid)
-		return;
-	if (!mixed && cache->sheaf_capacity)
-		done = fast = km_sheaf_free_bulk(cache, cpu, addrs, valid);
-	fast += km_slub_give_all(cpu, addrs + done, valid - done);
-	slub->count->slab_free_fast += fast;
-	slub->count->slab_free_slow += valid - fast;
+	*mark = c->freelist;
+	c->freelist = (uint16_t)index;
+	c->first = addr;
+	return 0;
+}
+
+static const struct km_op *slub_run(void *self, struct km_calls *calls, const struct km_op *op,
+				    const struct km_op *end)
+{
+	return km_calls_loop(self, calls, op, end, serve_alloc, serve_free, KM_RUN_COUNTED);
 }
 
 /* ---- the rest of the table ---- */
@@ -347,8 +318,9 @@ const struct km_slab_ops km_slub_slab_ops = {
 	.cache_create = km_slub_cache_create,
 	.alloc = slub_alloc,
 	.free = slub_free,
-	.alloc_bulk = slub_alloc_bulk,
-	.free_bulk = slub_free_bulk,
+	.run = slub_run,
+	.alloc_bulk = km_slub_alloc_bulk,
+	.free_bulk = km_slub_free_bulk,
 	.shrink = slub_shrink,
 	.flush_cpu = slub_flush_cpu,
 	.cache_destroy = km_slub_cache_destroy,

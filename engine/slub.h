@@ -13,6 +13,9 @@
 #include "record.h"
 #include "slab_common.h"
 
+#define LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+
 /* What the chain array says of an object that is not linked in a free chain. */
 #define KM_OBJECT_END 0xffffu    /* end of a chain; as a head: empty chain */
 #define KM_OBJECT_LIVE 0xfffeu   /* handed out */
@@ -67,20 +70,21 @@ struct km_sheaf {
 	km_objref objects[];
 };
 
-/* One CPU's part of a cache; everything a fast path needs in one cache line. */
+/* One CPU's part of a cache; everything a fast path needs is in the first cache line. */
 struct km_slub_cpu {
-	struct km_slab *slab; /* NULL: none, freelist is empty */
+	struct km_slab *slab; /* NULL: none, freelist is empty; km_cpu_slab_set() */
 	uint64_t base;        /* slab->base */
-	struct km_slab *partial;
-	struct km_sheaf *main, *spare; /* main NULL: the cache has no sheaves */
-	int64_t live;                  /* handed out here less freed here, one by one */
+	uint64_t first; /* address of the freelist's first object; 0: none, or not the fast way */
+	struct km_sheaf *main; /* NULL: the cache has no sheaves */
+	uint64_t reciprocal;   /* the cache's */
 	uint32_t size;
-	uint16_t freelist;
-	uint16_t partial_slabs;
+	uint32_t bytes;          /* of the slab's objects; 0: none, or not the fast way */
+	uint16_t freelist;       /* km_cpu_freelist_set() */
 	uint16_t sheaf_capacity; /* the cache's */
+	uint32_t partial_slabs;
+	struct km_slab *partial;
+	struct km_sheaf *spare __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
-
-_Static_assert(sizeof(struct km_slub_cpu) == 64, "a CPU's state is one cache line");
 
 /* How single objects move between a CPU (or its sheaves) and slabs. */
 struct km_slub_backend {
@@ -113,8 +117,6 @@ struct km_slub_cache {
 	const struct km_slub_backend *backend;
 	uint32_t size;
 	uint32_t sheaf_capacity; /* 0: no sheaves */
-	/* Objects handed out, without what the CPUs counted: km_slub_live() */
-	int64_t live;
 	/* node */
 	struct km_slab *partial_head, *partial_tail;
 	uint64_t nr_partial, nr_slabs, total_objects;
@@ -156,17 +158,17 @@ struct km_slub {
 	unsigned own_depth;  /* of these allocations within one another */
 	bool no_new_sheaves; /* memory for a kmalloc class's sheaf is being allocated */
 	unsigned cpus;
+	uint32_t charged_gfp; /* KM_GFP_ACCOUNT, or 0 where such an allocation is like any other */
 	struct km_record_pool records; /* slabs and sheaves */
 };
 
-/* Objects of a cache handed out and not freed. */
-static inline uint64_t km_slub_live(const struct km_slub_cache *cache)
+/* What a CPU has of a cache, in a register: else each field is found from cache and CPU anew. */
+static inline struct km_slub_cpu *km_slub_cpu(struct km_slub_cache *cache, unsigned cpu)
 {
-	int64_t live = cache->live;
+	struct km_slub_cpu *c = &cache->cpu[cpu];
 
-	for (unsigned cpu = 0; cpu < cache->slub->cpus; cpu++)
-		live += cache->cpu[cpu].live;
-	return (uint64_t)live;
+	__asm__("" : "+r"(c));
+	return c;
 }
 
 /* The slab an address lies in, or NULL. */
@@ -177,9 +179,41 @@ static inline struct km_slab *km_slub_slab_of(const struct km_slub *slub, uint64
 	return pfn < slub->max_pfn ? slub->slab_of_pfn[pfn] : NULL;
 }
 
+/* The live object at addr: its slab and index. NULL: there is none. */
+static inline struct km_slab *km_slub_live_object(const struct km_slub *slub, uint64_t addr,
+						  uint64_t *index)
+{
+	struct km_slab *slab = km_slub_slab_of(slub, addr);
+	uint64_t offset;
+
+	if (UNLIKELY(!slab))
+		return NULL;
+	offset = addr - slab->base;
+	*index = km_reciprocal_divide(offset, slab->reciprocal);
+	if (UNLIKELY(*index * slab->size != offset || slab->chain[*index] != KM_OBJECT_LIVE))
+		return NULL;
+	return slab;
+}
+
 static inline struct km_slab *km_objref_slab(km_objref object)
 {
 	return km_objref_record(object);
+}
+
+/* Where the CPU's own chain begins. Sheaves stand before it: then no call finds it at once. */
+static inline void km_cpu_freelist_set(struct km_slub_cpu *c, unsigned index)
+{
+	c->freelist = (uint16_t)index;
+	c->first = index != KM_OBJECT_END && !c->main ? c->base + (uint64_t)index * c->size : 0;
+}
+
+/* The slab the CPU takes from, or none; its own chain is empty. */
+static inline void km_cpu_slab_set(struct km_slub_cpu *c, struct km_slab *slab)
+{
+	c->slab = slab;
+	c->base = slab ? slab->base : 0;
+	c->bytes = slab && !c->main ? slab->objects * slab->size : 0;
+	km_cpu_freelist_set(c, KM_OBJECT_END);
 }
 
 /* Mark an object as handed out; its address. */
@@ -207,6 +241,8 @@ void km_node_put_chain(struct km_slub_cache *cache, unsigned cpu, struct km_slab
 void km_node_shrink(struct km_slub_cache *cache, unsigned cpu);
 /* Free objects on the node partial list, as slabinfo counts them. */
 uint64_t km_node_free_objects(const struct km_slub_cache *cache);
+/* Objects of a cache handed out and not freed: those of its slabs that are not free anywhere. */
+uint64_t km_slub_live(const struct km_slub_cache *cache);
 
 /* ---- backends, and what stands in front of them ---- */
 
@@ -243,6 +279,8 @@ unsigned km_sheaf_free_bulk(struct km_slub_cache *cache, unsigned cpu, const km_
 			    unsigned n);
 void km_sheaf_flush_cpu(struct km_slub_cache *cache, unsigned cpu);
 void km_sheaf_flush_barn(struct km_slub_cache *cache, unsigned cpu);
+/* Objects in all sheaves. */
+uint64_t km_sheaf_objects(const struct km_slub_cache *cache);
 
 /* ---- slub_own.c: kmallocs of SLUB's own. The profile may be without: then there is nothing to do.
  */
@@ -258,6 +296,8 @@ void km_barn_put_memory(struct km_slub_cache *cache, unsigned cpu);
 void km_slab_new_vector(struct km_slub_cache *cache, unsigned cpu, struct km_slab *slab,
 			uint32_t gfp);
 void km_slab_put_vector(struct km_slub_cache *cache, unsigned cpu, struct km_slab *slab);
+/* Do objects asked for with __GFP_ACCOUNT need a vector in their slab? */
+bool km_slub_charges(const struct km_slub *slub);
 /* The object at addr was asked for with __GFP_ACCOUNT among these flags. */
 void km_slub_charge(struct km_slub *slub, unsigned cpu, uint64_t addr, uint32_t gfp);
 
@@ -275,6 +315,11 @@ int km_slub_validate(void *self);
 void *km_slub_cache_create(void *self, const struct km_cache_spec *spec);
 int km_slub_cache_destroy(void *self, void *handle, unsigned cpu);
 int km_slub_cache_info(void *self, void *handle, struct km_cache_info *info);
+
+/* slub_bulk.c: as in struct km_slab_ops */
+unsigned km_slub_alloc_bulk(void *self, void *handle, unsigned cpu, uint32_t gfp, unsigned n,
+			    uint64_t *addrs);
+void km_slub_free_bulk(void *self, unsigned cpu, unsigned n, uint64_t *addrs);
 
 /* slub.c: free one object that is marked KM_OBJECT_LIVE. */
 void km_slub_free_object(struct km_slub *slub, unsigned cpu, struct km_slab *slab, unsigned index);

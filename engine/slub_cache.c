@@ -69,7 +69,8 @@ static void cache_init(struct km_slub_cache *cache, struct km_slub *slub,
 	cache->page_gfp = page_gfp_of(cache);
 	for (unsigned cpu = 0; cpu < slub->cpus; cpu++) {
 		cache->cpu[cpu].size = geometry->size;
-		cache->cpu[cpu].freelist = KM_OBJECT_END;
+		cache->cpu[cpu].reciprocal = cache->reciprocal;
+		km_cpu_slab_set(&cache->cpu[cpu], NULL);
 	}
 }
 

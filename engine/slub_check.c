@@ -120,24 +120,16 @@ static bool cpus_ok(const struct km_slub_cache *cache)
 		if (length != c->partial_slabs)
 			return false;
 		if (c->slab ? c->slab->place != KM_PLACE_CPU || c->slab->cpu != cpu ||
-				      c->base != c->slab->base
-			    : c->freelist != KM_OBJECT_END)
+				      c->base != c->slab->base ||
+				      c->bytes != (c->main ? 0 : c->slab->objects * cache->size)
+			    : c->freelist != KM_OBJECT_END || c->bytes)
+			return false;
+		if (c->first != (c->freelist != KM_OBJECT_END && !c->main
+					 ? c->base + (uint64_t)c->freelist * c->size
+					 : 0))
 			return false;
 	}
 	return true;
-}
-
-static uint64_t sheaf_objects(const struct km_slub_cache *cache)
-{
-	uint64_t sum = 0;
-
-	for (const struct km_sheaf *sheaf = cache->barn_full; sheaf; sheaf = sheaf->next)
-		sum += sheaf->nr;
-	for (unsigned cpu = 0; cpu < cache->slub->cpus; cpu++) {
-		sum += cache->cpu[cpu].main ? cache->cpu[cpu].main->nr : 0;
-		sum += cache->cpu[cpu].spare ? cache->cpu[cpu].spare->nr : 0;
-	}
-	return sum;
 }
 
 static bool cache_ok(const struct km_slub_cache *cache)
@@ -145,7 +137,7 @@ static bool cache_ok(const struct km_slub_cache *cache)
 	const struct km_slub_tally *tally = &cache->tally;
 
 	return node_list_ok(cache) && cpus_ok(cache) && tally->live == km_slub_live(cache) &&
-	       tally->cached == sheaf_objects(cache) && tally->slabs == cache->nr_slabs &&
+	       tally->cached == km_sheaf_objects(cache) && tally->slabs == cache->nr_slabs &&
 	       tally->objects == cache->total_objects && tally->partial == cache->nr_partial;
 }
 

@@ -57,9 +57,8 @@ void km_cpu_slab_install(struct km_slub_cache *cache, unsigned cpu, struct km_sl
 {
 	struct km_slub_cpu *c = &cache->cpu[cpu];
 
-	c->slab = slab;
-	c->base = slab->base;
-	c->freelist = slab->freelist;
+	km_cpu_slab_set(c, slab);
+	km_cpu_freelist_set(c, slab->freelist);
 	slab->place = KM_PLACE_CPU;
 	slab->cpu = (uint16_t)cpu;
 	slab->freelist = KM_OBJECT_END;
@@ -119,7 +118,7 @@ static bool refill(struct km_slub_cache *cache, unsigned cpu, uint32_t gfp, int 
 	}
 	if (slab) {
 		slab->place = KM_PLACE_FULL;
-		c->slab = NULL;
+		km_cpu_slab_set(c, NULL);
 	}
 	slab = c->partial;
 	if (slab) {
@@ -136,7 +135,7 @@ static km_objref pop(struct km_slub_cpu *c)
 {
 	unsigned index = c->freelist;
 
-	c->freelist = c->slab->chain[index];
+	km_cpu_freelist_set(c, c->slab->chain[index]);
 	c->slab->chain[index] = KM_OBJECT_CACHED;
 	return km_objref_make(c->slab, index);
 }
@@ -175,7 +174,7 @@ static bool cpu_give(struct km_slub_cache *cache, unsigned cpu, struct km_slab *
 
 	if (slab == c->slab) {
 		slab->chain[tail] = c->freelist;
-		c->freelist = (uint16_t)head;
+		km_cpu_freelist_set(c, head);
 		return true;
 	}
 	slab->chain[tail] = slab->freelist;
@@ -207,8 +206,7 @@ static void deactivate(struct km_slub_cache *cache, unsigned cpu)
 		slab->freelist = c->freelist;
 		slab->inuse = (uint16_t)(slab->inuse - count);
 	}
-	c->slab = NULL;
-	c->freelist = KM_OBJECT_END;
+	km_cpu_slab_set(c, NULL);
 	slab->place = KM_PLACE_FULL;
 	if (!slab->inuse && cache->nr_partial >= cache->geometry.min_partial)
 		km_slab_release(cache, cpu, slab);

@@ -37,8 +37,7 @@ static unsigned release_current(struct km_slub_cpu *c)
 		count++;
 	slab->inuse = (uint16_t)(slab->objects - count);
 	slab->place = KM_PLACE_FULL;
-	c->slab = NULL;
-	c->freelist = KM_OBJECT_END;
+	km_cpu_slab_set(c, NULL);
 	return count;
 }
 
@@ -161,7 +160,6 @@ int km_slub_drop_slab(void *self, unsigned cpu, uint64_t slab_base)
 		if (slab->chain[i] == KM_OBJECT_LIVE || slab->chain[i] == KM_OBJECT_CACHED)
 			return -EINVAL;
 	detach(cache, slab);
-	cache->live -= slab->seeded;
 	km_slab_release(cache, cpu, slab);
 	return 0;
 }

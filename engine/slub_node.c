@@ -275,3 +275,29 @@ uint64_t km_node_free_objects(const struct km_slub_cache *cache)
 	sum = sum / seen * cache->nr_partial + sum % seen * cache->nr_partial / seen;
 	return sum < cache->total_objects ? sum : cache->total_objects;
 }
+
+static uint64_t free_in_list(const struct km_slab *slab)
+{
+	uint64_t sum = 0;
+
+	for (; slab; slab = slab->next)
+		sum += slab->objects - slab->inuse;
+	return sum;
+}
+
+uint64_t km_slub_live(const struct km_slub_cache *cache)
+{
+	uint64_t elsewhere = km_sheaf_objects(cache) + free_in_list(cache->partial_head);
+
+	for (unsigned cpu = 0; cpu < cache->slub->cpus; cpu++) {
+		const struct km_slub_cpu *c = &cache->cpu[cpu];
+
+		elsewhere += free_in_list(c->partial);
+		if (!c->slab)
+			continue;
+		elsewhere += c->slab->objects - c->slab->inuse;
+		for (unsigned i = c->freelist; i != KM_OBJECT_END; i = c->slab->chain[i])
+			elsewhere++;
+	}
+	return cache->total_objects - elsewhere;
+}

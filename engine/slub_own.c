@@ -164,11 +164,16 @@ void km_slab_new_vector(struct km_slub_cache *cache, unsigned cpu, struct km_sla
 		get_vector(cache, cpu, slab, gfp);
 }
 
+bool km_slub_charges(const struct km_slub *slub)
+{
+	return slub->profile->memcg == KM_MEMCG_CHARGED && slub->profile->own_kmallocs;
+}
+
 void km_slub_charge(struct km_slub *slub, unsigned cpu, uint64_t addr, uint32_t gfp)
 {
 	struct km_slab *slab = km_slub_slab_of(slub, addr);
 
-	if (slub->profile->memcg == KM_MEMCG_CHARGED && keeps_vectors(slub) && !slab->has_vector)
+	if (km_slub_charges(slub) && takes_memory(slub) && !slab->has_vector)
 		get_vector(slab->cache, cpu, slab, gfp);
 }
 

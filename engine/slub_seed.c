@@ -107,7 +107,6 @@ int km_slub_seed(void *self, void *cache_handle, const struct km_slab_seed *seed
 		slab = made;
 		made = slab->next;
 		use_objects(slab, seed->slabs[nr].free);
-		cache->live += slab->inuse;
 		slab_addrs_out[nr] = slab->base;
 		place_slab(cache, slab, seed->slabs[nr].place);
 	}
@@ -188,10 +187,10 @@ int km_slub_seed_count(void *self, uint64_t slab_base, unsigned free)
 	    (slab->place == KM_PLACE_FULL && free) ||
 	    ((slab->place == KM_PLACE_CPU_PARTIAL || slab->place == KM_PLACE_NODE) && !free))
 		return -EINVAL;
-	slab->cache->live += length + other;
-	slab->cache->live -= free;
 	set_length(slab, head, length, free - other);
-	if (slab->place != KM_PLACE_CPU)
+	if (slab->place == KM_PLACE_CPU)
+		km_cpu_freelist_set(&slab->cache->cpu[slab->cpu], *head);
+	else
 		slab->inuse = (uint16_t)(slab->objects - free);
 	return 0;
 }

@@ -337,3 +337,16 @@ void km_sheaf_flush_barn(struct km_slub_cache *cache, unsigned cpu)
 	while ((sheaf = sheaf_pop(&cache->barn_empty)))
 		sheaf_free(cache, cpu, sheaf);
 }
+
+uint64_t km_sheaf_objects(const struct km_slub_cache *cache)
+{
+	uint64_t sum = 0;
+
+	for (const struct km_sheaf *sheaf = cache->barn_full; sheaf; sheaf = sheaf->next)
+		sum += sheaf->nr;
+	for (unsigned cpu = 0; cpu < cache->slub->cpus; cpu++) {
+		sum += cache->cpu[cpu].main ? cache->cpu[cpu].main->nr : 0;
+		sum += cache->cpu[cpu].spare ? cache->cpu[cpu].spare->nr : 0;
+	}
+	return sum;
+}

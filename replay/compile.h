@@ -8,6 +8,7 @@
 #ifndef REPLAY_COMPILE_H
 #define REPLAY_COMPILE_H
 
+#include <kmlab/calls.h>
 #include <kmlab/err.h>
 #include <kmlab/hist.h>
 
@@ -33,18 +34,7 @@ struct km_request {
 	bool node_given; /* the caller named a node */
 };
 
-#define KM_MAX_REQUESTS (1u << 20)
-
-struct km_op {
-	uint64_t time_ns;
-	uint32_t slot;
-	uint32_t request : 20; /* index of km_program.requests */
-	uint32_t cpu : 10;
-	uint32_t is_free : 1;
-	uint32_t implied : 1; /* free that was never seen: placed at the address's reuse */
-};
-
-_Static_assert(sizeof(struct km_op) == 16, "operations are kept small");
+#define KM_MAX_REQUESTS (1u << 20) /* struct km_op numbers them */
 
 /* What became of the trace's events; the parts add up to `events`. */
 struct km_compile_counts {

@@ -158,6 +158,8 @@ static uint64_t layer_ksize(void *self, uint64_t addr)
 	return 0;
 }
 
+KM_SLAB_RUN(layer_run, layer_alloc, layer_free, 0)
+
 static const struct km_slab_ops malloc_slab_ops = {
 	.name = "malloc",
 	.create = layer_create,
@@ -165,6 +167,7 @@ static const struct km_slab_ops malloc_slab_ops = {
 	.cache_create = layer_cache_create,
 	.alloc = layer_alloc,
 	.free = layer_free,
+	.run = layer_run,
 	.cache_of = layer_cache_of,
 	.cache_info = layer_cache_info,
 	.usage = layer_usage,

@@ -279,13 +279,9 @@ static int run_metrics(struct km_replayer *replayer, const struct km_start *star
 static int run_speed(struct km_replayer *replayer, struct km_measures *measures)
 {
 	const struct km_program *program = replayer->program;
-	const struct km_op *op = program->ops, *end = op + program->nr_ops;
 	uint64_t start = km_clock_ns();
 
-	for (; op < end; op++) {
-		replayer->env.time_ns = op->time_ns;
-		km_replay_op(replayer, op);
-	}
+	km_replay_ops(replayer, program->ops, program->ops + program->nr_ops);
 	measures->wall_ns = km_clock_ns() - start;
 	return km_interrupted() ? -EINTR : 0;
 }

@@ -158,24 +158,25 @@ static int resolve_requests(struct km_replayer *replayer)
 	const struct km_machine *machine = replayer->machine;
 
 	replayer->slab = machine->slab;
+	replayer->slab_run = machine->model->slab->run;
 	replayer->slab_alloc = machine->model->slab->alloc;
 	replayer->slab_free = machine->model->slab->free;
-	replayer->calls = calloc(program->nr_requests, sizeof(*replayer->calls));
-	if (!replayer->calls)
+	replayer->servings = calloc(program->nr_requests, sizeof(*replayer->servings));
+	if (!replayer->servings)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < program->nr_requests; i++) {
 		const struct km_request *request = &program->requests[i];
-		struct km_call *call = &replayer->calls[i];
+		struct km_serving *serving = &replayer->servings[i];
 
-		*call = (struct km_call){.size = request->size,
-					 .gfp = request->gfp,
-					 .node = request->node_given ? 0 : -1,
-					 .kind = request->kind};
+		*serving = (struct km_serving){.size = request->size,
+					       .gfp = request->gfp,
+					       .node = request->node_given ? 0 : -1,
+					       .kind = request->kind};
 		if (!is_slab_object(machine, request))
 			continue;
-		call->cache = replayer->caches[request->cache];
-		if (!call->cache)
-			call->cache = km_kmalloc_cache(machine, request->size, request->gfp);
+		serving->cache = replayer->caches[request->cache];
+		if (!serving->cache)
+			serving->cache = km_kmalloc_cache(machine, request->size, request->gfp);
 	}
 	return 0;
 }
@@ -251,7 +252,7 @@ void km_replayer_destroy(struct km_replayer *replayer)
 	km_machine_destroy(replayer->machine);
 	free(replayer->caches);
 	free(replayer->strides);
-	free(replayer->calls);
+	free(replayer->servings);
 	free(replayer->addr);
 	free(replayer);
 }
@@ -285,24 +286,26 @@ uint64_t km_replayer_placed_bytes(const struct km_replayer *replayer,
 
 /* ---- operations out of the ordinary ---- */
 
-static void replay_alloc(struct km_replayer *replayer, const struct km_call *call, uint64_t *addr,
-			 unsigned cpu)
+static void replay_alloc(struct km_replayer *replayer, const struct km_serving *serving,
+			 uint64_t *addr, unsigned cpu)
 {
 	struct km_machine *machine = replayer->machine;
 	km_pfn pfn;
 
-	switch (call->kind) {
+	switch (serving->kind) {
 	case KM_OP_OBJECT_ALLOC:
-		*addr = km_object_alloc(machine, cpu, NULL, call->size, call->gfp, call->node);
+		*addr = km_object_alloc(machine, cpu, NULL, serving->size, serving->gfp,
+					serving->node);
 		replayer->failed += !*addr;
 		break;
 	case KM_OP_PAGE_ALLOC:
-		pfn = km_alloc_pages(machine, cpu, call->gfp, (unsigned)call->size);
+		pfn = km_alloc_pages(machine, cpu, serving->gfp, (unsigned)serving->size);
 		*addr = pfn.value;
 		replayer->failed += !km_pfn_valid(pfn);
 		break;
 	case KM_OP_VMAP_ALLOC:
-		*addr = km_vmalloc(machine, cpu, call->size << KM_PAGE_SHIFT, 0, KM_GFP_KERNEL, 0);
+		*addr = km_vmalloc(machine, cpu, serving->size << KM_PAGE_SHIFT, 0, KM_GFP_KERNEL,
+				   0);
 		replayer->failed += !*addr;
 		break;
 	default:
@@ -310,16 +313,16 @@ static void replay_alloc(struct km_replayer *replayer, const struct km_call *cal
 	}
 }
 
-static int replay_free(struct km_machine *machine, const struct km_call *call, uint64_t addr,
+static int replay_free(struct km_machine *machine, const struct km_serving *serving, uint64_t addr,
 		       unsigned cpu)
 {
-	switch (call->kind) {
+	switch (serving->kind) {
 	case KM_OP_OBJECT_ALLOC:
 		return km_kfree(machine, cpu, addr);
 	case KM_OP_PAGE_ALLOC:
-		return km_pfn_valid((km_pfn){addr})
-			       ? km_free_pages(machine, cpu, (km_pfn){addr}, (unsigned)call->size)
-			       : 0;
+		return km_pfn_valid((km_pfn){addr}) ? km_free_pages(machine, cpu, (km_pfn){addr},
+								    (unsigned)serving->size)
+						    : 0;
 	case KM_OP_VMAP_ALLOC:
 		return addr ? km_vfree(machine, cpu, addr) : 0;
 	default:
@@ -329,11 +332,28 @@ static int replay_free(struct km_machine *machine, const struct km_call *call, u
 
 void km_replay_other(struct km_replayer *replayer, const struct km_op *op, unsigned cpu)
 {
-	const struct km_call *call = &replayer->calls[op->request];
+	const struct km_serving *serving = &replayer->servings[op->request];
 	uint64_t *addr = &replayer->addr[op->slot];
 
 	if (!op->is_free)
-		replay_alloc(replayer, call, addr, cpu);
-	else if (replay_free(replayer->machine, call, *addr, cpu))
+		replay_alloc(replayer, serving, addr, cpu);
+	else if (replay_free(replayer->machine, serving, *addr, cpu))
 		replayer->refused++;
+}
+
+void km_replay_ops(struct km_replayer *replayer, const struct km_op *op, const struct km_op *end)
+{
+	struct km_calls calls = {
+		.env = &replayer->env, .servings = replayer->servings, .addr = replayer->addr};
+
+	while (op < end) {
+		if (replayer->slab_run)
+			op = replayer->slab_run(replayer->slab, &calls, op, end);
+		if (op == end)
+			break;
+		replayer->env.time_ns = op->time_ns;
+		km_replay_op(replayer, op++);
+	}
+	replayer->failed += calls.failed;
+	replayer->refused += calls.refused;
 }

@@ -23,36 +23,25 @@ struct km_model_choice {
 /* 0, or -EINVAL with a sentence naming what can be given. */
 int km_model_choice_parse(const char *text, struct km_model_choice *choice, struct km_err *err);
 
-/* How this machine serves a request (struct km_request, same index). */
-struct km_call {
-	/*
-	 * The objects' cache, also of a kmalloc of this size: Linux's compiler finds it at a call
-	 * site of constant size just so. NULL: not an object, or the call itself decides.
-	 */
-	void *cache;
-	uint64_t size; /* as km_request's */
-	uint32_t gfp;
-	int node;
-	enum km_op_kind kind; /* of the allocation */
-};
-
 struct km_replayer {
 	const struct km_program *program;
 	struct km_env env;
 	struct km_machine *machine;
 	/* the machine's slab layer, at hand */
 	void *slab;
+	const struct km_op *(*slab_run)(void *slab, struct km_calls *calls, const struct km_op *op,
+					const struct km_op *end);
 	uint64_t (*slab_alloc)(void *slab, void *cache, unsigned cpu, uint32_t gfp, int node);
 	int (*slab_free)(void *slab, unsigned cpu, uint64_t addr);
 	void **caches;     /* by trace cache id; NULL: kmalloc */
 	uint32_t *strides; /* bytes one object of the cache takes, by trace cache id */
 	uint32_t kmalloc_strides[KM_KMALLOC_CLASSES];
 	uint32_t nr_caches;
-	struct km_call *calls; /* by request */
-	uint64_t *addr;        /* by slot: address, or pfn for pages; 0 = failed */
-	bool seeded;           /* free blocks are as recorded at the start */
-	uint64_t failed;       /* allocations the machine refused */
-	uint64_t refused;      /* frees the machine refused: a defect, never expected */
+	struct km_serving *servings; /* by request */
+	uint64_t *addr;              /* by slot: address, or pfn for pages; 0 = failed */
+	bool seeded;                 /* free blocks are as recorded at the start */
+	uint64_t failed;             /* allocations the machine refused */
+	uint64_t refused;            /* frees the machine refused: a defect, never expected */
 };
 
 int km_replayer_create(const struct km_program *program, struct km_trace *trace,
@@ -71,20 +60,23 @@ void km_replay_other(struct km_replayer *replayer, const struct km_op *op, unsig
 static inline void km_replay_op_on(struct km_replayer *replayer, const struct km_op *op,
 				   unsigned cpu)
 {
-	const struct km_call *call = &replayer->calls[op->request];
+	const struct km_serving *serving = &replayer->servings[op->request];
 	uint64_t *addr = &replayer->addr[op->slot];
 
-	if (!call->cache) {
+	if (!serving->cache) {
 		km_replay_other(replayer, op, cpu);
 	} else if (!op->is_free) {
-		*addr = replayer->slab_alloc(replayer->slab, call->cache, cpu, call->gfp,
-					     call->node);
+		*addr = replayer->slab_alloc(replayer->slab, serving->cache, cpu, serving->gfp,
+					     serving->node);
 		if (!*addr)
 			replayer->failed++;
 	} else if (*addr && replayer->slab_free(replayer->slab, cpu, *addr)) {
 		replayer->refused++;
 	}
 }
+
+/* All of them in order, each on its CPU and at its time. */
+void km_replay_ops(struct km_replayer *replayer, const struct km_op *op, const struct km_op *end);
 
 static inline void km_replay_op(struct km_replayer *replayer, const struct km_op *op)
 {

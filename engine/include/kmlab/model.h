@@ -11,6 +11,7 @@
 #ifndef KMLAB_MODEL_H
 #define KMLAB_MODEL_H
 
+#include <kmlab/calls.h>
 #include <kmlab/env.h>
 #include <kmlab/gfp.h>
 #include <kmlab/profile.h>
@@ -118,6 +119,12 @@ struct km_slab_ops {
 	/* 0, or -EFAULT: addr is not an object of this layer. The cache is found from the address.
 	 */
 	int (*free)(void *self, unsigned cpu, uint64_t addr);
+	/*
+	 * As km_calls_loop() does, which KM_SLAB_RUN() wraps around alloc and free. NULL: whoever
+	 * has operations calls these one by one.
+	 */
+	const struct km_op *(*run)(void *self, struct km_calls *calls, const struct km_op *op,
+				   const struct km_op *end);
 	/* kmem_cache_alloc_bulk / kmem_cache_free_bulk; how many were allocated. May be NULL. */
 	unsigned (*alloc_bulk)(void *self, void *cache, unsigned cpu, uint32_t gfp, unsigned n,
 			       uint64_t *addrs);
