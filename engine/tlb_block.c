@@ -350,6 +350,16 @@ static void use_block(struct km_tlb *tlb, struct km_tlb_outcome *outcomes)
 	count_lines(tlb, outcomes);
 }
 
+/* Mostly a block's pages are of one size, and then it is asked of each array once. */
+static void set_sizes(struct km_tlb_block *block, const uint8_t *sizes)
+{
+	block->sizes = sizes;
+	if (sizes && !memcmp(sizes, sizes + 1, block->nr_refs - 1)) {
+		block->size = sizes[0];
+		block->sizes = NULL;
+	}
+}
+
 void km_tlb_use_blocks(struct km_tlb *tlb, const uint64_t *addrs, const uint8_t *sizes,
 		       uint8_t size, size_t n, struct km_tlb_outcome *outcomes)
 {
@@ -358,8 +368,8 @@ void km_tlb_use_blocks(struct km_tlb *tlb, const uint64_t *addrs, const uint8_t 
 	block->size = size;
 	for (size_t from = 0; from < n; from += BLOCK) {
 		block->addrs = addrs + from;
-		block->sizes = sizes ? sizes + from : NULL;
 		block->nr_refs = n - from < BLOCK ? n - from : BLOCK;
+		set_sizes(block, sizes ? sizes + from : NULL);
 		use_block(tlb, outcomes ? outcomes + from : NULL);
 	}
 }

@@ -29,7 +29,10 @@ static struct km_tlb_array_spec any_array(unsigned most_sets)
 					  (uint8_t)below(KM_TLB_POLICIES)};
 }
 
-/* Runs, returns, jumps; struct pages; addresses that no table of four levels reaches. */
+/*
+ * Runs, returns, jumps; struct pages; addresses that no table of four levels reaches. Sizes are
+ * mixed, but for stretches of one.
+ */
 static void fill(uint64_t *addrs, uint8_t *sizes)
 {
 	uint32_t pages = 1 + below(4000), at = 0;
@@ -41,7 +44,11 @@ static void fill(uint64_t *addrs, uint8_t *sizes)
 			addrs[i] = 0xffffea0000000000ull + (uint64_t)at * 64;
 		if (!below(64))
 			addrs[i] = (uint64_t)below(1u << 30) << 30;
-		sizes[i] = (uint8_t)(below(4) ? at / 8 % KM_TLB_SIZES : below(KM_TLB_SIZES));
+		if (i / 512 % 4 && i % 512)
+			sizes[i] = sizes[i - 1];
+		else
+			sizes[i] =
+				(uint8_t)(below(4) ? at / 8 % KM_TLB_SIZES : below(KM_TLB_SIZES));
 	}
 }
 
