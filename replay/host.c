@@ -10,6 +10,7 @@
 /* From here on blocks are mapped on their own: zero pages cost nothing until touched. */
 #define MAP_FROM_BYTES (256u << 10)
 #define ALIGNMENT 64u
+#define HUGE_BYTES (2ull << 20)
 
 static void *host_alloc(void *context, size_t bytes)
 {
@@ -33,6 +34,23 @@ static void host_release(void *context, void *memory, size_t bytes)
 		munmap(memory, bytes);
 	else
 		free(memory);
+}
+
+void *km_host_map(uint64_t bytes, int advice)
+{
+	uint64_t whole = (bytes + KM_PAGE_SIZE - 1) & ~(KM_PAGE_SIZE - 1ull), before;
+	char *at = mmap(NULL, whole + HUGE_BYTES, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		return NULL;
+	before = -(uintptr_t)at & (HUGE_BYTES - 1);
+	if (before)
+		munmap(at, before);
+	at += before;
+	munmap(at + whole, HUGE_BYTES - before);
+	madvise(at, bytes, advice);
+	return at;
 }
 
 void km_host_env(struct km_env *env, uint64_t seed)

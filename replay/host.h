@@ -8,6 +8,13 @@
 /* An environment on host memory. Large blocks are mapped lazily: a 24 GiB machine costs little. */
 void km_host_env(struct km_env *env, uint64_t seed);
 
+/*
+ * Memory to be timed: at a multiple of 2 MiB, so that huge pages are possible, with this advice to
+ * madvise(2), which the host may not follow; to be returned with munmap(at, bytes). NULL: no
+ * memory.
+ */
+void *km_host_map(uint64_t bytes, int advice);
+
 /* ---- timing of single operations ---- */
 
 struct km_timer {

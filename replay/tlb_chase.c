@@ -149,15 +149,9 @@ struct km_tlb_point km_tlb_point_of(enum km_tlb_place place, uint32_t pages, dou
 
 static char *map_pages(uint64_t bytes, int advice)
 {
-	char *at = mmap(NULL, bytes + HUGE_BYTES, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *at = km_host_map(bytes, advice); /* without huge pages the result says so */
 
-	if (at == MAP_FAILED)
-		return NULL;
-	at += -(uintptr_t)at & (HUGE_BYTES - 1);
-	madvise(at, bytes, advice); /* without huge pages the result says so */
-	memset(at, 1, bytes);
-	return at;
+	return at ? memset(at, 1, bytes) : NULL;
 }
 
 #define USER_PLACES 3

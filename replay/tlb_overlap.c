@@ -13,8 +13,7 @@
 
 #define LINE 64u
 #define LEAST_LOADS 4096u
-#define TRIES 4u /* of which the shortest counts: what disturbs only ever makes it longer */
-#define BLOCK_BYTES (2ull << 20)
+#define TRIES 4u        /* of which the shortest counts: what disturbs only ever makes it longer */
 #define LEAST_RATIO 0.1 /* of misses per load: fewer tell nothing of their cost */
 
 enum { HIT, WALK, FAR, COSTS };
@@ -328,14 +327,9 @@ static struct km_tlb_array_spec read_cache(void)
 
 static uint8_t *map_zeros(uint64_t bytes, int advice)
 {
-	uint8_t *at = mmap(NULL, bytes + BLOCK_BYTES, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *at = km_host_map(bytes, advice);
 
-	if (at == MAP_FAILED)
-		return NULL;
-	at += -(uintptr_t)at & (BLOCK_BYTES - 1);
-	madvise(at, bytes, advice);
-	for (uint64_t i = 0; i < bytes; i += KM_PAGE_SIZE)
+	for (uint64_t i = 0; at && i < bytes; i += KM_PAGE_SIZE)
 		*(volatile uint8_t *)(at + i) = 0; /* a page of its own, not the zero page */
 	return at;
 }

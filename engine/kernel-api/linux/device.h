@@ -349,11 +349,7 @@ static inline void kmlab_device_put(const struct kmlab_site *site, struct device
 	else if (device->class && device->class->dev_release)
 		device->class->dev_release(device);
 	else
-		kmlab_api->complain(
-			site, KMLAB_FAULT_REFERENCE,
-			"the device \"%s\" has no release(): nothing says when its memory "
-			"may be freed",
-			dev_name(device));
+		kmlab_no_release(site, "device", dev_name(device));
 }
 #define get_device(device)                                                                         \
 	({                                                                                         \

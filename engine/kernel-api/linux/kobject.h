@@ -231,6 +231,14 @@ static inline struct kobject *kobject_get_unless_zero(struct kobject *kobj)
 	return kobj && refcount_inc_not_zero(&kobj->kref.refcount) ? kobj : NULL;
 }
 
+KMLAB_TEXT void kmlab_no_release(const struct kmlab_site *site, const char *what, const char *name)
+{
+	kmlab_api->complain(site, KMLAB_FAULT_REFERENCE,
+			    "the %s \"%s\" has no release(): nothing says when its memory may be "
+			    "freed",
+			    what, name);
+}
+
 KMLAB_TEXT void kmlab_kobject_put(const struct kmlab_site *site, struct kobject *kobj);
 KMLAB_TEXT void kmlab_kobject_del(const struct kmlab_site *site, struct kobject *kobj)
 {
@@ -272,11 +280,7 @@ KMLAB_TEXT void kmlab_kobject_put(const struct kmlab_site *site, struct kobject 
 	else if (kobj->ktype && kobj->ktype->release)
 		kobj->ktype->release(kobj);
 	else
-		kmlab_api->complain(
-			site, KMLAB_FAULT_REFERENCE,
-			"the kobject \"%s\" has no release(): nothing says when its memory "
-			"may be freed",
-			name);
+		kmlab_no_release(site, "kobject", name);
 	kmlab_api->do_kfree(site, name, 0);
 	if (parent)
 		kmlab_kobject_put(site, parent);
