@@ -235,6 +235,134 @@ module "$work/ida.c"
 exits 0 'five thousand numbers'
 like "$work/out" '\] wrong 0$' 'each the first that is free'
 
+# By the hundred thousand, and far apart: neither the search for a free number nor that for the
+# next entry goes through all that lies between.
+cat >"$work/idr.c" <<'C'
+#include <linux/idr.h>
+#include <linux/module.h>
+static DEFINE_IDR(idr);
+static DEFINE_XARRAY_ALLOC(array);
+static int __init idr_start(void)
+{
+	unsigned long index, sum = 0;
+	int wrong = 0;
+	void *entry;
+	u32 id;
+
+	for (int i = 0; i < 100000; i++)
+		wrong += idr_alloc(&idr, &idr, 0, 0, GFP_KERNEL) != i;
+	idr_remove(&idr, 4095);
+	idr_remove(&idr, 70000);
+	wrong += idr_alloc(&idr, &idr, 4096, 70000, GFP_KERNEL) != -ENOSPC;
+	wrong += idr_alloc(&idr, &idr, 0, 0, GFP_KERNEL) != 4095;
+	wrong += idr_alloc(&idr, &idr, 0, 0, GFP_KERNEL) != 70000;
+	wrong += idr_alloc(&idr, &idr, 0, 0, GFP_KERNEL) != 100000;
+	idr_destroy(&idr);
+	xa_store(&array, 1UL << 62, xa_mk_value(1), GFP_KERNEL);
+	xa_store(&array, ~0UL, xa_mk_value(2), GFP_KERNEL);
+	xa_for_each(&array, index, entry) sum += xa_to_value(entry) * 10 + (index == ~0UL);
+	wrong += sum != 31;
+	wrong += xa_alloc(&array, &id, &idr, XA_LIMIT(5, 5), GFP_KERNEL) || id != 5;
+	wrong += xa_alloc(&array, &id, &idr, XA_LIMIT(5, 5), GFP_KERNEL) != -EBUSY;
+	pr_info("wrong %d\n", wrong);
+	xa_destroy(&array);
+	return 0;
+}
+static void __exit idr_end(void)
+{
+}
+module_init(idr_start);
+module_exit(idr_end);
+MODULE_LICENSE("GPL");
+C
+module "$work/idr.c"
+exits 0 'a hundred thousand numbers'
+like "$work/out" '\] wrong 0$' 'each the first that is free, and what lies far apart is found'
+
+# Red-black trees: the rules hold after each of many insertions and removals.
+cat >"$work/tree.c" <<'C'
+#include <linux/module.h>
+#include <linux/random.h>
+#include <linux/rbtree.h>
+#define COUNT 300
+static struct item {
+	struct rb_node node;
+	bool in;
+} items[COUNT];
+static struct rb_root root = RB_ROOT;
+static int wrong;
+#define red(n) ((n) && !((n)->__rb_parent_color & 1))
+static int black_height(struct rb_node *node, struct rb_node *parent)
+{
+	int left, right;
+
+	if (!node)
+		return 0;
+	wrong += rb_parent(node) != parent || (red(node) && (!parent || red(parent)));
+	left = black_height(node->rb_left, node);
+	right = black_height(node->rb_right, node);
+	wrong += left != right;
+	return left + !red(node);
+}
+static void check(void)
+{
+	struct rb_node *node = rb_first(&root), *before = NULL;
+
+	for (int i = 0; i < COUNT; i++) {
+		if (!items[i].in)
+			continue;
+		wrong += node != &items[i].node || rb_prev(node) != before;
+		before = node;
+		node = node ? rb_next(node) : NULL;
+	}
+	wrong += node != NULL || rb_last(&root) != before;
+	black_height(root.rb_node, NULL);
+}
+static void insert(struct item *item)
+{
+	struct rb_node **link = &root.rb_node, *parent = NULL;
+
+	while (*link) {
+		parent = *link;
+		link = &item->node < parent ? &parent->rb_left : &parent->rb_right;
+	}
+	rb_link_node(&item->node, parent, link);
+	rb_insert_color(&item->node, &root);
+}
+static int __init tree_init(void)
+{
+	for (int i = 0; i < 4000; i++) {
+		struct item *item = &items[get_random_u32() % COUNT];
+
+		if (item->in)
+			rb_erase(&item->node, &root);
+		else
+			insert(item);
+		item->in = !item->in;
+		if (i % 10 == 0)
+			check();
+	}
+	for (int i = 0; i < COUNT; i++) {
+		if (items[i].in)
+			rb_erase(&items[i].node, &root);
+		items[i].in = false;
+		check();
+	}
+	pr_info("wrong %d, empty %d\n", wrong, RB_EMPTY_ROOT(&root));
+	return 0;
+}
+static void __exit tree_exit(void)
+{
+}
+module_init(tree_init);
+module_exit(tree_exit);
+MODULE_LICENSE("GPL");
+C
+for seed in 1 2 3; do
+	module "$work/tree.c" --seed $seed
+	like "$work/out" '\] wrong 0, empty 1$' "a red-black tree keeps its rules, seed $seed"
+done
+
 # What was written for kernels before 5.6 runs, and is told that it would not build.
 cat >"$work/proc.c" <<'C'
 #include <linux/module.h>

@@ -30,9 +30,7 @@ static inline int kmlab_idr_alloc(const struct kmlab_site *site, struct idr *idr
 
 	if (start < 0)
 		return -EINVAL;
-	for (index = start; index < limit; index++)
-		if (!xa_load(&idr->idr_rt, index))
-			break;
+	index = kmlab_xa_vacant(&idr->idr_rt, start);
 	if (index >= limit)
 		return -ENOSPC;
 	/* A number may stand for nothing: it is taken all the same. */

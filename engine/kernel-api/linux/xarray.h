@@ -21,7 +21,7 @@ struct xa_node {
 	struct xarray *array;
 	void *kmlab_list[2];
 	void *slots[XA_CHUNK_SIZE];
-	unsigned long marks[3];
+	unsigned long marks[3]; /* marks[0]: the children in which no index is free */
 };
 struct xarray {
 	spinlock_t xa_lock;
@@ -128,6 +128,19 @@ static inline void *xa_load(struct xarray *xa, unsigned long index)
 	return entry;
 }
 
+/* What is above a node whose entries became more or fewer learns whether it is full. */
+static inline void kmlab_xa_note_full(const struct xa_node *node)
+{
+	for (; node && node->parent; node = node->parent) {
+		bool full = node->shift ? node->marks[0] == ~0UL : node->count == XA_CHUNK_SIZE;
+		unsigned long *mark = &node->parent->marks[0];
+
+		if ((*mark >> node->offset & 1) == full)
+			return;
+		*mark ^= 1UL << node->offset;
+	}
+}
+
 /* Nodes above the root until the index fits; where nothing is yet, one that is high enough. */
 static inline int kmlab_xa_grow(const struct kmlab_site *site, struct xarray *xa,
 				unsigned long index, gfp_t gfp)
@@ -145,8 +158,10 @@ static inline int kmlab_xa_grow(const struct kmlab_site *site, struct xarray *xa
 			return -ENOMEM;
 		node->slots[0] = xa->xa_head;
 		node->count = xa->xa_head != NULL;
-		if (has_node)
+		if (has_node) {
 			KMLAB_XA_NODE(xa->xa_head)->parent = node;
+			kmlab_xa_note_full(KMLAB_XA_NODE(xa->xa_head));
+		}
 		xa->xa_head = KMLAB_XA_ENTRY(node);
 	}
 	return 0;
@@ -208,6 +223,7 @@ static inline void *kmlab_xa_store(const struct kmlab_site *site, struct xarray 
 	*slot = entry;
 	if (node)
 		node->count += (entry != NULL) - (before != NULL);
+	kmlab_xa_note_full(node);
 	if (!entry)
 		kmlab_xa_prune(site, xa, node);
 	return before;
@@ -223,21 +239,49 @@ static inline void *kmlab_xa_store(const struct kmlab_site *site, struct xarray 
 		 ? -EBUSY                                                                          \
 		 : xa_err(kmlab_xa_store(KMLAB_SITE("xa_insert"), xa, index, entry, gfp)))
 
-/* The first entry from *index to max. */
+/* The first entry from *index to max; what an empty slot spans is passed over at once. */
 static inline void *xa_find(struct xarray *xa, unsigned long *index, unsigned long max,
 			    xa_mark_t mark)
 {
-	for (unsigned long at = *index; at <= max && at <= kmlab_xa_last(xa->xa_head); at++) {
-		void *entry = xa_load(xa, at);
+	for (unsigned long at = *index; at <= max && at <= kmlab_xa_last(xa->xa_head);) {
+		void *entry = xa->xa_head;
+		unsigned int shift = 0;
 
+		while (kmlab_xa_is_node(entry)) {
+			shift = KMLAB_XA_NODE(entry)->shift;
+			entry = KMLAB_XA_NODE(entry)->slots[at >> shift & (XA_CHUNK_SIZE - 1)];
+		}
 		if (entry) {
 			*index = at;
 			return entry;
 		}
-		if (at == ~0UL)
+		at = ((at >> shift) + 1) << shift;
+		if (!at)
 			break;
 	}
 	return NULL;
+}
+/* The first index from `index` on that holds nothing; full nodes are passed over at once. */
+static inline unsigned long kmlab_xa_vacant(const struct xarray *xa, unsigned long index)
+{
+	while (index <= kmlab_xa_last(xa->xa_head)) {
+		void *entry = xa->xa_head;
+		unsigned int shift = 0;
+
+		while (kmlab_xa_is_node(entry)) {
+			const struct xa_node *node = KMLAB_XA_NODE(entry);
+			unsigned int slot = index >> node->shift & (XA_CHUNK_SIZE - 1);
+
+			shift = node->shift;
+			entry = node->slots[slot];
+			if (shift && node->marks[0] >> slot & 1)
+				break;
+		}
+		if (!entry)
+			break;
+		index = ((index >> shift) + 1) << shift;
+	}
+	return index;
 }
 static inline void *xa_find_after(struct xarray *xa, unsigned long *index, unsigned long max,
 				  xa_mark_t mark)
@@ -266,8 +310,7 @@ static inline int kmlab_xa_alloc(const struct kmlab_site *site, struct xarray *x
 
 	if (!index && (xa->xa_flags & XA_FLAGS_ALLOC1) == XA_FLAGS_ALLOC1)
 		index = 1;
-	while (index <= limit.max && xa_load(xa, index))
-		index++;
+	index = kmlab_xa_vacant(xa, index);
 	if (index > limit.max)
 		return -EBUSY;
 	*id = (u32)index;
