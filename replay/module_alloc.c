@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The kmalloc, kvmalloc and vmalloc families and pages, as a module calls them: the machine says
- * where, the memory behind it is made and checked, and each call becomes a row.
+ * The kmalloc, kvmalloc and vmalloc families, as a module calls them: the machine says where, the
+ * memory behind it is made and checked, and each call becomes a row.
  */
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -163,7 +162,7 @@ struct object *km_taken(const struct kmlab_site *site, const void *p, unsigned k
 	return NULL;
 }
 
-static struct km_module_call *free_row(const struct kmlab_site *site, const void *p)
+struct km_module_call *km_free_row(const struct kmlab_site *site, const void *p)
 {
 	struct km_module_call *row = km_record(site);
 
@@ -174,7 +173,7 @@ static struct km_module_call *free_row(const struct kmlab_site *site, const void
 
 void km_freed(const struct kmlab_site *site, struct object *object)
 {
-	struct km_module_call *row = free_row(site, km_host(object->addr));
+	struct km_module_call *row = km_free_row(site, km_host(object->addr));
 
 	row->bytes = object->bytes;
 	place(row, object);
@@ -304,7 +303,7 @@ static void release(const struct kmlab_site *site, const void *p, unsigned kinds
 	char text[160];
 
 	if ((uintptr_t)p <= ZERO_SIZE_PTR) {
-		free_row(site, p);
+		km_free_row(site, p);
 		return;
 	}
 	object = km_taken(site, p, kinds);
@@ -438,85 +437,6 @@ static unsigned long api_vmalloc_pfn(const void *p)
 	return km_kernel->area_pfns[(addr - KM_VMALLOC_START) >> KM_PAGE_SHIFT];
 }
 
-/* ---- pages ---- */
-
-static unsigned long api_alloc_pages(const struct kmlab_site *site, unsigned gfp, unsigned order)
-{
-	struct object object = {.bytes = KM_PAGE_SIZE << (order < 64 - 13 ? order : 0),
-				.kind = KM_OBJECT_PAGES,
-				.order = order};
-	km_pfn pfn = KM_PFN_NONE;
-
-	km_check_gfp(site, gfp);
-	if (order > KM_MAX_ORDER)
-		km_find(KM_RULE_BAD_ARGUMENT, site, "%s of order %u: the largest is %d", site->call,
-			order, KM_MAX_ORDER);
-	else
-		pfn = km_alloc_pages(km_kernel->machine, CPU, gfp, order);
-	object.capacity = object.bytes;
-	if (km_pfn_valid(pfn))
-		object.addr = km_pfn_to_addr(pfn);
-	return (unsigned long)(uintptr_t)km_given(site, &object, gfp);
-}
-
-static void api_free_pages(const struct kmlab_site *site, unsigned long addr, unsigned order)
-{
-	struct object *object;
-	char text[160];
-	km_pfn pfn;
-
-	if (!addr) {
-		free_row(site, NULL);
-		return;
-	}
-	object = km_taken(site, (const void *)addr, 1u << KM_OBJECT_PAGES);
-	if (!object)
-		return;
-	if (order != object->order) {
-		km_find(KM_RULE_WRONG_ORDER, site, "wrong order %u: %s has order %u", order,
-			km_object_text(object, text), object->order);
-		return;
-	}
-	pfn = km_addr_to_pfn(object->addr);
-	km_freed(site, object);
-	km_free_pages(km_kernel->machine, CPU, pfn, order);
-}
-
-/* The pages that are not needed go back at once. */
-static void *api_alloc_pages_exact(const struct kmlab_site *site, unsigned long bytes, unsigned gfp)
-{
-	struct object object = {.kind = KM_OBJECT_PAGES, .order = UINT_MAX};
-	uint64_t wanted = (bytes + KM_PAGE_SIZE - 1) >> KM_PAGE_SHIFT;
-	unsigned order = km_get_order(bytes ? bytes : 1);
-	km_pfn pfn = KM_PFN_NONE;
-
-	km_check_gfp(site, gfp);
-	if (order <= KM_MAX_ORDER)
-		pfn = km_alloc_pages(km_kernel->machine, CPU, gfp, order);
-	object.bytes = object.capacity = wanted << KM_PAGE_SHIFT;
-	if (km_pfn_valid(pfn))
-		object.addr = km_pfn_to_addr(pfn);
-	for (uint64_t i = wanted; km_pfn_valid(pfn) && i < 1ull << order; i++)
-		km_free_pages(km_kernel->machine, CPU, (km_pfn){pfn.value + i}, 0);
-	return km_given(site, &object, gfp);
-}
-
-static void api_free_pages_exact(const struct kmlab_site *site, void *p, unsigned long bytes)
-{
-	struct object *object = km_taken(site, p, 1u << KM_OBJECT_PAGES);
-	uint64_t pages;
-	km_pfn pfn;
-
-	(void)bytes;
-	if (!object)
-		return;
-	pages = object->capacity >> KM_PAGE_SHIFT;
-	pfn = km_addr_to_pfn(object->addr);
-	km_freed(site, object);
-	for (uint64_t i = 0; i < pages; i++)
-		km_free_pages(km_kernel->machine, CPU, (km_pfn){pfn.value + i}, 0);
-}
-
 void km_api_memory(struct kmlab_api *api)
 {
 	api->do_kmalloc = api_kmalloc;
@@ -532,9 +452,5 @@ void km_api_memory(struct kmlab_api *api)
 	api->do_vfree = api_vfree;
 	api->do_vmap = api_vmap;
 	api->vmalloc_pfn = api_vmalloc_pfn;
-	api->do_alloc_pages = api_alloc_pages;
-	api->do_free_pages = api_free_pages;
-	api->do_alloc_pages_exact = api_alloc_pages_exact;
-	api->do_free_pages_exact = api_free_pages_exact;
 	api->access = km_access;
 }

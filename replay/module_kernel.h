@@ -31,6 +31,7 @@ struct object {
 	unsigned copies; /* of KM_OBJECT_PERCPU: one per CPU, so many bytes apart */
 	uint64_t copy_stride;
 	bool borrowed; /* an area over pages of somebody else */
+	bool compound; /* KM_OBJECT_PAGES of __GFP_COMP: its first page counts for all */
 	bool damaged;  /* an access outside of it is reported */
 	uint32_t next_unused;
 };
@@ -142,6 +143,7 @@ const char *km_object_text(const struct object *object, char text[160]);
 /* ---- the API's parts ---- */
 
 void km_api_memory(struct kmlab_api *api);   /* module_alloc.c */
+void km_api_pages(struct kmlab_api *api);    /* module_pages.c */
 void km_api_cache(struct kmlab_api *api);    /* module_cache.c */
 void km_api_text(struct kmlab_api *api);     /* module_print.c */
 void km_api_context(struct kmlab_api *api);  /* module_context.c */
@@ -153,11 +155,12 @@ void km_api_file(struct kmlab_api *api);     /* module_file.c */
 /* module_percpu.c: CPU 0's copy of an address in another CPU's; other addresses as they are. */
 uint64_t km_percpu_own(uint64_t addr);
 
-/* module_alloc.c, for caches */
+/* module_alloc.c, for caches and pages */
 void km_check_gfp(const struct kmlab_site *site, uint32_t gfp);
 void *km_given(const struct kmlab_site *site, struct object *object, uint32_t gfp);
 struct object *km_taken(const struct kmlab_site *site, const void *p, unsigned kinds);
 void km_freed(const struct kmlab_site *site, struct object *object);
+struct km_module_call *km_free_row(const struct kmlab_site *site, const void *p);
 
 /* module_context.c */
 bool km_atomic(void);

@@ -140,6 +140,7 @@ int km_module_boot(struct kernel *kernel, struct km_err *err)
 		.cpus = kernel->options->spec.cpus,
 	};
 	km_api_memory(&kernel->api);
+	km_api_pages(&kernel->api);
 	km_api_cache(&kernel->api);
 	km_api_text(&kernel->api);
 	km_api_context(&kernel->api);

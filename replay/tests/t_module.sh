@@ -363,6 +363,51 @@ for seed in 1 2 3; do
 	like "$work/out" '\] wrong 0, empty 1$' "a red-black tree keeps its rules, seed $seed"
 done
 
+# Scatterlists: how many entries lie where.
+cat >"$work/sg.c" <<'C'
+#include <linux/module.h>
+#include <linux/scatterlist.h>
+static int entries = 1;
+module_param(entries, int, 0);
+static int __init sg_start(void)
+{
+	struct sg_table table;
+	struct scatterlist *sg;
+	int i, seen = 0, ret = sg_alloc_table(&table, entries, GFP_KERNEL);
+
+	if (ret) {
+		pr_info("refused %d\n", ret);
+		return 0;
+	}
+	for_each_sgtable_sg(&table, sg, i) {
+		sg_set_page(sg, virt_to_page(sg), 1, 0);
+		seen++;
+	}
+	pr_info("seen %d, counted %d, last %d\n", seen, sg_nents(table.sgl),
+		sg_last(table.sgl, entries) && sg_is_last(sg_last(table.sgl, entries)) != 0);
+	sg_free_table(&table);
+	return 0;
+}
+static void __exit sg_stop(void)
+{
+}
+module_init(sg_start);
+module_exit(sg_stop);
+MODULE_LICENSE("GPL");
+C
+for case in '1 32' '127 4064' '128 4096' '129 4096,64' '254 4096,4064' '255 4096,4096' '256 4096,4096,64'; do
+	read -r entries arrays <<<"$case"
+	module "$work/sg.c" --format tsv "entries=$entries"
+	like "$work/err" "seen $entries, counted $entries, last 1\$" "$entries entries"
+	is "$(awk -F'\t' '$3 == "sg_alloc_table" {print $4}' "$work/out" | paste -sd,)" "$arrays" "lie in $arrays bytes"
+done
+module "$work/sg.c" entries=0
+like "$work/out" 'refused -22$' 'none is refused'
+sed -i 's/sg_set_page(sg, virt_to_page(sg), 1, 0)/sg_set_buf(sg, (void *)VMALLOC_START, 1)/' "$work/sg.c"
+module "$work/sg.c"
+exits 1 "vmalloc's memory by sg_set_buf()"
+like "$work/out" 'which is not in the direct map' 'is told'
+
 # What was written for kernels before 5.6 runs, and is told that it would not build.
 cat >"$work/proc.c" <<'C'
 #include <linux/module.h>

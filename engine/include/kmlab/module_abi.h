@@ -48,6 +48,10 @@ enum kmlab_resource {
 	KMLAB_NR_RESOURCES
 };
 
+/* What a page is a part of: nothing that has a head; a block that has no references but its first
+ * page's; one whose pages all count on the first. */
+enum kmlab_block { KMLAB_BLOCK_NONE, KMLAB_BLOCK_PLAIN, KMLAB_BLOCK_COMPOUND };
+
 /* What only the headers see. */
 enum kmlab_fault { KMLAB_FAULT_CHECK, KMLAB_FAULT_REFERENCE, KMLAB_FAULT_ARGUMENT };
 
@@ -111,6 +115,12 @@ struct kmlab_api {
 					unsigned int order);
 	void (*do_free_pages)(const struct kmlab_site *site, unsigned long addr,
 			      unsigned int order);
+	/* all but the first page, which somebody still refers to */
+	void (*do_free_rest)(const struct kmlab_site *site, unsigned long addr, unsigned int order);
+	void (*do_split_page)(const struct kmlab_site *site, unsigned long addr,
+			      unsigned int order);
+	/* enum kmlab_block of a page, by its address; head and order unless it is NONE */
+	int (*page_block)(const void *p, unsigned long *head, unsigned int *order);
 	void *(*do_alloc_pages_exact)(const struct kmlab_site *site, unsigned long bytes,
 				      unsigned int gfp);
 	void (*do_free_pages_exact)(const struct kmlab_site *site, void *p, unsigned long bytes);

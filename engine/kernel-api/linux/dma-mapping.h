@@ -5,6 +5,7 @@
 
 #include <linux/device.h>
 #include <linux/mm.h>
+#include <linux/scatterlist.h>
 
 #define DMA_BIT_MASK(n) ((n) == 64 ? ~0ULL : (1ULL << (n)) - 1)
 #define DMA_MAPPING_ERROR (~(dma_addr_t)0)
@@ -41,5 +42,26 @@ static inline void *kmlab_dma_alloc(const struct kmlab_site *site, struct device
 #define dma_set_mask_and_coherent dma_set_coherent_mask
 #define dma_sync_single_for_cpu(device, handle, bytes, direction) ((void)(handle))
 #define dma_sync_single_for_device dma_sync_single_for_cpu
+/* Each entry is one for the device, too. */
+static inline int kmlab_dma_map_sg(struct scatterlist *list, int entries)
+{
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sg(list, sg, entries, i)
+	{
+		sg->dma_address = sg_phys(sg);
+		sg->dma_length = sg->length;
+	}
+	return entries;
+}
+#define dma_map_sg(device, list, entries, direction)                                               \
+	((void)(device), (void)(direction), kmlab_dma_map_sg(list, entries))
+#define dma_unmap_sg(device, list, entries, direction) ((void)(list))
+#define dma_map_sgtable(device, table, direction, attrs)                                           \
+	((void)(device), (table)->nents = kmlab_dma_map_sg((table)->sgl, (table)->orig_nents), 0)
+#define dma_unmap_sgtable(device, table, direction, attrs) ((void)(table))
+#define dma_sync_sg_for_cpu(device, list, entries, direction) ((void)(list))
+#define dma_sync_sg_for_device dma_sync_sg_for_cpu
 
 #endif

@@ -171,6 +171,7 @@ static inline long kmlab_node_fault(void *object, unsigned long page)
 	struct vm_fault fault = {.vma = vma,
 				 .pgoff = vma->vm_pgoff + page,
 				 .address = vma->vm_start + page * PAGE_SIZE};
+	struct page *head;
 	unsigned int got;
 
 	if (!vma->vm_ops || !vma->vm_ops->fault)
@@ -179,7 +180,8 @@ static inline long kmlab_node_fault(void *object, unsigned long page)
 	if ((got & VM_FAULT_ERROR) || !fault.page)
 		return -EFAULT;
 	/* The mapping's reference goes with the mapping. */
-	fault.page->_refcount.counter -= fault.page->_refcount.counter > 0;
+	head = compound_head(fault.page);
+	head->_refcount.counter -= head->_refcount.counter > 0;
 	return page_to_pfn(fault.page);
 }
 static inline void kmlab_node_unmap(void *object)

@@ -35,7 +35,7 @@
 #define virt_to_pfn(addr) ((unsigned long)(__pa(addr) >> PAGE_SHIFT))
 #define pfn_to_kaddr(pfn) __va(PFN_PHYS(pfn))
 #define virt_to_page(addr) pfn_to_page(virt_to_pfn(addr))
-#define virt_to_head_page(addr) virt_to_page(addr)
+#define virt_to_head_page(addr) compound_head(virt_to_page(addr))
 #define page_to_phys(page) PFN_PHYS(page_to_pfn(page))
 #define phys_to_page(phys) pfn_to_page(PFN_DOWN(phys))
 #define page_address(page) ((void *)(kmlab_api->direct_map + (page_to_pfn(page) << PAGE_SHIFT)))
@@ -155,8 +155,11 @@ static inline int kmlab_insert_pfn(const struct kmlab_site *site, struct vm_area
 	kmlab_api->show_frames(site, (addr - vma->vm_start) >> PAGE_SHIFT, pfn, 1);
 	return 0;
 }
+/* The mapping holds a reference, which a page without any cannot give. */
 #define vm_insert_page(vma, addr, page)                                                            \
-	kmlab_insert_pfn(KMLAB_SITE("vm_insert_page"), vma, addr, page_to_pfn(page))
+	(page_count(page)                                                                          \
+		 ? kmlab_insert_pfn(KMLAB_SITE("vm_insert_page"), vma, addr, page_to_pfn(page))    \
+		 : -EINVAL)
 #define vmf_insert_pfn(vma, addr, pfn)                                                             \
 	(kmlab_insert_pfn(KMLAB_SITE("vmf_insert_pfn"), vma, addr, pfn) ? VM_FAULT_SIGBUS          \
 									: VM_FAULT_NOPAGE)
