@@ -276,23 +276,50 @@ static int compare_doubles(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* Sorts the values. */
+static struct km_spread spread_of(double *values, size_t n)
+{
+	struct km_spread spread = {.median = NAN, .min = NAN, .max = NAN};
+
+	if (!n)
+		return spread;
+	qsort(values, n, sizeof(*values), compare_doubles);
+	spread.min = values[0];
+	spread.max = values[n - 1];
+	spread.median = n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+	spread.count = n;
+	return spread;
+}
+
 struct km_spread km_dataset_metric(const struct km_dataset *dataset,
 				   const struct km_machine_runs *machine, const char *name)
 {
-	struct km_spread spread = {.median = NAN, .min = NAN, .max = NAN};
 	double *values = calloc(machine->count, sizeof(*values));
+	struct km_spread spread;
 	size_t n = 0;
 
 	for (size_t i = 0; values && i < machine->count; i++)
 		if (!km_result_get_metric(dataset->result, machine->runs[i], name, &values[n]))
 			n++;
-	if (n) {
-		qsort(values, n, sizeof(*values), compare_doubles);
-		spread.min = values[0];
-		spread.max = values[n - 1];
-		spread.median = n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
-		spread.count = n;
-	}
+	spread = spread_of(values, n);
+	free(values);
+	return spread;
+}
+
+struct km_spread km_dataset_ratio(const struct km_dataset *dataset,
+				  const struct km_machine_runs *machine,
+				  const struct km_machine_runs *base, const char *name)
+{
+	size_t runs = machine->count < base->count ? machine->count : base->count, n = 0;
+	double *values = calloc(runs, sizeof(*values)), value, against;
+	struct km_spread spread;
+
+	for (size_t i = 0; values && i < runs; i++)
+		if (!km_result_get_metric(dataset->result, machine->runs[i], name, &value) &&
+		    !km_result_get_metric(dataset->result, base->runs[i], name, &against) &&
+		    against > 0)
+			values[n++] = value / against;
+	spread = spread_of(values, n);
 	free(values);
 	return spread;
 }
@@ -323,6 +350,19 @@ int km_dataset_hist(const struct km_dataset *dataset, const struct km_machine_ru
 	}
 	free(one);
 	return code;
+}
+
+size_t km_dataset_hists(const struct km_dataset *dataset, const struct km_machine_runs *machine,
+			const char *name, struct km_hist **hists)
+{
+	size_t n = 0;
+
+	*hists = calloc(machine->count, sizeof(**hists));
+	for (size_t i = 0; *hists && i < machine->count; i++)
+		if (!km_result_get_hist(dataset->result, machine->runs[i], name, &(*hists)[n]) &&
+		    (*hists)[n].total)
+			n++;
+	return n;
 }
 
 /* ---- lists ---- */

@@ -60,6 +60,15 @@ const char *km_dataset_note(const struct km_dataset *dataset, const struct km_ma
 int km_dataset_hist(const struct km_dataset *dataset, const struct km_machine_runs *machine,
 		    const char *name, struct km_hist *hist);
 
+/* Histograms of the runs that have it, one by one: how many, 0 also without memory. The caller
+ * frees *hists. */
+size_t km_dataset_hists(const struct km_dataset *dataset, const struct km_machine_runs *machine,
+			const char *name, struct km_hist **hists);
+/* A metric divided by the same of another machine, run by run: runs of one number took turns. */
+struct km_spread km_dataset_ratio(const struct km_dataset *dataset,
+				  const struct km_machine_runs *machine,
+				  const struct km_machine_runs *base, const char *name);
+
 struct km_points {
 	double *x, *y; /* y NAN: not measured at x */
 	size_t count;

@@ -128,6 +128,27 @@ int km_curve_point(struct km_curve *curve, double x, double y)
 	return 0;
 }
 
+int km_curve_interval(struct km_curve *curve, double x, double y, double low, double high)
+{
+	size_t at = curve->count;
+	int code = km_curve_point(curve, x, y);
+	double *grown;
+
+	if (code)
+		return code;
+	grown = realloc(curve->low, curve->room * sizeof(double));
+	if (!grown)
+		return -ENOMEM;
+	curve->low = grown;
+	grown = realloc(curve->high, curve->room * sizeof(double));
+	if (!grown)
+		return -ENOMEM;
+	curve->high = grown;
+	curve->low[at] = low;
+	curve->high[at] = high;
+	return 0;
+}
+
 void km_figure_row(struct km_figure *figure, double x, const char *format, ...)
 {
 	struct km_figure_row *row = &figure->rows[figure->row_count];
@@ -137,6 +158,7 @@ void km_figure_row(struct km_figure *figure, double x, const char *format, ...)
 		return;
 	figure->row_count++;
 	row->x = x;
+	row->note[0] = '\0';
 	va_start(args, format);
 	vsnprintf(row->text, sizeof(row->text), format, args);
 	va_end(args);
@@ -157,6 +179,8 @@ void km_figure_free(struct km_figure *figure)
 		free(figure->curves[i].label);
 		free(figure->curves[i].x);
 		free(figure->curves[i].y);
+		free(figure->curves[i].low);
+		free(figure->curves[i].high);
 	}
 	free(figure->curves);
 	figure->curves = NULL;

@@ -33,12 +33,14 @@ struct km_curve {
 	unsigned panel; /* from 0 */
 	bool sampled;   /* measured now and then only: points, joined by lines */
 	double *x, *y;
+	double *low, *high; /* interval of y; NULL: the curve has none */
 	size_t count, room;
 };
 
 struct km_figure_row {
 	double x;
 	char text[24];
+	char note[24]; /* below the row's label where the rows are the tics of x; "" none */
 };
 
 #define KM_FIGURE_PANELS 3
@@ -57,8 +59,9 @@ struct km_figure {
 	double y_from;     /* where a log axis begins */
 	bool drawn;        /* the .svg was made */
 	char file[64];     /* file stem */
+	bool recorded;     /* of the trace alone: no model was run */
 	char caption[320]; /* trace, kernel, seed, repetitions, coverage */
-	char stamp[256];   /* of what the numbers are, a second line under the picture; "" none */
+	char stamp[256];   /* source of the numbers, access model: a line under the picture */
 	char missing[640]; /* machines left out, with the reason; "" none */
 	struct km_curve *curves;
 	size_t curve_count;
@@ -88,6 +91,8 @@ extern const size_t km_figure_count;
 struct km_curve *km_figure_curve(struct km_figure *figure, unsigned panel, struct km_style style,
 				 const char *label);
 int km_curve_point(struct km_curve *curve, double x, double y); /* 0, -ENOMEM */
+/* A point and the interval of its y, NAN where there is none. All of a curve's, or none. */
+int km_curve_interval(struct km_curve *curve, double x, double y, double low, double high);
 __attribute__((format(printf, 3, 4))) void km_figure_row(struct km_figure *figure, double x,
 							 const char *format, ...);
 /* Note that this machine is left out of the panel because `metric` was not measured. */

@@ -50,7 +50,8 @@ static void describe_runs(const struct km_trace_results *trace, char *text, size
 		snprintf(text, size, "%zu to %zu runs each", least, most);
 }
 
-static void write_caption(const struct km_trace_results *trace, char *caption, size_t size)
+static void write_caption(const struct km_trace_results *trace, bool recorded, char *caption,
+			  size_t size)
 {
 	const char *kernel = km_dataset_fact(trace, "kernel"), *name = strrchr(trace->path, '/');
 	double coverage = km_dataset_fact_number(trace, "coverage");
@@ -59,8 +60,9 @@ static void write_caption(const struct km_trace_results *trace, char *caption, s
 	int used;
 
 	describe_runs(trace, runs, sizeof(runs));
-	used = snprintf(caption, size, "trace %.60s · kernel %.60s · %s",
-			name ? name + 1 : trace->path, kernel ? kernel : "not known", runs);
+	used = snprintf(caption, size, "trace %.60s · kernel %.60s%s%s",
+			name ? name + 1 : trace->path, kernel ? kernel : "not known",
+			recorded ? "" : " · ", recorded ? "" : runs);
 	if (!isnan(coverage) && used < (int)size)
 		used += snprintf(caption + used, size - (size_t)used, " · coverage %.2f %%",
 				 100 * coverage);
@@ -82,7 +84,7 @@ static int build_one(const struct km_figure_context *context, const struct km_fi
 	else
 		snprintf(figure->file, sizeof(figure->file), "%s", figure->name);
 	forget_old(figure, directory);
-	write_caption(context->trace, figure->caption, sizeof(figure->caption));
+	write_caption(context->trace, figure->recorded, figure->caption, sizeof(figure->caption));
 	code = spec->build(context, figure, err);
 	for (size_t i = 0; i < figure->curve_count; i++)
 		measured |= figure->curves[i].count > 0;

@@ -28,20 +28,47 @@ static struct km_hist *new_hist(void)
 
 /* ---- latency percentiles ---- */
 
-/* 20 points per factor of ten in 1/(1-q), up to the largest value. */
-static int percentile_points(struct km_curve *curve, const struct km_hist *hist)
+void km_figure_quantiles(const struct km_hist *runs, size_t count, double q, double *low,
+			 double *high)
 {
-	double total = (double)hist->total;
+	*low = *high = NAN;
+	for (size_t i = 0; count > 1 && i < count; i++) {
+		double value = (double)km_hist_quantile(&runs[i], q);
+
+		*low = fmin(*low, value);
+		*high = fmax(*high, value);
+	}
+}
+
+/* One run has no interval. */
+int km_figure_quantile(struct km_curve *curve, double x, double y, double low, double high,
+		       size_t runs)
+{
+	return runs > 1 ? km_curve_interval(curve, x, y, low, high) : km_curve_point(curve, x, y);
+}
+
+/*
+ * 20 points per factor of ten in 1/(1-q), up to the largest value; between which values the runs
+ * lie, as far as each has enough calls to tell.
+ */
+static int percentile_points(struct km_curve *curve, const struct km_hist *hist,
+			     const struct km_hist *runs, size_t count)
+{
+	double total = (double)hist->total, told = total, low, high;
 	int code = 0;
 
+	for (size_t i = 0; i < count; i++)
+		told = fmin(told, (double)runs[i].total);
 	for (unsigned i = 0; !code; i++) {
 		double x = pow(10, i / 20.0);
 
 		if (x >= total)
 			break;
-		code = km_curve_point(curve, x, (double)km_hist_quantile(hist, 1 - 1 / x));
+		km_figure_quantiles(runs, x < told ? count : 0, 1 - 1 / x, &low, &high);
+		code = km_figure_quantile(curve, x, (double)km_hist_quantile(hist, 1 - 1 / x), low,
+					  high, count);
 	}
-	return code ? code : km_curve_point(curve, total, (double)hist->max);
+	return code ? code : km_figure_quantile(curve, total, (double)hist->max, NAN, NAN, count);
 }
 
 static int build_latency(const struct km_figure_context *context, struct km_figure *figure,
@@ -52,15 +79,19 @@ static int build_latency(const struct km_figure_context *context, struct km_figu
 
 	for (size_t i = 0; !code && i < context->trace->machine_count; i++) {
 		const struct km_machine_runs *machine = &context->trace->machines[i];
+		struct km_hist *runs;
 		struct km_curve *curve;
+		size_t count;
 
 		if (km_dataset_hist(context->dataset, machine, metric, hist)) {
 			km_figure_leave_out(context, figure, 0, machine, metric);
 			continue;
 		}
+		count = km_dataset_hists(context->dataset, machine, metric, &runs);
 		curve = km_figure_curve(figure, 0, context->styles[i], machine->label);
-		if (!curve || percentile_points(curve, hist))
+		if (!curve || percentile_points(curve, hist, runs, count))
 			code = km_figure_no_memory(err);
+		free(runs);
 	}
 	free(hist);
 	km_figure_row(figure, 1, "min");
@@ -327,13 +358,23 @@ static int build_lifetimes(const struct km_figure_context *context, struct km_fi
 
 /* ---- the list ---- */
 
+#define SOURCE_TIMED                                                                               \
+	"source: host time of each of the model's calls, the clock's cost included · shaded: "    \
+	"lowest to highest run · no object is touched"
+#define SOURCE_COUNTED                                                                             \
+	"source: counted in the models; of the kernel: recorded pointers, page events and start "  \
+	"state"
+#define SOURCE_RECORDED "source: recorded events, before any model"
+
 const struct km_figure_spec km_figures[] = {
 	{{.name = "latency-alloc",
+	  .stamp = SOURCE_TIMED,
 	  .template = km_plot_latency,
 	  .title = "Allocation latency by percentile",
 	  .about =
 		  "How long an allocation takes, from the median to the slowest: each curve is the "
-		  "whole histogram of one model. The null model is the floor: the cost of the "
+		  "histogram of all runs of one model. The null model is the floor: the cost of "
+		  "the "
 		  "harness and of the timer itself.",
 	  .x_title = "percentile",
 	  .panels = 1,
@@ -341,6 +382,7 @@ const struct km_figure_spec km_figures[] = {
 	  .units = {KM_UNIT_NS}},
 	 build_latency_alloc},
 	{{.name = "latency-free",
+	  .stamp = SOURCE_TIMED,
 	  .template = km_plot_latency,
 	  .title = "Free latency by percentile",
 	  .about = "How long giving memory back takes, from the median to the slowest.",
@@ -350,6 +392,7 @@ const struct km_figure_spec km_figures[] = {
 	  .units = {KM_UNIT_NS}},
 	 build_latency_free},
 	{{.name = "footprint",
+	  .stamp = SOURCE_COUNTED,
 	  .template = km_plot_footprint,
 	  .title = "Memory held over trace time",
 	  .about = "Pages each model holds for the recorded objects, against the bytes that are "
@@ -361,6 +404,7 @@ const struct km_figure_spec km_figures[] = {
 	  .units = {KM_UNIT_MIB}},
 	 build_footprint},
 	{{.name = "internal-fragmentation",
+	  .stamp = SOURCE_COUNTED,
 	  .template = km_plot_share,
 	  .title = "Internal fragmentation over trace time",
 	  .about =
@@ -372,6 +416,7 @@ const struct km_figure_spec km_figures[] = {
 	  .units = {KM_UNIT_SHARE}},
 	 build_internal},
 	{{.name = "external-fragmentation",
+	  .stamp = SOURCE_COUNTED,
 	  .template = km_plot_share,
 	  .title = "External fragmentation over trace time",
 	  .about =
@@ -388,6 +433,7 @@ const struct km_figure_spec km_figures[] = {
 	  .units = {KM_UNIT_SHARE, KM_UNIT_SHARE}},
 	 build_external},
 	{{.name = "slab-utilisation",
+	  .stamp = SOURCE_COUNTED,
 	  .template = km_plot_share,
 	  .title = "Slab utilisation over trace time",
 	  .about = "Share of the bytes in slab pages that hold live objects.",
@@ -397,6 +443,8 @@ const struct km_figure_spec km_figures[] = {
 	  .units = {KM_UNIT_SHARE}},
 	 build_utilisation},
 	{{.name = "sizes",
+	  .stamp = SOURCE_RECORDED,
+	  .recorded = true,
 	  .template = km_plot_sizes,
 	  .title = "Sizes requested and allocated",
 	  .about = "Which sizes the recorded kernel asked for and what it was given, counted by "
@@ -407,6 +455,8 @@ const struct km_figure_spec km_figures[] = {
 	  .units = {KM_UNIT_SHARE}},
 	 build_sizes},
 	{{.name = "lifetimes",
+	  .stamp = SOURCE_RECORDED,
+	  .recorded = true,
 	  .template = km_plot_lifetimes,
 	  .title = "Lifetimes",
 	  .about = "How long objects lived, for those whose allocation and free both lie in the "
@@ -420,8 +470,9 @@ const struct km_figure_spec km_figures[] = {
 	  .template = km_plot_classes,
 	  .title = "kmalloc against vmalloc: allocation latency by size",
 	  .about = "The same requests from slabs in the direct map and from page-table mapped "
-		   "areas: "
-		   "median and 99th percentile in each size class.",
+		   "areas: median and, where a run makes at least 100 such calls, 99th percentile "
+		   "in "
+		   "each size class; below it, how many calls a run makes.",
 	  .x_title = "size class",
 	  .panels = 1,
 	  .panel_titles = {"allocation latency"},

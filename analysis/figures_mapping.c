@@ -5,6 +5,8 @@
  */
 #include "figures.h"
 
+#include "results/emit.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -43,11 +45,33 @@ static bool takes_part(const struct km_figure_context *context, size_t index)
 static const struct {
 	const char *hist, *text;
 } size_classes[] = {
-	{"latency_ns.alloc.le64", "up to 64 B"}, {"latency_ns.alloc.le256", "65 to 256 B"},
-	{"latency_ns.alloc.le1k", "to 1 KiB"},   {"latency_ns.alloc.le4k", "to 4 KiB"},
-	{"latency_ns.alloc.le16k", "to 16 KiB"}, {"latency_ns.alloc.gt16k", "over 16 KiB"},
+	{"latency_ns.alloc.le64", "≤ 64 B"},    {"latency_ns.alloc.le256", "≤ 256 B"},
+	{"latency_ns.alloc.le1k", "≤ 1 KiB"},   {"latency_ns.alloc.le4k", "≤ 4 KiB"},
+	{"latency_ns.alloc.le16k", "≤ 16 KiB"}, {"latency_ns.alloc.gt16k", "> 16 KiB"},
 };
 #define NR_SIZE_CLASSES (sizeof(size_classes) / sizeof(size_classes[0]))
+#define TAIL_CALLS 100 /* of fewer the 99th percentile is the slowest */
+
+/* Median or 99th percentile of one size class and its interval over the runs. */
+static int class_point(const struct km_figure_context *context,
+		       const struct km_machine_runs *machine, struct km_curve *curve,
+		       unsigned class, double q, struct km_hist *hist)
+{
+	const char *name = size_classes[class].hist;
+	double y = NAN, low = NAN, high = NAN;
+	struct km_hist *runs = NULL;
+	size_t count;
+
+	if (!km_dataset_hist(context->dataset, machine, name, hist)) {
+		count = km_dataset_hists(context->dataset, machine, name, &runs);
+		if (q < 0.9 || hist->total >= TAIL_CALLS * count) {
+			y = (double)km_hist_quantile(hist, q);
+			km_figure_quantiles(runs, count, q, &low, &high);
+		}
+	}
+	free(runs);
+	return km_figure_quantile(curve, class + 1, y, low, high, machine->count);
+}
 
 /* Median and 99th percentile of one machine, one point per size class that occurred. */
 static int class_curves(const struct km_figure_context *context, struct km_figure *figure,
@@ -66,13 +90,8 @@ static int class_curves(const struct km_figure_context *context, struct km_figur
 		curve = km_figure_curve(figure, 0, style, label);
 		if (!curve)
 			return -ENOMEM;
-		for (unsigned i = 0; i < NR_SIZE_CLASSES && !code; i++) {
-			double y = NAN;
-
-			if (!km_dataset_hist(context->dataset, machine, size_classes[i].hist, hist))
-				y = (double)km_hist_quantile(hist, tail ? 0.99 : 0.5);
-			code = km_curve_point(curve, i + 1, y);
-		}
+		for (unsigned i = 0; i < NR_SIZE_CLASSES && !code; i++)
+			code = class_point(context, machine, curve, i, tail ? 0.99 : 0.5, hist);
 		if (code)
 			return code;
 	}
@@ -86,6 +105,29 @@ static bool has_classes(const struct km_figure_context *context, size_t index, s
 				     size_classes[i].hist, hist))
 			return true;
 	return false;
+}
+
+/* Calls of a class in one run: the same in every model. */
+static void note_calls(const struct km_figure_context *context, struct km_figure *figure,
+		       unsigned class, struct km_hist *hist)
+{
+	struct km_figure_row *row = &figure->rows[class];
+	char text[KM_HUMAN_BYTES];
+
+	for (size_t i = 0; i < context->trace->machine_count && !row->note[0]; i++) {
+		const struct km_machine_runs *machine = &context->trace->machines[i];
+		struct km_hist *runs;
+		size_t timed;
+
+		if (km_dataset_hist(context->dataset, machine, size_classes[class].hist, hist))
+			continue;
+		timed = km_dataset_hists(context->dataset, machine, size_classes[class].hist,
+					 &runs);
+		free(runs);
+		if (timed)
+			snprintf(row->note, sizeof(row->note), "n = %s",
+				 km_human_count((double)hist->total / (double)timed, text));
+	}
 }
 
 int km_build_mapping_latency(const struct km_figure_context *context, struct km_figure *figure,
@@ -103,13 +145,14 @@ int km_build_mapping_latency(const struct km_figure_context *context, struct km_
 			km_figure_leave_out(context, figure, 0, &context->trace->machines[i],
 					    "latency_ns.alloc");
 	}
-	free(hist);
-	for (unsigned i = 0; i < NR_SIZE_CLASSES; i++)
+	for (unsigned i = 0; hist && i < NR_SIZE_CLASSES; i++) {
 		km_figure_row(figure, i + 1, "%s", size_classes[i].text);
+		note_calls(context, figure, i, hist);
+	}
+	free(hist);
 	snprintf(figure->stamp, sizeof(figure->stamp),
 		 "source: host time of each of the model's calls, the clock's cost included · "
-		 "access: "
-		 "the call's own records, no object is touched");
+		 "whiskers: lowest to highest run · no object is touched");
 	return code ? km_figure_no_memory(err) : 0;
 }
 

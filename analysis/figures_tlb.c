@@ -273,8 +273,8 @@ int km_build_tlb_classes(const struct km_figure_context *context, struct km_figu
 	static const char *const classes[] = {"le64.l2_miss_per_kref",  "le256.l2_miss_per_kref",
 					      "le1k.l2_miss_per_kref",  "le4k.l2_miss_per_kref",
 					      "le16k.l2_miss_per_kref", "gt16k.l2_miss_per_kref"};
-	static const char *const names[] = {"up to 64 B", "65 to 256 B", "to 1 KiB",
-					    "to 4 KiB",   "to 16 KiB",   "over 16 KiB"};
+	static const char *const names[] = {"≤ 64 B",  "≤ 256 B",  "≤ 1 KiB",
+					    "≤ 4 KiB", "≤ 16 KiB", "> 16 KiB"};
 	static const double x[] = {1, 2, 3, 4, 5, 6};
 
 	for (unsigned i = 0; i < 6; i++)

@@ -55,7 +55,8 @@ static void stamp(const struct km_figure_context *context, struct km_figure *fig
 		if (!access)
 			continue;
 		used = (size_t)snprintf(figure->stamp, sizeof(figure->stamp),
-					"timed on the machine of the replay · access %.24s · ",
+					"timed on the machine of the replay · median and 95 %% "
+					"interval · access %.24s · ",
 					access);
 		access = km_dataset_note(context->dataset, machine, "touch.2M.memory");
 		used += (size_t)snprintf(figure->stamp + used, sizeof(figure->stamp) - used,
@@ -136,12 +137,29 @@ int km_build_touch(const struct km_figure_context *context, struct km_figure *fi
 	return code ? km_figure_no_memory(err) : 0;
 }
 
+/* Touches of one size class: the median, and its 95 % interval. */
+static int class_point(const struct km_figure_context *context, size_t index,
+		       struct km_curve *curve, double x, const char *map, const char *class)
+{
+	static const char *const ends[] = {"", "_low", "_high"};
+	double value[3];
+	char name[96];
+
+	for (unsigned i = 0; i < 3; i++) {
+		snprintf(name, sizeof(name), "touch.class.%s.%s.ns%s", map, class, ends[i]);
+		value[i] =
+			km_dataset_metric(context->dataset, &context->trace->machines[index], name)
+				.median;
+	}
+	return km_curve_interval(curve, x, value[0], value[1], value[2]);
+}
+
 int km_build_touch_classes(const struct km_figure_context *context, struct km_figure *figure,
 			   struct km_err *err)
 {
 	static const char *const classes[] = {"le64", "le256", "le1k", "le4k", "le16k", "gt16k"};
-	static const char *const names[] = {"up to 64 B", "65 to 256 B", "to 1 KiB",
-					    "to 4 KiB",   "to 16 KiB",   "over 16 KiB"};
+	static const char *const names[] = {"≤ 64 B",  "≤ 256 B",  "≤ 1 KiB",
+					    "≤ 4 KiB", "≤ 16 KiB", "> 16 KiB"};
 	int code = 0;
 
 	for (size_t i = 0; i < context->trace->machine_count && !code; i++) {
@@ -152,17 +170,8 @@ int km_build_touch_classes(const struct km_figure_context *context, struct km_fi
 				continue;
 			curve = map_curve(context, figure, i, 0, map);
 			code = curve ? 0 : -ENOMEM;
-			for (unsigned k = 0; k < 6 && !code; k++) {
-				char name[96];
-
-				snprintf(name, sizeof(name), "touch.class.%s.%s.ns", maps[map],
-					 classes[k]);
-				code = km_curve_point(
-					curve, k + 1,
-					km_dataset_metric(context->dataset,
-							  &context->trace->machines[i], name)
-						.median);
-			}
+			for (unsigned k = 0; k < 6 && !code; k++)
+				code = class_point(context, i, curve, k + 1, maps[map], classes[k]);
 		}
 		if (!is_timed(context, i))
 			leave_out(context, figure, i);

@@ -108,19 +108,31 @@ char *km_read_file(const char *directory, const char *name)
 
 /* ---- the data and the script ---- */
 
+static void print_value(FILE *out, double value, char before)
+{
+	if (isnan(value))
+		fprintf(out, "%cNaN", before);
+	else
+		fprintf(out, "%c%.9g", before, value);
+}
+
 static void print_data(const struct km_figure *figure, FILE *out)
 {
 	fprintf(out, "# %s. One block per curve; NaN = not measured.\n", figure->title);
 	for (size_t i = 0; i < figure->curve_count; i++) {
 		const struct km_curve *curve = &figure->curves[i];
 
-		fprintf(out, "%s# %s: %s\n# %s\tvalue\n", i ? "\n\n" : "",
-			figure->panel_titles[curve->panel], curve->label, figure->x_title);
+		fprintf(out, "%s# %s: %s\n# %s\tvalue%s\n", i ? "\n\n" : "",
+			figure->panel_titles[curve->panel], curve->label, figure->x_title,
+			curve->low ? "\tfrom\tto" : "");
 		for (size_t k = 0; k < curve->count; k++) {
-			if (isnan(curve->y[k]))
-				fprintf(out, "%.9g\tNaN\n", curve->x[k]);
-			else
-				fprintf(out, "%.9g\t%.9g\n", curve->x[k], curve->y[k]);
+			fprintf(out, "%.9g", curve->x[k]);
+			print_value(out, curve->y[k], '\t');
+			if (curve->low) {
+				print_value(out, curve->low[k], '\t');
+				print_value(out, curve->high[k], '\t');
+			}
+			fputc('\n', out);
 		}
 	}
 }
@@ -173,14 +185,24 @@ static void print_script(const struct km_figure *figure, FILE *out)
 	print_quoted(out, figure->stamp);
 	fprintf(out, "\nlog_y = %d\ny_from = %.9g\n", figure->log_y, figure->y_from);
 	print_panels(figure, out);
-	fprintf(out, "array label[%zu]; array sampled[%zu]\n", figure->curve_count,
-		figure->curve_count);
+	fprintf(out, "rows = %u\narray row[%u]\n", figure->row_count, figure->row_count + 1);
+	for (unsigned i = 0; i < figure->row_count; i++) {
+		fprintf(out, "row[%u] = ", i + 1);
+		print_quoted(out, figure->rows[i].text);
+		/* Between double quotes, because a line ends in it. */
+		if (figure->rows[i].note[0])
+			fprintf(out, ".\"\\n%s\"", figure->rows[i].note);
+		fputc('\n', out);
+	}
+	fprintf(out, "array label[%zu]; array sampled[%zu]; array ranged[%zu]\n",
+		figure->curve_count, figure->curve_count, figure->curve_count);
 	for (size_t i = 0; i < figure->curve_count; i++) {
 		const struct km_curve *curve = &figure->curves[i];
 
 		fprintf(out, "label[%zu] = ", i + 1);
 		print_quoted(out, curve->label);
-		fprintf(out, "; sampled[%zu] = %d", i + 1, curve->sampled);
+		fprintf(out, "; sampled[%zu] = %d; ranged[%zu] = %d", i + 1, curve->sampled, i + 1,
+			curve->low != NULL);
 		fprintf(out, "; set linetype %zu lc rgb '%s' dt %u lw %.1f\n", i + 1,
 			curve->style.colour, curve->style.dash, curve->style.width);
 	}

@@ -113,13 +113,12 @@ static const struct km_machine_runs *reference(const struct km_report *report)
 	return NULL;
 }
 
-static double ratio(const struct km_report *report, const struct km_machine_runs *machine,
-		    const struct km_machine_runs *base, const char *metric)
+/* "64.01 times (63.20 to 65.11 in 3 runs)" */
+static void print_ratio(FILE *out, const struct km_spread *ratio)
 {
-	double value = km_dataset_metric(report->dataset, machine, metric).median;
-	double against = km_dataset_metric(report->dataset, base, metric).median;
-
-	return against > 0 ? value / against : NAN;
+	fprintf(out, "%.2f times", ratio->median);
+	if (ratio->max - ratio->min >= 0.01)
+		fprintf(out, " (%.2f to %.2f in %zu runs)", ratio->min, ratio->max, ratio->count);
 }
 
 /* "vmalloc: 64 times the median allocation latency of slub, 12 times the peak memory." */
@@ -132,29 +131,31 @@ static void print_ratios(const struct km_report *report)
 	fputs("<ul>\n", report->out);
 	for (size_t i = 0; i < report->trace->machine_count; i++) {
 		const struct km_machine_runs *machine = &report->trace->machines[i];
-		double latency = ratio(report, machine, base, "latency_ns.alloc.p50");
-		double memory = ratio(report, machine, base, "pages.peak");
+		struct km_spread latency =
+			km_dataset_ratio(report->dataset, machine, base, "latency_ns.alloc.p50");
+		struct km_spread memory =
+			km_dataset_ratio(report->dataset, machine, base, "pages.peak");
 
 		/* The kernel's memory is measured another way (see below): no ratio of the two. */
 		if (machine == base || !strcmp(machine->label, "kernel") ||
-		    (isnan(latency) && isnan(memory)))
+		    (!latency.count && !memory.count))
 			continue;
 		fputs("<li><strong>", report->out);
 		km_html_text(report->out, machine->label);
 		fputs("</strong>: ", report->out);
-		if (!isnan(latency)) {
-			fprintf(report->out, "%.2f times the median allocation latency of ",
-				latency);
+		if (latency.count) {
+			print_ratio(report->out, &latency);
+			fputs(" the median allocation latency of ", report->out);
 			km_html_text(report->out, base->label);
 		}
-		if (!isnan(memory))
-			fprintf(report->out, "%s%.2f times ", isnan(latency) ? "" : ", ", memory);
-		if (!isnan(memory) && isnan(latency)) {
-			fputs("the peak memory of ", report->out);
-			km_html_text(report->out, base->label);
-		} else if (!isnan(memory)) {
-			fputs("its peak memory", report->out);
+		if (memory.count) {
+			fputs(latency.count ? ", " : "", report->out);
+			print_ratio(report->out, &memory);
+			fputs(latency.count ? " its peak memory" : " the peak memory of ",
+			      report->out);
 		}
+		if (memory.count && !latency.count)
+			km_html_text(report->out, base->label);
 		fputs("</li>\n", report->out);
 	}
 	fputs("</ul>\n", report->out);

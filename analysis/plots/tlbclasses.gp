@@ -11,5 +11,6 @@ set yrange [floor_at:*]
 set offsets 0,0,graph 0.06,0
 set ytics add ('≤ 0.01' 0.01)
 set xrange [0.6:6.4]
-set xtics ('≤ 64 B' 1, '65–256 B' 2, '≤ 1 KiB' 3, '≤ 4 KiB' 4, '≤ 16 KiB' 5, '> 16 KiB' 6)
+set xtics ()
+do for [k=1:rows] { set xtics add (row[k] k) }
 plot for [i=first[1]:last[1]] data index i-1 using 1:($2 < floor_at ? floor_at : $2) with linespoints linetype i pointtype (5 + 2*(i%4)) pointsize 0.8 title label[i]

@@ -53,8 +53,13 @@ if command -v gnuplot >/dev/null; then
 	done
 	grep -q "^stamp = 'TLB model · " out/tlb-misses.gp && grep -q 'access A0' out/tlb-misses.svg
 	ok $? "a TLB figure says which TLB and which access model"
-	grep -q "^stamp = 'timed on the machine of the replay · access A2:8:0.5 · .* in 2 MiB" out/touch.gp
+	grep -q "^stamp = 'timed on the machine of the replay · .*interval · access A2:8:0.5 · .* in 2 MiB" out/touch.gp
 	ok $? "timed touches say theirs, and which pages the host gave"
+	is "$(grep -l "^stamp = ''" out/*.gp)" '' "every figure says where its numbers come from"
+	! grep -q 'seed' out/sizes.svg && ! grep -q 'seed' out/lifetimes.svg && grep -q 'seed 1' out/footprint.svg
+	ok $? "and how models were run only where they were"
+	grep -q '"\\nn = [0-9]' out/kmalloc-vmalloc-latency.gp
+	ok $? "calls of each size class are counted"
 	is "$(sed -n '/^# .*: vmalloc$/,/^$/p' out/tlb-reuse.dat | awk '/^[0-9]/ {print $1}' | paste -sd,)" 0,2,8,32 "the band over λ is the one asked for"
 	"$KMLAB" plot r.kmr -o figures >plot.out
 	ok $? "plot"

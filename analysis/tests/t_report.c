@@ -56,10 +56,10 @@ static void add_run(struct km_result *result, int64_t trace, const char *model, 
 	if (kernel)
 		km_result_note(result, run, "latency_ns.why", "nothing was executed", NULL);
 	else
-		latencies(result, run, !strcmp(model, "vmalloc") ? 100 : 1);
+		latencies(result, run, !strcmp(model, "vmalloc") ? 100 : null ? 1 + rep : 1);
 	if (!kernel)
-		km_result_metric(result, run, "latency_ns.alloc.p50", "ns", p50[rep % 3], true,
-				 NULL);
+		km_result_metric(result, run, "latency_ns.alloc.p50", "ns",
+				 p50[rep % 3] * (null ? 1 + rep : 1), true, NULL);
 	if (null)
 		return;
 	curves(result, run, 1 + (double)strlen(model) / 10);
@@ -115,6 +115,7 @@ static bool make_result(const char *path, const char *linux_model)
 static void test_dataset(void)
 {
 	static struct km_hist hist;
+	struct km_hist *runs;
 	struct km_dataset dataset;
 	struct km_err err = {""};
 	const struct km_machine_runs *slub;
@@ -131,6 +132,15 @@ static void test_dataset(void)
 	TAP_OK(!spread.count && isnan(spread.median), "what was not measured is not a number");
 	km_dataset_hist(&dataset, slub, "latency_ns.alloc", &hist);
 	TAP_EQ(hist.total, 3000, "histograms are merged");
+	TAP_EQ(km_dataset_hists(&dataset, slub, "latency_ns.alloc", &runs), 3, "or one by one");
+	TAP_OK(runs && runs[0].total == 1000 && runs[2].total == 1000, "each whole");
+	free(runs);
+	TAP_EQ(km_dataset_hists(&dataset, slub, "nothing", &runs), 0, "none of what was not timed");
+	free(runs);
+	spread = km_dataset_ratio(&dataset, &dataset.traces[0].machines[3], slub,
+				  "latency_ns.alloc.p50");
+	TAP_OK(spread.median == 2 && spread.min == 1 && spread.max == 3 && spread.count == 3,
+	       "ratios are of the runs of one turn");
 	TAP_OK(!strcmp(km_missing_reason(&dataset, &dataset.traces[0].machines[0],
 					 "latency_ns.alloc.p50"),
 		       "nothing was executed"),
@@ -252,6 +262,10 @@ static void test_report(void)
 	TAP_OK(strstr(page, "<strong>vmalloc</strong>: 1.00 times the median allocation latency of "
 			    "slub, 1.00 times its peak memory"),
 	       "models are compared with slub");
+	TAP_OK(strstr(page, "<strong>null</strong>: 2.00 times (1.00 to 3.00 in 3 runs) the median "
+			    "allocation latency of slub</li>"),
+	       "with the range over the runs where they differ");
+	TAP_OK(strstr(page, "shaded: lowest to highest run") != NULL, "as the curves are");
 	TAP_EQ(RUN(km_cmd_report, "r.kmr", "-o", "out2", "-f", "json"), 0, "as JSON");
 	TAP_OK(!strcmp(json_at("$.report"), "out2/index.html"), "with the path");
 	TAP_OK(same_file("out/index.html", "out2/index.html"), "the same page each time");
