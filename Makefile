@@ -113,7 +113,7 @@ $(BUILD)/kmlab-workload: $(BUILD)/obj/capture/workload_main.o
 	$(Q)$(CC) $(ALL_CFLAGS) $^ -lpthread -o $@
 
 # ---- the virtual tables as an extension of SQLite, which is called through the table that it hands over ----
-extension_parts   := addr_table briefs columns cursor decode decode_columns lane page_map read_ahead reader reader_tables repair store vtab vtab_event vtab_object vtab_views
+extension_parts   := addr_table briefs columns cursor decode decode_columns decode_times lane page_map read_ahead reader reader_tables repair select store vtab vtab_event vtab_object vtab_views
 extension_objects := $(extension_parts:%=$(BUILD)/ext/traces/%.o) $(BUILD)/ext/traces/extension_main.o
 $(BUILD)/ext/%.o: %.c $(BUILD)/flags $(BUILD)/schema_traces.h
 	$(call say,CC,$@)

@@ -79,7 +79,8 @@ int km_chunk_columns(struct km_decoder *decoder, const void *bytes, size_t size,
 		     struct km_columns *columns);
 /*
  * Only the selected events, their number in *n; what they are `without` is not decoded and 0. As
- * strict as km_chunk_decode() with what it looks at. events[chunk->events].
+ * strict as km_chunk_decode() with what it looks at: of a sorted chunk not with what comes after
+ * the last event that is wanted. events[chunk->events].
  */
 int km_chunk_select(struct km_decoder *decoder, const void *bytes, size_t size,
 		    const struct km_chunk_limits *limits, const struct km_chunk *chunk,
@@ -92,5 +93,28 @@ int km_chunk_select(struct km_decoder *decoder, const void *bytes, size_t size,
 int km_chunk_examine(struct km_decoder *decoder, const void *bytes, size_t size,
 		     const struct km_chunk_limits *limits, struct km_chunk *found,
 		     struct km_event *events);
+
+/* Selected events of a chunk, of which those are made that there is room for. */
+struct km_selected {
+	struct km_columns columns; /* as far as they are needed */
+	uint32_t at, end;          /* left of them: those in [at, end) that are wanted */
+	uint32_t first_seq;
+	uint64_t from_ns, to_ns;
+	bool by_time;  /* those in [at, end) may be out of [from_ns, to_ns) */
+	bool by_shape; /* or of a shape that is not wanted */
+	unsigned without;
+	uint8_t *wanted; /* by shape */
+	uint32_t max_shapes;
+};
+
+/* As km_chunk_select(), to be taken; what was left of another chunk is dropped. */
+int km_selected_begin(struct km_selected *selected, struct km_decoder *decoder, const void *bytes,
+		      size_t size, const struct km_chunk_limits *limits,
+		      const struct km_chunk *chunk, const struct km_chunk_selection *selection);
+/* Step to the next that is wanted, which is event `at` of the columns; false: there is none. */
+bool km_selected_step(struct km_selected *selected);
+/* Up to `room` of them; the number. */
+uint32_t km_selected_take(struct km_selected *selected, struct km_event *events, uint32_t room);
+void km_selected_free(struct km_selected *selected);
 
 #endif

@@ -9,15 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of a lane without events, which then waits in the heap for its next chunk; false at the end. */
-static bool lane_seek(struct km_trace_cursor *cursor, struct km_lane *lane)
-{
-	if (!km_lane_step(cursor, lane))
-		return false;
-	lane->key = cursor->filter.by_cpu ? 0 : cursor->trace->chunks[lane->chunk].chunk.t_min;
-	return true;
-}
-
 /* ---- the heap ---- */
 
 static void sift_down(struct km_trace_cursor *cursor, size_t at)
@@ -46,7 +37,7 @@ void km_cursor_moved(struct km_trace_cursor *cursor, size_t place)
 
 	if (lane->at < lane->decoded.n)
 		lane->key = km_lane_key(cursor, lane, lane->at);
-	else if (!lane_seek(cursor, lane))
+	else if (!km_lane_seek(cursor, lane))
 		cursor->heap[place] = cursor->heap[--cursor->nr_heap];
 	if (place < cursor->nr_heap)
 		sift_down(cursor, place);
@@ -62,9 +53,8 @@ static void lanes_begin(struct km_trace_cursor *cursor)
 	for (size_t i = 0; i < cursor->nr_lanes; i++) {
 		struct km_lane *lane = &cursor->lanes[i];
 
-		lane->chunk = lane->begin;
-		lane->at = lane->decoded.n = 0;
-		if (lane_seek(cursor, lane))
+		km_lane_begin(lane);
+		if (km_lane_seek(cursor, lane))
 			cursor->heap[cursor->nr_heap++] = lane;
 	}
 	for (size_t i = cursor->nr_heap / 2; i-- > 0;)

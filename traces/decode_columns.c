@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The streams of a chunk -> columns (layout: codec_format.h). Every byte is doubted: sizes are
- * checked before anything is allocated or read by them, sums of widths before the loop that relies
- * on them, so that the loops themselves need no bounds checks.
+ * The streams of a chunk -> columns, but for the times (layout: codec_format.h). Every byte is
+ * doubted: sizes are checked before anything is allocated or read by them, sums of widths before
+ * the loop that relies on them, so that the loops themselves need no bounds checks.
  */
 #include "decoder.h"
 #include <errno.h>
@@ -35,17 +35,15 @@ static int check_header(const struct km_chunk_header *header, uint32_t room, siz
 	return 0;
 }
 
-/* Tables by shape; their number is checked. */
+/* By shape; their number is checked. */
 static int reserve_shapes(struct km_decoder *decoder, uint32_t n)
 {
 	if (n <= decoder->max_shapes)
 		return 0;
 	decoder->max_shapes = 0;
 	free(decoder->near);
-	free(decoder->wanted);
 	decoder->near = malloc(n * sizeof(*decoder->near));
-	decoder->wanted = malloc(n * sizeof(*decoder->wanted));
-	if (!decoder->near || !decoder->wanted)
+	if (!decoder->near)
 		return -ENOMEM;
 	decoder->max_shapes = n;
 	return 0;
@@ -94,8 +92,8 @@ static int reserve_raw(struct km_decoder *decoder, enum km_stream s, size_t byte
 	return 0;
 }
 
-/* A stream with slack behind it: in its place where that can be, else as copied or decompressed. */
-static int read_stream(struct km_decoder *decoder, enum km_stream s)
+/* In its place where that can be, else as copied or decompressed. */
+int km_decoder_stream(struct km_decoder *decoder, enum km_stream s)
 {
 	size_t raw = decoder->header.stream[s].raw, stored = decoder->header.stream[s].stored;
 
@@ -137,7 +135,7 @@ static int get_varint(const uint8_t **from, const uint8_t *end, uint64_t maximum
 int km_decoder_shapes(struct km_decoder *decoder, const struct km_chunk_limits *limits,
 		      struct km_chunk *found, struct km_columns *columns)
 {
-	int code = read_stream(decoder, KM_STREAM_SHAPES);
+	int code = km_decoder_stream(decoder, KM_STREAM_SHAPES);
 	const uint8_t *from = decoder->raw[KM_STREAM_SHAPES];
 	const uint8_t *end = from + decoder->header.stream[KM_STREAM_SHAPES].raw;
 	uint32_t n = columns->legend.nr_shapes;
@@ -229,109 +227,37 @@ static bool any_beyond(const uint16_t *ids, uint32_t n, uint16_t last)
 	return any;
 }
 
-static int read_ids(const uint8_t *raw, uint16_t *ids, uint32_t n, uint32_t distinct)
+static int read_ids(const uint8_t *raw, uint16_t *ids, uint32_t from, uint32_t end,
+		    uint32_t distinct)
 {
 	if (distinct > 256)
-		memcpy(ids, raw, (size_t)n * 2);
+		memcpy(ids + from, raw + (size_t)from * 2, (size_t)(end - from) * 2);
 	else
-		widen_ids(raw, ids, n);
-	return any_beyond(ids, n, (uint16_t)(distinct - 1)) ? -EPROTO : 0;
+		widen_ids(raw + from, ids + from, end - from);
+	return any_beyond(ids + from, end - from, (uint16_t)(distinct - 1)) ? -EPROTO : 0;
 }
 
-int km_decoder_shape_ids(struct km_decoder *decoder, struct km_columns *columns)
+int km_decoder_shape_ids(struct km_decoder *decoder, struct km_columns *columns, uint32_t from,
+			 uint32_t end)
 {
-	int code = read_stream(decoder, KM_STREAM_SHAPE);
+	int code = km_decoder_stream(decoder, KM_STREAM_SHAPE);
 
 	return code ? code
-		    : read_ids(decoder->raw[KM_STREAM_SHAPE], columns->shape_of, columns->n,
+		    : read_ids(decoder->raw[KM_STREAM_SHAPE], columns->shape_of, from, end,
 			       columns->legend.nr_shapes);
 }
 
 int km_decoder_actors(struct km_decoder *decoder, const struct km_chunk_limits *limits,
-		      struct km_columns *columns)
+		      struct km_columns *columns, uint32_t from, uint32_t end)
 {
 	int code;
 
-	if ((code = read_stream(decoder, KM_STREAM_ACTORS)) ||
+	if ((code = km_decoder_stream(decoder, KM_STREAM_ACTORS)) ||
 	    (code = read_actors(decoder, limits, columns)) ||
-	    (code = read_stream(decoder, KM_STREAM_ACTOR)))
+	    (code = km_decoder_stream(decoder, KM_STREAM_ACTOR)))
 		return code;
-	return read_ids(decoder->raw[KM_STREAM_ACTOR], columns->actor_of, columns->n,
+	return read_ids(decoder->raw[KM_STREAM_ACTOR], columns->actor_of, from, end,
 			columns->legend.nr_actors);
-}
-
-/* ---- times ---- */
-
-/* The high bytes are as many as the widths say; unused bits of the last width byte are 0. */
-static int check_widths(const struct km_decoder *decoder, uint32_t n)
-{
-	const uint8_t *width = decoder->raw[KM_STREAM_TIME_WIDTH];
-	size_t total = 0;
-
-	for (uint32_t i = 0; i < (n + 3) / 4; i++)
-		total += decoder->tables.high[width[i]]; /* steps that are not there have none */
-	if ((n & 3) && width[n >> 2] >> (n & 3) * 2)
-		return -EPROTO;
-	return total == decoder->header.stream[KM_STREAM_TIME_HIGH].raw ? 0 : -EPROTO;
-}
-
-/* Where reading time steps has come to. */
-struct time_reader {
-	const uint8_t *low, *high;
-	uint64_t time, *time_ns;
-	bool back; /* some step was */
-};
-
-static inline void read_time(struct time_reader *reader, uint32_t i, unsigned w)
-{
-	static const uint64_t masks[4] = {0, 0xff, 0xffff, 0xffffffffffffff};
-
-	uint64_t last = reader->time;
-
-	reader->time += km_unzigzag(reader->low[i] | (km_load64(reader->high) & masks[w]) << 8);
-	reader->high += km_time_high[w];
-	reader->time_ns[i] = reader->time;
-	reader->back |= reader->time < last;
-}
-
-/* Checked: check_widths(). False: some time steps back. */
-static bool read_times(const struct km_decoder *decoder, uint64_t *time_ns, uint32_t n)
-{
-	const uint8_t *width = decoder->raw[KM_STREAM_TIME_WIDTH];
-	struct time_reader reader = {.low = decoder->raw[KM_STREAM_TIME_LOW],
-				     .high = decoder->raw[KM_STREAM_TIME_HIGH],
-				     .time_ns = time_ns};
-	uint32_t i = 0;
-
-	for (; i + 4 <= n; i += 4, width++) {
-		read_time(&reader, i, *width & 3);
-		read_time(&reader, i + 1, *width >> 2 & 3);
-		read_time(&reader, i + 2, *width >> 4 & 3);
-		read_time(&reader, i + 3, *width >> 6);
-	}
-	for (unsigned shift = 0; i < n; i++, shift += 2)
-		read_time(&reader, i, *width >> shift & 3);
-	return !reader.back;
-}
-
-int km_decoder_times(struct km_decoder *decoder, struct km_chunk *found, struct km_columns *columns)
-{
-	uint64_t *time_ns = columns->time_ns;
-	uint32_t n = columns->n;
-	int code;
-
-	if ((code = read_stream(decoder, KM_STREAM_TIME_WIDTH)) ||
-	    (code = read_stream(decoder, KM_STREAM_TIME_LOW)) ||
-	    (code = read_stream(decoder, KM_STREAM_TIME_HIGH)) || (code = check_widths(decoder, n)))
-		return code;
-	found->sorted = read_times(decoder, time_ns, n);
-	found->t_min = time_ns[0];
-	found->t_max = time_ns[n - 1];
-	for (uint32_t i = 0; !found->sorted && i < n; i++) {
-		found->t_min = time_ns[i] < found->t_min ? time_ns[i] : found->t_min;
-		found->t_max = time_ns[i] > found->t_max ? time_ns[i] : found->t_max;
-	}
-	return 0;
 }
 
 /* ---- pointers ---- */
@@ -406,7 +332,7 @@ static inline void read_ptr(struct ptr_reader *reader, uint32_t i, unsigned c)
 }
 
 /* Checked: check_ptrs(). Only "seen" distances are left to check. */
-static int read_ptrs(struct km_decoder *decoder, struct km_columns *columns)
+static int read_ptrs(struct km_decoder *decoder, struct km_columns *columns, uint32_t end)
 {
 	const uint8_t *code = decoder->raw[KM_STREAM_PTR_CODE];
 	struct ptr_reader reader = {.from = decoder->raw[KM_STREAM_PTR],
@@ -417,25 +343,25 @@ static int read_ptrs(struct km_decoder *decoder, struct km_columns *columns)
 	uint32_t i = 0;
 
 	columns->ptr[0] = 0; /* what an event without any before it finds */
-	for (; i + 2 <= columns->n; i += 2, code++) {
+	for (; i + 2 <= end; i += 2, code++) {
 		read_ptr(&reader, i, *code & 15);
 		read_ptr(&reader, i + 1, *code >> 4);
 	}
-	if (i < columns->n)
+	if (i < end)
 		read_ptr(&reader, i, *code & 15);
 	return reader.bad ? -EPROTO : 0;
 }
 
-int km_decoder_ptrs(struct km_decoder *decoder, struct km_columns *columns)
+int km_decoder_ptrs(struct km_decoder *decoder, struct km_columns *columns, uint32_t end)
 {
 	int code;
 
-	if ((code = read_stream(decoder, KM_STREAM_PTR_CODE)) ||
-	    (code = read_stream(decoder, KM_STREAM_PTR)) ||
+	if ((code = km_decoder_stream(decoder, KM_STREAM_PTR_CODE)) ||
+	    (code = km_decoder_stream(decoder, KM_STREAM_PTR)) ||
 	    (code = check_ptrs(decoder, columns->n)))
 		return code;
 	memset(decoder->near, 0, columns->legend.nr_shapes * sizeof(*decoder->near));
-	return read_ptrs(decoder, columns);
+	return read_ptrs(decoder, columns, end);
 }
 
 /* ---- tables ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A decoder (private to decode_columns.c, which makes columns of a chunk's streams, and decode.c,
- * which makes events of them).
+ * A decoder (private to decode_columns.c and decode_times.c, which make columns of a chunk's
+ * streams, and decode.c and select.c, which make events of them).
  */
 #ifndef KMLAB_TRACES_DECODER_H
 #define KMLAB_TRACES_DECODER_H
@@ -23,13 +23,15 @@ struct km_decoder {
 	const uint8_t *raw[KM_NR_STREAMS];          /* as decompressed */
 	uint8_t *own_raw[KM_NR_STREAMS];            /* where they are not in the chunk */
 	size_t capacity[KM_NR_STREAMS];
-	/* By shape; work memory. */
-	uint64_t *near; /* the last pointer of the shape */
-	uint8_t *wanted;
+	uint64_t *near; /* by shape: its last pointer; work memory */
 	uint32_t max_shapes;
-	struct km_columns own; /* where events are asked for */
+	/* Where events are asked for: all, selected ones. */
+	struct km_columns own;
+	struct km_selected selected;
 };
 
+/* All that the row says of the chunk but for times. */
+bool km_chunk_same_place(const struct km_chunk *found, const struct km_chunk *chunk);
 void km_decoder_tables(struct km_decoder_tables *tables);
 /*
  * The header, and where the streams are: of at most `room` events. As all that follow: 0, -EPROTO
@@ -37,14 +39,27 @@ void km_decoder_tables(struct km_decoder_tables *tables);
  */
 int km_decoder_begin(struct km_decoder *decoder, const void *bytes, size_t size, uint32_t room,
 		     struct km_chunk *found, struct km_columns *columns);
-/* Columns, each checked; kinds and times go to *found. Pointers need shapes and their ids. */
+/* A stream in decoder->raw[], with KM_STREAM_SLACK bytes behind it. */
+int km_decoder_stream(struct km_decoder *decoder, enum km_stream s);
+/*
+ * Columns, each checked; kinds and times go to *found. Of ids only [from, end) are made and
+ * checked, of pointers [0, end): these need the shapes and the ids of theirs from the first on.
+ */
 int km_decoder_shapes(struct km_decoder *decoder, const struct km_chunk_limits *limits,
 		      struct km_chunk *found, struct km_columns *columns);
-int km_decoder_shape_ids(struct km_decoder *decoder, struct km_columns *columns);
+int km_decoder_shape_ids(struct km_decoder *decoder, struct km_columns *columns, uint32_t from,
+			 uint32_t end);
 int km_decoder_actors(struct km_decoder *decoder, const struct km_chunk_limits *limits,
-		      struct km_columns *columns);
+		      struct km_columns *columns, uint32_t from, uint32_t end);
 int km_decoder_times(struct km_decoder *decoder, struct km_chunk *found,
 		     struct km_columns *columns);
-int km_decoder_ptrs(struct km_decoder *decoder, struct km_columns *columns);
+int km_decoder_ptrs(struct km_decoder *decoder, struct km_columns *columns, uint32_t end);
+/*
+ * Times as the chunk's row says they are, or -EPROTO. Of a sorted chunk only those in
+ * [from_ns, to_ns) need be there after it: they are columns->time_ns[*first] up to [*end]. Of
+ * another these are all, in the window or not.
+ */
+int km_decoder_window(struct km_decoder *decoder, const struct km_chunk *chunk, uint64_t from_ns,
+		      uint64_t to_ns, struct km_columns *columns, uint32_t *first, uint32_t *end);
 
 #endif

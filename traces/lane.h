@@ -8,20 +8,23 @@
 
 #include "reader.h"
 
-/* A decoded chunk, or what is wanted of it. */
+/* So many events are made at a time that they stay in the cache until they are read. */
+#define KM_PIECE_EVENTS 1024
+
+/* A piece of a chunk as events; where briefs are asked for, all that is wanted of it as columns. */
 struct km_decoded {
 	uint32_t n;
-	uint32_t capacity; /* of events */
-	struct km_event *events;
-	struct km_columns columns; /* instead of events, where briefs are asked for */
+	struct km_event *events; /* KM_PIECE_EVENTS, or NULL so far */
+	struct km_columns columns;
 };
 
 struct km_lane {
-	struct km_decoded decoded; /* the chunk that is being read; at first nothing */
-	uint32_t at;               /* events left of it: [at, decoded.n) */
-	size_t begin, end;         /* its chunks: indexes in trace->chunks */
-	size_t chunk;              /* the next */
-	uint64_t key;              /* of the event at `at`, or least that of the next chunk */
+	struct km_decoded decoded;     /* what is being read; at first nothing */
+	uint32_t at;                   /* events left of it: [at, decoded.n) */
+	struct km_selected chunk_left; /* what comes after it of the same chunk, not in brief */
+	size_t begin, end;             /* its chunks: indexes in trace->chunks */
+	size_t chunk;                  /* the next */
+	uint64_t key;                  /* of the event at `at`, or least that of the next chunk */
 	uint16_t cpu;
 };
 
@@ -41,8 +44,13 @@ struct km_trace_cursor {
 	struct km_briefs *briefs; /* then all of the above is theirs */
 };
 
-/* Step to the lane's next chunk that may hold events of the filter; false at the end. */
-bool km_lane_step(struct km_trace_cursor *cursor, struct km_lane *lane);
+/* At its first chunk again, with nothing decoded. */
+void km_lane_begin(struct km_lane *lane);
+/*
+ * Of a lane without events: step to what comes next, in the chunk or in another that may hold
+ * events of the filter, and wait for it in the heap. False at the end.
+ */
+bool km_lane_seek(struct km_trace_cursor *cursor, struct km_lane *lane);
 /* Decode it; there may be nothing wanted in it. 0 or -errno with a sentence. */
 int km_lane_load(struct km_trace_cursor *cursor, struct km_lane *lane, struct km_err *err);
 void km_lane_free(struct km_lane *lane);

@@ -220,6 +220,9 @@ static void test_damage(struct km_event *events, uint32_t n, const char *what)
 	struct km_chunk chunk = {.events = n, .cpu = 3}, fixed;
 	struct km_event *back = calloc(n, sizeof(*back));
 	const struct km_chunk_selection part = {.to_ns = UINT64_MAX, .kinds = 0x5555};
+	const struct km_chunk_selection window = {.from_ns = events[n / 3].time_ns,
+						  .to_ns = events[n / 3 * 2].time_ns,
+						  .kinds = UINT32_MAX};
 	unsigned unseen = 0, crashed = 0, refused = 0;
 	const void *bytes;
 	uint32_t got;
@@ -245,6 +248,9 @@ static void test_damage(struct km_event *events, uint32_t n, const char *what)
 			refused += code == -EPROTO;
 			code = km_chunk_select(decoder, copy, size, &no_limits, &fixed, &part, back,
 					       &got);
+			crashed += code != 0 && code != -EPROTO;
+			code = km_chunk_select(decoder, copy, size, &no_limits, &fixed, &window,
+					       back, &got);
 			crashed += code != 0 && code != -EPROTO;
 		}
 		copy[i] = good;
