@@ -34,9 +34,19 @@ enum figure {
 	ROWS_GROUP,
 	STORE_SCAN,
 	ROWS_SCAN,
-	STORE_WINDOW,
-	ROWS_WINDOW,
+	STORE_WINDOW, /* the mean of all windows */
+	STORE_ONE,    /* one of them, another in each round */
+	ROWS_ONE,
 	NR_FIGURES
+};
+
+/* Windows of 1 % of the time that the events take, which share it among them. */
+#define WINDOWS 100
+
+struct window {
+	uint64_t from_ns, to_ns;
+	uint64_t rows;
+	double wall[MAX_ROUNDS], cpu[MAX_ROUNDS]; /* seconds */
 };
 
 struct bench {
@@ -50,6 +60,7 @@ struct bench {
 	struct span {
 		double wall, cpu; /* seconds; cpu: of all threads */
 	} spent[NR_FIGURES][MAX_ROUNDS];
+	struct window windows[WINDOWS];
 	uint64_t store_bytes, rows_bytes;
 	uint64_t sink;
 };
@@ -400,35 +411,85 @@ static void rows_read(struct bench *bench, sqlite3 *db, unsigned round)
 
 /* ---- statements ---- */
 
-/* Run it; the sum of its last column. */
-static int64_t run(struct bench *bench, sqlite3 *db, const char *sql, enum figure figure,
-		   unsigned round)
+/* Sums of the first and the last column. */
+struct answer {
+	int64_t first, last;
+};
+
+static struct answer run(struct bench *bench, sqlite3 *db, const char *sql, enum figure figure,
+			 unsigned round)
 {
+	struct answer answer = {0};
 	struct span from = begin();
 	sqlite3_stmt *row;
-	int64_t sum = 0;
 
 	check_sql(db, sqlite3_prepare_v2(db, sql, -1, &row, NULL));
-	while (sqlite3_step(row) == SQLITE_ROW)
-		sum += sqlite3_column_int64(row, sqlite3_column_count(row) - 1);
+	while (sqlite3_step(row) == SQLITE_ROW) {
+		answer.first += sqlite3_column_int64(row, 0);
+		answer.last += sqlite3_column_int64(row, sqlite3_column_count(row) - 1);
+	}
 	check_sql(db, sqlite3_finalize(row));
 	end(bench, figure, round, from);
-	return sum;
+	return answer;
 }
 
-static void run_both(struct bench *bench, sqlite3 *store, sqlite3 *rows, const char *sql,
-		     enum figure figure, unsigned round)
+static struct answer run_both(struct bench *bench, sqlite3 *store, sqlite3 *rows, const char *sql,
+			      enum figure figure, unsigned round)
 {
-	if (run(bench, store, sql, figure, round) != run(bench, rows, sql, figure + 1, round))
+	struct answer one = run(bench, store, sql, figure, round);
+	struct answer other = run(bench, rows, sql, figure + 1, round);
+
+	if (one.first != other.first || one.last != other.last)
 		die(sql, "the store and the rows give different results");
+	return one;
+}
+
+static void window_statement(const struct window *window, char sql[160])
+{
+	snprintf(sql, 160,
+		 "SELECT count(*), sum(bytes_alloc) FROM event WHERE time_ns >= %llu AND time_ns < "
+		 "%llu",
+		 (unsigned long long)window->from_ns, (unsigned long long)window->to_ns);
+}
+
+/*
+ * Every event is in one window, so the mean window holds 1 % of them however they lie: their rows
+ * are those of the full scan.
+ */
+static void run_windows(struct bench *bench, sqlite3 *store, struct answer full, unsigned round)
+{
+	uint64_t last_ns = event_at(bench, bench->events).time_ns;
+	struct span *spent = &bench->spent[STORE_WINDOW][round];
+	struct answer sum = {0};
+
+	for (uint64_t i = 0; i < WINDOWS; i++) {
+		struct window *window = &bench->windows[i];
+		struct span before = *spent;
+		struct answer answer;
+		char sql[160];
+
+		window->from_ns = last_ns / WINDOWS * i;
+		window->to_ns = i + 1 < WINDOWS ? last_ns / WINDOWS * (i + 1) : INT64_MAX;
+		window_statement(window, sql);
+		answer = run(bench, store, sql, STORE_WINDOW, round);
+		window->rows = (uint64_t)answer.first;
+		window->wall[round] = spent->wall - before.wall;
+		window->cpu[round] = spent->cpu - before.cpu;
+		sum.first += answer.first;
+		sum.last += answer.last;
+	}
+	if (sum.first != full.first || sum.last != full.last)
+		die("windows", "they hold other events than the full scan");
+	spent->wall /= WINDOWS;
+	spent->cpu /= WINDOWS;
 }
 
 static void read_round(struct bench *bench, unsigned round)
 {
-	uint64_t last_ns = event_at(bench, bench->events).time_ns;
 	struct km_trace *trace;
+	struct answer full;
 	struct km_err err;
-	char window[160];
+	char sql[160];
 	sqlite3 *rows;
 
 	if (km_trace_open(bench->store, &trace, &err) || km_trace_register_sql(trace, &err))
@@ -437,16 +498,13 @@ static void read_round(struct bench *bench, unsigned round)
 	store_read(bench, trace, round);
 	rows_read(bench, rows, round);
 	run_both(bench, km_trace_db(trace), rows,
-		 "SELECT kind, count(*), sum(bytes_alloc) FROM event GROUP BY 1", STORE_GROUP,
+		 "SELECT count(*), kind, sum(bytes_alloc) FROM event GROUP BY kind", STORE_GROUP,
 		 round);
-	run_both(bench, km_trace_db(trace), rows, "SELECT count(*), sum(bytes_alloc) FROM event",
-		 STORE_SCAN, round);
-	snprintf(window, sizeof(window),
-		 "SELECT count(*), sum(bytes_alloc) FROM event WHERE time_ns >= %llu AND time_ns < "
-		 "%llu",
-		 (unsigned long long)(last_ns / 2),
-		 (unsigned long long)(last_ns / 2 + last_ns / 100));
-	run_both(bench, km_trace_db(trace), rows, window, STORE_WINDOW, round);
+	full = run_both(bench, km_trace_db(trace), rows,
+			"SELECT count(*), sum(bytes_alloc) FROM event", STORE_SCAN, round);
+	run_windows(bench, km_trace_db(trace), full, round);
+	window_statement(&bench->windows[(2 * round + 1) * WINDOWS / (2 * bench->rounds)], sql);
+	run_both(bench, km_trace_db(trace), rows, sql, STORE_ONE, round);
 	sqlite3_close(rows);
 	km_trace_close(trace);
 }
@@ -493,7 +551,50 @@ static void print_ratio(const struct bench *bench, const char *name, enum figure
 	print_line(name, wall, cpu, (unsigned)bench->rounds, "x  ");
 }
 
-static void print_all(const struct bench *bench)
+static int by_rows(const void *a, const void *b)
+{
+	const struct window *x = a, *y = b;
+
+	return (x->rows > y->rows) - (x->rows < y->rows);
+}
+
+/*
+ * How many times as fast as the full scan one window is: by its rows that is bounded, as a row of
+ * it takes at least what a row of the full scan takes.
+ */
+static void print_window(const struct bench *bench, const char *name, const struct window *window)
+{
+	const struct span *full = bench->spent[STORE_SCAN];
+	double wall[MAX_ROUNDS], cpu[MAX_ROUNDS];
+	char title[64];
+
+	for (unsigned i = 0; i < bench->rounds; i++) {
+		wall[i] = full[i].wall / window->wall[i];
+		cpu[i] = full[i].cpu / window->cpu[i];
+	}
+	snprintf(title, sizeof(title), "  %s, %.2f %% of events", name,
+		 100 * (double)window->rows / (double)bench->events);
+	print_line(title, wall, cpu, (unsigned)bench->rounds, "x  ");
+}
+
+static void print_windows(struct bench *bench)
+{
+	const struct span *full = bench->spent[STORE_SCAN], *mean = bench->spent[STORE_WINDOW];
+	double wall[MAX_ROUNDS], cpu[MAX_ROUNDS];
+
+	print_ratio(bench, "1 % of the time / the full scan", STORE_WINDOW, STORE_SCAN);
+	for (unsigned i = 0; i < bench->rounds; i++) {
+		wall[i] = mean[i].wall * WINDOWS / full[i].wall;
+		cpu[i] = mean[i].cpu * WINDOWS / full[i].cpu;
+	}
+	print_line("  a row of it / of the full scan", wall, cpu, (unsigned)bench->rounds, "x  ");
+	qsort(bench->windows, WINDOWS, sizeof(*bench->windows), by_rows);
+	print_window(bench, "median", &bench->windows[WINDOWS / 2]);
+	print_window(bench, "fullest", &bench->windows[WINDOWS - 1]);
+	print_ratio(bench, "  one of them / of plain rows", STORE_ONE, ROWS_ONE);
+}
+
+static void print_all(struct bench *bench)
 {
 	double events = (double)bench->events;
 
@@ -517,8 +618,7 @@ static void print_all(const struct bench *bench)
 	print_rate(bench, "count, sum: full scan", STORE_SCAN);
 	print_rate(bench, "  plain rows", ROWS_SCAN);
 	print_ratio(bench, "  ratio", STORE_SCAN, ROWS_SCAN);
-	print_ratio(bench, "1 % of the time / the full scan", STORE_WINDOW, STORE_SCAN);
-	print_ratio(bench, "1 % of the time / of plain rows", STORE_WINDOW, ROWS_WINDOW);
+	print_windows(bench);
 }
 
 int main(int argc, char **argv)
