@@ -9,6 +9,6 @@ set format y '%g'
 set ylabel panel_title[1].' (log scale)'
 set yrange [floor_at:*]
 set ytics add ('≤ 0.01' 0.01)
-set xrange [0:*]
+set xrange [0:*] noextend
 set offsets graph 0.03,graph 0.03,graph 0.06,0
 plot for [i=first[1]:last[1]] data index i-1 using 1:($2 < floor_at ? floor_at : $2) with linespoints linetype i pointtype (5 + 2*(i%4)) pointsize 0.8 title label[i]

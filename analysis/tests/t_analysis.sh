@@ -63,6 +63,9 @@ if command -v gnuplot >/dev/null; then
 	is "$(sed -n '/^# .*: vmalloc$/,/^$/p' out/tlb-reuse.dat | awk '/^[0-9]/ {print $1}' | paste -sd,)" 0,2,8,32 "the band over λ is the one asked for"
 	"$KMLAB" plot r.kmr -o figures >plot.out
 	ok $? "plot"
+	"$KMLAB" replay t.kmt --model slub,slab,slob -o many.kmr >many.out && "$KMLAB" plot many.kmr -o many >plot.out
+	[ "$(sed -n 's/.*viewBox="0 0 900 \([0-9]*\)".*/\1/p' many/tlb-misses.svg | head -1)" = 330 ]
+	ok $? "nine bars in a panel lie down, a line each"
 	cmp -s figures/footprint.svg out/footprint.svg
 	ok $? "draws what the report shows"
 fi
