@@ -52,7 +52,7 @@ static const struct command {
 	{"edit", km_cmd_edit, "a part of a trace, a sample of it, or it without names"},
 	{"merge", km_cmd_merge, "two traces of one machine as one"},
 	{"export", km_cmd_export, "a trace as plain tables, or for Perfetto"},
-	{"sql", km_cmd_sql, "SQL over a trace, with the virtual table 'event'"},
+	{"sql", km_cmd_sql, "SQL over a trace: tables event, object, cache, site, task …"},
 	{"replay", km_cmd_replay, "run a trace through models and measure"},
 	{"fidelity", km_cmd_fidelity, "how closely the models reproduce the traced kernel"},
 	{"run", km_cmd_run, "execute a scenario"},

@@ -164,7 +164,7 @@ static int run_query(struct sqlite3 *db, const struct sql_args *args)
 	km_query_close(row);
 	if (code == -EPERM)
 		return km_error("the statement would change the trace or reach outside it; kmlab "
-				"sql only reads, so use SELECT");
+				"sql only reads, so use SELECT, or PRAGMA table_info(event)");
 	if (code == -EINVAL)
 		return km_error("exactly one SELECT statement is needed, in quotes");
 	if (code && km_interrupted()) {
@@ -184,7 +184,9 @@ int km_cmd_sql(int argc, char **argv)
 		"allocated and freed it, when, and how its free is known (free_kind explicit, "
 		"cross_api, implied, open, preexisting). cache, site (name: as in event), task, "
 		"cgroup, stack, snapshot (text), gap, counts, lost, filtered, repair and meta are "
-		"tables of the trace file.\n\n"
+		"tables of the trace file. What columns a table has tells PRAGMA "
+		"table_info(event). Addresses are signed: printf('%x', ptr) shows one as the "
+		"kernel does.\n\n"
 		"EXAMPLES\n"
 		"  kmlab sql t.kmt \"SELECT kind, count(*) FROM event GROUP BY 1\"\n"
 		"  kmlab sql t.kmt \"SELECT * FROM event LIMIT 5\" --format json\n"

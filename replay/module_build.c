@@ -216,6 +216,10 @@ int km_module_build(const struct km_module_options *options, const char *path, s
 	char base[4096], words[4200];
 	int code = find_api(base, err), output;
 
+	for (unsigned i = 0; !code && i < options->nr_sources; i++)
+		if (access(options->sources[i], R_OK))
+			code = km_fail(err, -errno, "%s cannot be read: %s", options->sources[i],
+				       strerror(errno));
 	if (code)
 		return code;
 	snprintf(words, sizeof(words), "%s.words", path);

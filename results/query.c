@@ -12,10 +12,13 @@ struct km_query {
 	sqlite3_stmt *statement;
 };
 
+/* What is refused within a table that is a function is an error like any other, but for its words. */
 static int failed(sqlite3 *db, struct km_err *err)
 {
-	return km_fail(err, sqlite3_errcode(db) == SQLITE_AUTH ? -EPERM : -EPROTO, "%s",
-		       sqlite3_errmsg(db));
+	bool refused = sqlite3_errcode(db) == SQLITE_AUTH ||
+		       !strcmp(sqlite3_errmsg(db), "not authorized");
+
+	return km_fail(err, refused ? -EPERM : -EPROTO, "%s", sqlite3_errmsg(db));
 }
 
 int km_query_open(struct sqlite3 *db, const char *sql, struct km_query **query, struct km_err *err)

@@ -494,6 +494,9 @@ exits 1 'a file that writes more than it was asked for'
 like "$work/out" 'out of bounds: read of the file reader was asked for 255 bytes and wrote 768 behind' 'is told'
 
 # What cannot be built or run.
+module "$work/absent.c"
+exits 2 'a source that is not there'
+is "$(cat "$work/err")" "kmlab: $work/absent.c cannot be read: No such file or directory" 'is named, in one sentence'
 echo 'int x = ' >"$work/broken.c"
 module "$work/broken.c"
 exits 2 'a source that does not compile'
