@@ -71,7 +71,26 @@ static void print_usage(FILE *out)
 	fprintf(out, "usage: kmlab COMMAND [options] [arguments]\n\n");
 	for (size_t i = 0; i < NR_COMMANDS; i++)
 		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
-	fprintf(out, "\n'kmlab COMMAND --help' explains a command.\n");
+	fprintf(out, "\n'kmlab help COMMAND' explains a command. Exit status: 0 done, 1 the answer is "
+		     "no,\n2 wrong usage or an error, 130 interrupted after saving.\n");
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < NR_COMMANDS; i++)
+		if (strcmp(name, commands[i].name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static bool asks_for_help(const char *word)
+{
+	static const char *const words[] = {"help", "--help", "-h", "-?"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(word, words[i]) == 0)
+			return true;
+	return false;
 }
 
 /* stdout is a document: if it could not be written, the command failed. */
@@ -84,14 +103,17 @@ static int finish(int code)
 
 int main(int argc, char **argv)
 {
+	const struct command *command;
 	static char name[64];
+	bool help;
 
 	argp_err_exit_status = KM_EXIT_ERROR;
 	if (argc < 2) {
 		print_usage(stderr);
 		return KM_EXIT_ERROR;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+	help = asks_for_help(argv[1]);
+	if (help && argc == 2) {
 		print_usage(stdout);
 		return KM_EXIT_OK;
 	}
@@ -99,12 +121,15 @@ int main(int argc, char **argv)
 		printf("kmlab %s\n", KMLAB_VERSION);
 		return KM_EXIT_OK;
 	}
-	for (size_t i = 0; i < NR_COMMANDS; i++) {
-		if (strcmp(argv[1], commands[i].name) != 0)
-			continue;
-		snprintf(name, sizeof(name), "kmlab %s", commands[i].name);
-		argv[1] = name; /* what argp calls the program */
-		return finish(commands[i].run(argc - 1, argv + 1));
+	command = find_command(argv[help ? 2 : 1]);
+	if (!command)
+		return km_error("there is no command '%s'; 'kmlab --help' lists them",
+				argv[help ? 2 : 1]);
+	snprintf(name, sizeof(name), "kmlab %s", command->name);
+	argv[1] = name; /* what argp calls the program */
+	if (help) {
+		argv[2] = (char *)"--help";
+		argc = 3;
 	}
-	return km_error("there is no command '%s'; 'kmlab --help' lists them", argv[1]);
+	return finish(command->run(argc - 1, argv + 1));
 }

@@ -129,8 +129,8 @@ int km_cmd_import(int argc, char **argv)
 		"where "
 		"the file tells them.\n\n"
 		"EXAMPLES\n"
-		"  perf record -a -e 'kmem:*' -o p.data -- make; kmlab import perf p.data -o "
-		"t.kmt\n"
+		"  perf record -a -e 'kmem:*' -o p.data -- make\n"
+		"  kmlab import perf p.data -o t.kmt\n"
 		"  kmlab import ftrace trace.txt --kernel 6.1.0-13-amd64 -o t.kmt";
 	const struct argp argp = {options, parse_option, "FORMAT FILE", doc, km_common_children,
 				  NULL,    NULL};

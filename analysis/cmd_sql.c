@@ -190,8 +190,8 @@ int km_cmd_sql(int argc, char **argv)
 		"EXAMPLES\n"
 		"  kmlab sql t.kmt \"SELECT kind, count(*) FROM event GROUP BY 1\"\n"
 		"  kmlab sql t.kmt \"SELECT * FROM event LIMIT 5\" --format json\n"
-		"  kmlab sql t.kmt \"SELECT alloc_site, sum(bytes_alloc) FROM object WHERE "
-		"free_kind = 'open' GROUP BY 1\"";
+		"  kmlab sql t.kmt \"SELECT alloc_site, sum(bytes_alloc) FROM object\n"
+		"                   WHERE free_kind = 'open' GROUP BY 1\"";
 	const struct argp argp = {NULL, parse_option, "T.kmt STATEMENT", doc, km_common_children,
 				  NULL, NULL};
 	struct sql_args args = {0};

@@ -42,7 +42,10 @@ static const char doc[] =
 	"Run it as the user who will record. It loads and attaches the recording programs, and "
 	"writes 16 MiB into DIR, to see that both work; nothing of it stays. Exit 0: capture "
 	"works, "
-	"1: something it needs is missing.";
+	"1: something it needs is missing.\n\n"
+	"EXAMPLES\n"
+	"  kmlab doctor -C /var/tmp\n"
+	"  sudo kmlab doctor --format json";
 
 enum { OK, LIMITED, MISSING };
 enum { WANTED, NEEDED };

@@ -22,7 +22,7 @@ static const char doc[] =
 	"them. Several words of one filter mean any of them, several filters mean all of them. "
 	"Whatever is not recorded is counted.\n"
 	"\n"
-	"Examples:\n"
+	"EXAMPLES\n"
 	"  kmlab capture -o build.kmt -- make -j4\n"
 	"  kmlab capture -d 10 -e slab,page\n"
 	"  kmlab capture --cache dentry --stacks -d 5\n"

@@ -12,11 +12,12 @@ struct km_query {
 	sqlite3_stmt *statement;
 };
 
-/* What is refused within a table that is a function is an error like any other, but for its words. */
+/* What is refused within a table that is a function is an error like any other, but for its words.
+ */
 static int failed(sqlite3 *db, struct km_err *err)
 {
-	bool refused = sqlite3_errcode(db) == SQLITE_AUTH ||
-		       !strcmp(sqlite3_errmsg(db), "not authorized");
+	bool refused =
+		sqlite3_errcode(db) == SQLITE_AUTH || !strcmp(sqlite3_errmsg(db), "not authorized");
 
 	return km_fail(err, refused ? -EPERM : -EPROTO, "%s", sqlite3_errmsg(db));
 }

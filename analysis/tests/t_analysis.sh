@@ -70,6 +70,19 @@ if command -v gnuplot >/dev/null; then
 	ok $? "draws what the report shows"
 fi
 
+# Every command explains itself.
+for command in $("$KMLAB" --help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
+	"$KMLAB" help "$command" >help.out 2>help.err
+	[ $? = 0 ] || grep -q 'is not built' help.err
+	ok $? "kmlab help $command"
+	[ ! -s help.out ] || grep -q "^Usage: kmlab $command" help.out && ! awk 'length > 80 {bad = 1} END {exit !bad}' help.out
+	ok $? "says how it is used, in 80 columns"
+	[ ! -s help.out ] || grep -q '^EXAMPLES$' help.out
+	ok $? "with examples"
+done
+"$KMLAB" help nothing >help.out 2>help.err
+is "$? $(cat help.err)" "2 kmlab: there is no command 'nothing'; 'kmlab --help' lists them" "no help for what is not there"
+
 "$KMLAB" info absent.kmt >absent.out 2>absent.err
 is "$?" 2 "a file that is not there is exit 2"
 is "$(wc -l <absent.err) $(wc -c <absent.out)" "1 0" "with one line on stderr, none on stdout"

@@ -191,7 +191,8 @@ static void test_refusals(void)
 	refused("SELECT load_extension('x')", "loading code");
 	refused("SELECT name FROM pragma_table_info('event')", "a pragma as a table");
 	TAP_OK(strstr(ran.err, "PRAGMA table_info(event)") != NULL, "with what to ask instead");
-	TAP_EQ(RUN(km_cmd_sql, "t.kmt", "PRAGMA table_info(event)", "-f", "json"), 0, "which works");
+	TAP_EQ(RUN(km_cmd_sql, "t.kmt", "PRAGMA table_info(event)", "-f", "json"), 0,
+	       "which works");
 	TAP_OK(!strcmp(json_at("$.rows[0].name"), "time_ns"), "and gives the columns");
 	refused("SELECT 1; SELECT 2", "two statements");
 	refused("", "no statement");
