@@ -35,7 +35,6 @@ static int slub_create(struct km_machine *machine, void **self)
 	slub->count = &machine->env->count;
 	slub->machine = machine;
 	slub->profile = &machine->spec.profile;
-	slub->charged_gfp = km_slub_charges(slub) ? KM_GFP_ACCOUNT : 0;
 	slub->cpus = machine->spec.cpus;
 	slub->max_pfn = machine->max_pfn;
 	slub->slab_of_pfn = km_env_alloc(machine->env, slub->max_pfn * sizeof(*slub->slab_of_pfn));
@@ -47,7 +46,7 @@ static int slub_create(struct km_machine *machine, void **self)
 	return 0;
 }
 
-/* The flag says nothing of where the object lies: the cgroup is charged afterwards. */
+/* The flags say nothing of where the object lies: the cgroup is charged afterwards. */
 static __attribute__((noinline)) uint64_t charge(struct km_slub *slub, unsigned cpu, uint64_t addr,
 						 uint32_t gfp)
 {
@@ -69,39 +68,57 @@ alloc_slow(struct km_slub *slub, struct km_slub_cache *cache, unsigned cpu, uint
 		slub->count->slab_fail++;
 		return 0;
 	}
-	return gfp & slub->charged_gfp ? charge(slub, cpu, km_objref_hand_out(object), gfp)
-				       : km_objref_hand_out(object);
+	return gfp & cache->charged_gfp ? charge(slub, cpu, km_objref_hand_out(object), gfp)
+					: km_objref_hand_out(object);
+}
+
+/* The first object of the CPU's own chain, which is not empty. */
+static inline uint64_t pop_own(struct km_slub_cpu *c, uint64_t index)
+{
+	uint64_t addr = c->first, next;
+	uint16_t *mark = &c->chain[index];
+
+	next = *mark;
+	*mark = KM_OBJECT_LIVE;
+	c->freelist = (uint16_t)next;
+	c->first = c->base + next * c->size;
+	return addr;
+}
+
+/* The last object of a sheaf, which is not empty, and its slab. */
+static inline uint64_t pop_sheaf(struct km_sheaf *sheaf, uint64_t size, struct km_slab **slab)
+{
+	km_objref object = sheaf->objects[--sheaf->nr];
+	unsigned index = km_objref_index(object);
+
+	*slab = km_objref_slab(object);
+	(*slab)->chain[index] = KM_OBJECT_LIVE;
+	return (*slab)->base + index * size;
 }
 
 /*
- * The fast paths touch the CPU's line and the object's mark; with sheaves also the sheaf, and on a
- * free the slab's line. 0: there is nothing to be had so.
+ * The fast paths touch the CPU's line and the object's mark; with sheaves also the sheaf and, as
+ * on a free, the slab's line. 0: there is nothing to be had so.
  */
-static inline __attribute__((always_inline)) uint64_t
-alloc_fast(struct km_slub_cache *cache, unsigned cpu, struct km_slab **slab)
+static inline __attribute__((always_inline)) uint64_t alloc_fast(struct km_slub_cache *cache,
+								 unsigned cpu, uint32_t *uncharged)
 {
 	struct km_slub_cpu *c = km_slub_cpu(cache, cpu);
-	uint64_t addr = c->first;
+	uint64_t index = c->freelist, addr;
+	struct km_slab *slab;
 
-	if (LIKELY(addr)) {
-		unsigned index = c->freelist, next;
-
-		*slab = c->slab;
-		next = (*slab)->chain[index];
-		(*slab)->chain[index] = KM_OBJECT_LIVE;
-		c->freelist = (uint16_t)next;
-		c->first = next != KM_OBJECT_END ? c->base + (uint64_t)next * c->size : 0;
-		return addr;
+	if (LIKELY(index != KM_OBJECT_END)) {
+		addr = pop_own(c, index);
+		*uncharged = c->uncharged;
+	} else if (c->main && c->main->nr) {
+		addr = pop_sheaf(c->main, c->size, &slab);
+		*uncharged = km_slab_uncharged(slab);
+	} else {
+		return 0;
 	}
-	if (c->main && c->main->nr) {
-		km_objref object = c->main->objects[--c->main->nr];
-		unsigned index = km_objref_index(object);
-
-		*slab = km_objref_slab(object);
-		(*slab)->chain[index] = KM_OBJECT_LIVE;
-		return (*slab)->base + (uint64_t)index * c->size;
-	}
-	return 0;
+	if (!addr) /* no object lies there: callers need not ask */
+		__builtin_unreachable();
+	return addr;
 }
 
 /* Where an object less in use moves the slab to no other place: true, and the object is free. */
@@ -165,15 +182,13 @@ void km_slub_free_object(struct km_slub *slub, unsigned cpu, struct km_slab *sla
 static uint64_t slub_alloc(void *self, void *handle, unsigned cpu, uint32_t gfp, int node)
 {
 	struct km_slub *slub = self;
-	struct km_slab *slab;
-	uint64_t addr = alloc_fast(handle, cpu, &slab);
+	uint32_t uncharged;
+	uint64_t addr = alloc_fast(handle, cpu, &uncharged);
 
 	if (UNLIKELY(!addr))
 		return alloc_slow(slub, handle, cpu, gfp, node);
 	slub->count->slab_fast++;
-	if (UNLIKELY(gfp & slub->charged_gfp && !slab->has_vector))
-		return charge(slub, cpu, addr, gfp);
-	return addr;
+	return UNLIKELY(gfp & uncharged) ? charge(slub, cpu, addr, gfp) : addr;
 }
 
 static int slub_free(void *self, unsigned cpu, uint64_t addr)
@@ -193,17 +208,14 @@ static int slub_free(void *self, unsigned cpu, uint64_t addr)
 static inline uint64_t serve_alloc(void *self, const struct km_serving *serving, unsigned cpu,
 				   struct km_slow_calls *slow)
 {
-	struct km_slub *slub = self;
-	struct km_slab *slab;
-	uint64_t addr = alloc_fast(serving->cache, cpu, &slab);
+	uint32_t uncharged;
+	uint64_t addr = alloc_fast(serving->cache, cpu, &uncharged);
 
 	if (UNLIKELY(!addr)) {
 		slow->allocs++;
-		return alloc_slow(slub, serving->cache, cpu, serving->gfp, serving->node);
+		return alloc_slow(self, serving->cache, cpu, serving->gfp, serving->node);
 	}
-	if (UNLIKELY(serving->gfp & slub->charged_gfp && !slab->has_vector))
-		return charge(slub, cpu, addr, serving->gfp);
-	return addr;
+	return UNLIKELY(serving->gfp & uncharged) ? charge(self, cpu, addr, serving->gfp) : addr;
 }
 
 /* Into the main sheaf if it has room, else the long way. The object's slab is looked up. */
@@ -249,7 +261,7 @@ static inline int serve_free(void *self, const struct km_serving *serving, unsig
 	if (UNLIKELY(offset >= c->bytes))
 		return serve_free_other(self, c, cpu, addr, slow);
 	index = km_reciprocal_divide(offset, c->reciprocal);
-	mark = &c->slab->chain[index];
+	mark = &c->chain[index];
 	if (UNLIKELY(*mark != KM_OBJECT_LIVE)) {
 		slow->frees++;
 		return -EFAULT;
@@ -260,8 +272,8 @@ static inline int serve_free(void *self, const struct km_serving *serving, unsig
 	return 0;
 }
 
-static const struct km_op *slub_run(void *self, struct km_calls *calls, const struct km_op *op,
-				    const struct km_op *end)
+static KM_CALLS_ALIGNED const struct km_op *
+slub_run(void *self, struct km_calls *calls, const struct km_op *op, const struct km_op *end)
 {
 	return km_calls_loop(self, calls, op, end, serve_alloc, serve_free, KM_RUN_COUNTED);
 }

@@ -70,20 +70,30 @@ struct km_sheaf {
 	km_objref objects[];
 };
 
-/* One CPU's part of a cache; everything a fast path needs is in the first cache line. */
+/*
+ * One CPU's part of a cache; everything a fast path needs is in the first cache line. What it
+ * stores lies where in its line struct km_serving has nothing that is read for the next call: a
+ * load that follows a store at an equal page offset waits for it on some hosts, if their frames'
+ * numbers hash alike.
+ */
 struct km_slub_cpu {
-	struct km_slab *slab; /* NULL: none, freelist is empty; km_cpu_slab_set() */
-	uint64_t base;        /* slab->base */
-	uint64_t first; /* address of the freelist's first object; 0: none, or not the fast way */
-	struct km_sheaf *main; /* NULL: the cache has no sheaves */
+	uint16_t *chain; /* slab->chain */
+	uint64_t base;   /* slab->base */
+	/* Address of the freelist's first object, if there is one: known before its index. */
+	uint64_t first;
+	uint64_t bytes;        /* of the slab's objects; 0: none, or not the fast way */
+	uint64_t size;         /* the cache's */
 	uint64_t reciprocal;   /* the cache's */
-	uint32_t size;
-	uint32_t bytes;          /* of the slab's objects; 0: none, or not the fast way */
-	uint16_t freelist;       /* km_cpu_freelist_set() */
-	uint16_t sheaf_capacity; /* the cache's */
-	uint32_t partial_slabs;
+	struct km_sheaf *main; /* NULL: the cache has no sheaves */
+	/* Which flags of a request want a vector for memory cgroups that the slab has not. */
+	uint32_t uncharged;
+	uint16_t sheaf_capacity;                           /* the cache's */
+	uint16_t freelist;                                 /* km_cpu_freelist() */
+	struct km_slab *slab __attribute__((aligned(64))); /* NULL: none; km_cpu_slab_set() */
 	struct km_slab *partial;
-	struct km_sheaf *spare __attribute__((aligned(64)));
+	struct km_sheaf *spare;
+	uint32_t partial_slabs;
+	uint16_t behind; /* the freelist that sheaves stand before */
 } __attribute__((aligned(64)));
 
 /* How single objects move between a CPU (or its sheaves) and slabs. */
@@ -129,6 +139,11 @@ struct km_slub_cache {
 	uint32_t aliases; /* merged into this one */
 	uint32_t object_size;
 	uint32_t page_gfp; /* for every slab page */
+	/*
+	 * Which flags of a request make its object one that memory cgroups charge: __GFP_ACCOUNT;
+	 * any, in an accounted cache; none, where nobody is charged.
+	 */
+	uint32_t charged_gfp;
 	uint64_t reciprocal;
 	struct km_cache_geometry geometry;
 	bool partial_in_objects; /* 5.15's unit of the CPU partial limit */
@@ -158,7 +173,6 @@ struct km_slub {
 	unsigned own_depth;  /* of these allocations within one another */
 	bool no_new_sheaves; /* memory for a kmalloc class's sheaf is being allocated */
 	unsigned cpus;
-	uint32_t charged_gfp; /* KM_GFP_ACCOUNT, or 0 where such an allocation is like any other */
 	struct km_record_pool records; /* slabs and sheaves */
 };
 
@@ -201,19 +215,36 @@ static inline struct km_slab *km_objref_slab(km_objref object)
 }
 
 /* Where the CPU's own chain begins. Sheaves stand before it: then no call finds it at once. */
+static inline unsigned km_cpu_freelist(const struct km_slub_cpu *c)
+{
+	return c->main ? c->behind : c->freelist;
+}
+
 static inline void km_cpu_freelist_set(struct km_slub_cpu *c, unsigned index)
 {
+	if (c->main) {
+		c->behind = (uint16_t)index;
+		return;
+	}
 	c->freelist = (uint16_t)index;
-	c->first = index != KM_OBJECT_END && !c->main ? c->base + (uint64_t)index * c->size : 0;
+	c->first = c->base + index * c->size;
+}
+
+/* Of a request's flags, those that want a vector for memory cgroups in this slab. */
+static inline uint32_t km_slab_uncharged(const struct km_slab *slab)
+{
+	return slab->has_vector ? 0 : slab->cache->charged_gfp;
 }
 
 /* The slab the CPU takes from, or none; its own chain is empty. */
 static inline void km_cpu_slab_set(struct km_slub_cpu *c, struct km_slab *slab)
 {
 	c->slab = slab;
+	c->chain = slab ? slab->chain : NULL;
 	c->base = slab ? slab->base : 0;
-	c->bytes = slab && !c->main ? slab->objects * slab->size : 0;
-	km_cpu_freelist_set(c, KM_OBJECT_END);
+	c->bytes = slab && !c->main ? (uint64_t)slab->objects * slab->size : 0;
+	c->uncharged = slab ? km_slab_uncharged(slab) : 0;
+	c->freelist = c->behind = KM_OBJECT_END;
 }
 
 /* Mark an object as handed out; its address. */
@@ -296,9 +327,9 @@ void km_barn_put_memory(struct km_slub_cache *cache, unsigned cpu);
 void km_slab_new_vector(struct km_slub_cache *cache, unsigned cpu, struct km_slab *slab,
 			uint32_t gfp);
 void km_slab_put_vector(struct km_slub_cache *cache, unsigned cpu, struct km_slab *slab);
-/* Do objects asked for with __GFP_ACCOUNT need a vector in their slab? */
+/* Are callers in a memory cgroup, so that objects may need a vector in their slab? */
 bool km_slub_charges(const struct km_slub *slub);
-/* The object at addr was asked for with __GFP_ACCOUNT among these flags. */
+/* The object at addr, asked for with these flags, is charged if they say so. */
 void km_slub_charge(struct km_slub *slub, unsigned cpu, uint64_t addr, uint32_t gfp);
 
 /* Where in a slab's record the vector's address lies: behind the chain. */

@@ -76,7 +76,7 @@ unsigned km_slub_alloc_bulk(void *self, void *handle, unsigned cpu, uint32_t gfp
 	}
 	for (unsigned i = 0; i < n; i++)
 		addrs[i] = km_objref_hand_out(addrs[i]);
-	for (unsigned i = 0; gfp & KM_GFP_ACCOUNT && i < n; i++)
+	for (unsigned i = 0; gfp & cache->charged_gfp && i < n; i++)
 		km_slub_charge(slub, cpu, addrs[i], gfp);
 	return n;
 }

@@ -67,6 +67,8 @@ static void cache_init(struct km_slub_cache *cache, struct km_slub *slub,
 	cache->partial_in_objects = profile->cpu_partial_objects;
 	cache->mergeable = km_slab_may_merge(slub->profile, spec);
 	cache->page_gfp = page_gfp_of(cache);
+	if (km_slub_charges(slub))
+		cache->charged_gfp = spec->flags & KM_SLAB_ACCOUNT ? UINT32_MAX : KM_GFP_ACCOUNT;
 	for (unsigned cpu = 0; cpu < slub->cpus; cpu++) {
 		cache->cpu[cpu].size = geometry->size;
 		cache->cpu[cpu].reciprocal = cache->reciprocal;

@@ -58,7 +58,7 @@ static bool slab_ok(const struct km_slub *slub, struct km_slab *slab)
 	unsigned private = 0;
 
 	if (slab->place == KM_PLACE_CPU && slab->cpu < slub->cpus)
-	private = chain_length(slab, slab->cache->cpu[slab->cpu].freelist);
+	private = chain_length(slab, km_cpu_freelist(&slab->cache->cpu[slab->cpu]));
 	for (unsigned i = 0; i < slab->objects; i++) {
 		live += slab->chain[i] == KM_OBJECT_LIVE;
 		cached += slab->chain[i] == KM_OBJECT_CACHED;
@@ -119,14 +119,18 @@ static bool cpus_ok(const struct km_slub_cache *cache)
 				return false;
 		if (length != c->partial_slabs)
 			return false;
-		if (c->slab ? c->slab->place != KM_PLACE_CPU || c->slab->cpu != cpu ||
-				      c->base != c->slab->base ||
-				      c->bytes != (c->main ? 0 : c->slab->objects * cache->size)
-			    : c->freelist != KM_OBJECT_END || c->bytes)
+		if (c->slab && (c->slab->place != KM_PLACE_CPU || c->slab->cpu != cpu ||
+				c->base != c->slab->base || c->chain != c->slab->chain ||
+				c->uncharged != km_slab_uncharged(c->slab)))
 			return false;
-		if (c->first != (c->freelist != KM_OBJECT_END && !c->main
-					 ? c->base + (uint64_t)c->freelist * c->size
-					 : 0))
+		if (c->bytes != (c->slab && !c->main ? c->slab->objects * cache->size : 0))
+			return false;
+		if ((!c->slab || c->main) && c->freelist != KM_OBJECT_END)
+			return false;
+		if ((!c->slab || !c->main) && c->behind != KM_OBJECT_END)
+			return false;
+		if (c->freelist != KM_OBJECT_END &&
+		    c->first != c->base + c->freelist * (uint64_t)cache->size)
 			return false;
 	}
 	return true;

@@ -133,7 +133,7 @@ static bool refill(struct km_slub_cache *cache, unsigned cpu, uint32_t gfp, int 
 
 static km_objref pop(struct km_slub_cpu *c)
 {
-	unsigned index = c->freelist;
+	unsigned index = km_cpu_freelist(c);
 
 	km_cpu_freelist_set(c, c->slab->chain[index]);
 	c->slab->chain[index] = KM_OBJECT_CACHED;
@@ -145,7 +145,7 @@ static bool cpu_take(struct km_slub_cache *cache, unsigned cpu, uint32_t gfp, in
 {
 	struct km_slub_cpu *c = &cache->cpu[cpu];
 
-	if (c->freelist != KM_OBJECT_END)
+	if (km_cpu_freelist(c) != KM_OBJECT_END)
 		cache->slub->count->slab_fast++;
 	else if (!refill(cache, cpu, gfp, node))
 		return false;
@@ -160,7 +160,7 @@ static unsigned cpu_fill(struct km_slub_cache *cache, unsigned cpu, uint32_t gfp
 	unsigned got = 0;
 
 	while (got < wanted) {
-		if (c->freelist == KM_OBJECT_END && !refill(cache, cpu, gfp, -1))
+		if (km_cpu_freelist(c) == KM_OBJECT_END && !refill(cache, cpu, gfp, -1))
 			break;
 		objects[got++] = pop(c);
 	}
@@ -173,7 +173,7 @@ static bool cpu_give(struct km_slub_cache *cache, unsigned cpu, struct km_slab *
 	struct km_slub_cpu *c = &cache->cpu[cpu];
 
 	if (slab == c->slab) {
-		slab->chain[tail] = c->freelist;
+		slab->chain[tail] = (uint16_t)km_cpu_freelist(c);
 		km_cpu_freelist_set(c, head);
 		return true;
 	}
@@ -197,13 +197,13 @@ static void deactivate(struct km_slub_cache *cache, unsigned cpu)
 	struct km_slub_cpu *c = &cache->cpu[cpu];
 	struct km_slab *slab = c->slab;
 	bool to_tail = slab->freelist != KM_OBJECT_END;
-	unsigned last = c->freelist, count = 1;
+	unsigned first = km_cpu_freelist(c), last = first, count = 1;
 
-	if (c->freelist != KM_OBJECT_END) {
+	if (first != KM_OBJECT_END) {
 		for (; slab->chain[last] != KM_OBJECT_END; count++)
 			last = slab->chain[last];
 		slab->chain[last] = slab->freelist;
-		slab->freelist = c->freelist;
+		slab->freelist = (uint16_t)first;
 		slab->inuse = (uint16_t)(slab->inuse - count);
 	}
 	km_cpu_slab_set(c, NULL);

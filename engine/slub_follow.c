@@ -14,7 +14,7 @@ uint64_t km_slub_next_slab(void *self, void *cache_handle, unsigned cpu)
 	const struct km_slub_cpu *c = &cache->cpu[cpu];
 
 	(void)self;
-	if (c->slab && (c->freelist != KM_OBJECT_END || c->slab->freelist != KM_OBJECT_END))
+	if (c->slab && (km_cpu_freelist(c) != KM_OBJECT_END || c->slab->freelist != KM_OBJECT_END))
 		return c->base;
 	if (c->partial)
 		return c->partial->base;
@@ -25,13 +25,13 @@ uint64_t km_slub_next_slab(void *self, void *cache_handle, unsigned cpu)
 static unsigned release_current(struct km_slub_cpu *c)
 {
 	struct km_slab *slab = c->slab;
-	unsigned count = 0, last = c->freelist;
+	unsigned count = 0, first = km_cpu_freelist(c), last = first;
 
-	if (c->freelist != KM_OBJECT_END) {
+	if (first != KM_OBJECT_END) {
 		while (slab->chain[last] != KM_OBJECT_END)
 			last = slab->chain[last];
 		slab->chain[last] = slab->freelist;
-		slab->freelist = c->freelist;
+		slab->freelist = (uint16_t)first;
 	}
 	for (unsigned index = slab->freelist; index != KM_OBJECT_END; index = slab->chain[index])
 		count++;
@@ -73,7 +73,8 @@ static void detach(struct km_slub_cache *cache, struct km_slab *slab)
 static bool has_free(const struct km_slub_cache *cache, const struct km_slab *slab)
 {
 	return slab->freelist != KM_OBJECT_END ||
-	       (slab->place == KM_PLACE_CPU && cache->cpu[slab->cpu].freelist != KM_OBJECT_END);
+	       (slab->place == KM_PLACE_CPU &&
+		km_cpu_freelist(&cache->cpu[slab->cpu]) != KM_OBJECT_END);
 }
 
 static void move_to(struct km_slub_cache *cache, struct km_slab *slab, unsigned cpu)

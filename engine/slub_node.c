@@ -296,7 +296,7 @@ uint64_t km_slub_live(const struct km_slub_cache *cache)
 		if (!c->slab)
 			continue;
 		elsewhere += c->slab->objects - c->slab->inuse;
-		for (unsigned i = c->freelist; i != KM_OBJECT_END; i = c->slab->chain[i])
+		for (unsigned i = km_cpu_freelist(c); i != KM_OBJECT_END; i = c->chain[i])
 			elsewhere++;
 	}
 	return cache->total_objects - elsewhere;

@@ -173,8 +173,11 @@ void km_slub_charge(struct km_slub *slub, unsigned cpu, uint64_t addr, uint32_t 
 {
 	struct km_slab *slab = km_slub_slab_of(slub, addr);
 
-	if (km_slub_charges(slub) && takes_memory(slub) && !slab->has_vector)
-		get_vector(slab->cache, cpu, slab, gfp);
+	if (!(gfp & km_slab_uncharged(slab)) || !takes_memory(slub))
+		return;
+	get_vector(slab->cache, cpu, slab, gfp);
+	if (slab->place == KM_PLACE_CPU)
+		slab->cache->cpu[slab->cpu].uncharged = km_slab_uncharged(slab);
 }
 
 void km_slab_put_vector(struct km_slub_cache *cache, unsigned cpu, struct km_slab *slab)

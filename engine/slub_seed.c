@@ -173,24 +173,28 @@ int km_slub_seed_count(void *self, uint64_t slab_base, unsigned free)
 	struct km_slub *slub = self;
 	struct km_slab *slab = km_slub_slab_of(slub, slab_base);
 	unsigned other = 0, length;
-	uint16_t *head;
+	struct km_slub_cpu *c;
+	uint16_t head;
 
 	if (!slab || slab->base != slab_base)
 		return -EFAULT;
-	head = &slab->freelist;
+	c = &slab->cache->cpu[slab->cpu];
+	head = slab->freelist;
 	if (slab->place == KM_PLACE_CPU) { /* what others freed stays apart */
 		other = chain_length(slab, slab->freelist);
-		head = &slab->cache->cpu[slab->cpu].freelist;
+		head = (uint16_t)km_cpu_freelist(c);
 	}
-	length = chain_length(slab, *head);
+	length = chain_length(slab, head);
 	if (free < other || free > other + length + slab->seeded ||
 	    (slab->place == KM_PLACE_FULL && free) ||
 	    ((slab->place == KM_PLACE_CPU_PARTIAL || slab->place == KM_PLACE_NODE) && !free))
 		return -EINVAL;
-	set_length(slab, head, length, free - other);
-	if (slab->place == KM_PLACE_CPU)
-		km_cpu_freelist_set(&slab->cache->cpu[slab->cpu], *head);
-	else
+	set_length(slab, &head, length, free - other);
+	if (slab->place == KM_PLACE_CPU) {
+		km_cpu_freelist_set(c, head);
+	} else {
+		slab->freelist = head;
 		slab->inuse = (uint16_t)(slab->objects - free);
+	}
 	return 0;
 }

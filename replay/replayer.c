@@ -10,6 +10,7 @@
 #include "replay/malloc_model.h"
 
 #define HUGE_BYTES (2ull << 20)
+#define HOST_LINE 64u /* a cache line of this host */
 
 /* ---- --model ---- */
 
@@ -161,7 +162,9 @@ static int resolve_requests(struct km_replayer *replayer)
 	replayer->slab_run = machine->model->slab->run;
 	replayer->slab_alloc = machine->model->slab->alloc;
 	replayer->slab_free = machine->model->slab->free;
-	replayer->servings = calloc(program->nr_requests, sizeof(*replayer->servings));
+	replayer->servings = aligned_alloc(
+		HOST_LINE,
+		km_round_up(program->nr_requests * sizeof(struct km_serving), HOST_LINE));
 	if (!replayer->servings)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < program->nr_requests; i++) {

@@ -278,29 +278,28 @@ static const struct km_model *limited(const struct km_model *model)
 
 /*
  * A vector that cannot be had fails nobody: the slab goes without, the object is given, and the
- * next one that is charged asks again (__memcg_slab_post_alloc_hook, 6.1:
- * memcg_slab_post_alloc_hook). The page that is left becomes the slab; the vector's class finds
- * none.
+ * next one that is charged asks again, which in an accounted cache is any, whatever its flags
+ * (__memcg_slab_post_alloc_hook, 6.1: memcg_slab_post_alloc_hook). The page that is left becomes
+ * the slab; the vector's class finds none.
  */
-static void vectors_that_fail(const char *kernel, unsigned memcg)
+static void vectors_that_fail(const char *kernel, unsigned memcg, uint32_t gfp)
 {
-	const uint32_t charged = KM_GFP_KERNEL | KM_GFP_ACCOUNT;
 	bool asks_again = memcg == KM_MEMCG_CHARGED;
+	const char *flags = gfp & KM_GFP_ACCOUNT ? "__GFP_ACCOUNT" : "GFP_KERNEL";
 	void *accounted;
 
 	begin_on(limited(km_model_find("slub")), kernel, memcg);
 	accounted = cache(64, KM_SLAB_ACCOUNT, 0);
 	blocks_left = 1;
-	TAP_OK(take(accounted, charged) != 0, "%s: without memory for its vector a slab gives",
-	       kernel);
-	TAP_OK(take(accounted, charged) != 0, "%s: the next object, too", kernel);
+	TAP_OK(take(accounted, gfp) != 0, "%s: without memory for its vector a slab gives", kernel);
+	TAP_OK(take(accounted, gfp) != 0, "%s: the next object, too", kernel);
 	TAP_EQ(t.nr, 0, "%s: there is no vector while there is no memory", kernel);
 	blocks_left = NO_LIMIT;
-	TAP_OK(take(accounted, charged) != 0, "%s: memory again", kernel);
-	TAP_EQ(t.nr, asks_again, "%s: %s", kernel,
+	TAP_OK(take(accounted, gfp) != 0, "%s: memory again", kernel);
+	TAP_EQ(t.nr, asks_again, "%s, %s: %s", kernel, flags,
 	       asks_again ? "an object that is charged brings the vector" : "nobody is charged");
-	take(accounted, charged);
-	TAP_EQ(t.nr, asks_again, "%s: once", kernel);
+	take(accounted, gfp);
+	TAP_EQ(t.nr, asks_again, "%s, %s: once", kernel, flags);
 	end(kernel);
 }
 
@@ -351,9 +350,11 @@ int main(void)
 	vectors("6.12", true);
 	vectors_behind_chains();
 	vectors_in_slabs();
-	vectors_that_fail("6.1", KM_MEMCG_ROOT);
-	vectors_that_fail("6.1", KM_MEMCG_CHARGED);
-	vectors_that_fail("6.12", KM_MEMCG_CHARGED);
+	vectors_that_fail("6.1", KM_MEMCG_ROOT, KM_GFP_KERNEL | KM_GFP_ACCOUNT);
+	vectors_that_fail("6.1", KM_MEMCG_CHARGED, KM_GFP_KERNEL | KM_GFP_ACCOUNT);
+	vectors_that_fail("6.1", KM_MEMCG_CHARGED, KM_GFP_KERNEL);
+	vectors_that_fail("6.12", KM_MEMCG_CHARGED, KM_GFP_KERNEL | KM_GFP_ACCOUNT);
+	vectors_that_fail("6.12", KM_MEMCG_CHARGED, KM_GFP_KERNEL);
 	switched_off();
 	return tap_done();
 }

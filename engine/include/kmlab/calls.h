@@ -27,7 +27,7 @@ struct km_op {
 _Static_assert(sizeof(struct km_op) == 16, "operations are kept small");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "fields begin at the lowest bit");
 
-/* How a machine serves a request. */
+/* How a machine serves a request. What the loop reads of each comes first. */
 struct km_serving {
 	/*
 	 * The objects' cache, also of a kmalloc of this size: Linux's compiler finds it at a call
@@ -35,9 +35,9 @@ struct km_serving {
 	 * NULL: not an object, or the call itself decides.
 	 */
 	void *cache;
-	uint64_t size; /* object: bytes asked; pages: order; vmap: pages without the guard */
 	uint32_t gfp;
 	int node;
+	uint64_t size; /* object: bytes asked; pages: order; vmap: pages without the guard */
 	uint32_t kind; /* of the allocation */
 };
 
@@ -108,6 +108,9 @@ km_calls_loop(void *self, struct km_calls *calls, const struct km_op *op, const 
 	return op;
 }
 
+/* Of a run(): its speed shall not depend on what is linked before it. */
+#define KM_CALLS_ALIGNED __attribute__((aligned(64)))
+
 /* A layer's run() around its alloc() and free(), both as in struct km_slab_ops. */
 #define KM_SLAB_RUN(name, layer_alloc, layer_free, wants)                                          \
 	static inline uint64_t name##_alloc(void *self, const struct km_serving *serving,          \
@@ -124,8 +127,9 @@ km_calls_loop(void *self, struct km_calls *calls, const struct km_op *op, const 
 		return addr ? layer_free(self, cpu, addr) : 0;                                     \
 	}                                                                                          \
                                                                                                    \
-	static const struct km_op *name(void *self, struct km_calls *calls,                        \
-					const struct km_op *op, const struct km_op *end)           \
+	static KM_CALLS_ALIGNED const struct km_op *name(void *self, struct km_calls *calls,       \
+							 const struct km_op *op,                   \
+							 const struct km_op *end)                  \
 	{                                                                                          \
 		return km_calls_loop(self, calls, op, end, name##_alloc, name##_free, wants);      \
 	}
