@@ -58,6 +58,7 @@ static const struct command {
 	{"run", km_cmd_run, "execute a scenario"},
 	{"tlb", km_cmd_tlb, "measure this machine's address translation; what the model uses"},
 	{"module", km_cmd_module, "build and run a kernel module: placement, misuse, leaks"},
+	{"compare", km_cmd_compare, "models or results against a reference: ratios, a verdict"},
 	{"plot", km_cmd_plot, "draw the figures of a result"},
 	{"report", km_cmd_report, "figures and numbers of a result as one HTML page"},
 	{"models", km_cmd_models, "what can be replayed, with which parameters"},
@@ -71,8 +72,9 @@ static void print_usage(FILE *out)
 	fprintf(out, "usage: kmlab COMMAND [options] [arguments]\n\n");
 	for (size_t i = 0; i < NR_COMMANDS; i++)
 		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
-	fprintf(out, "\n'kmlab help COMMAND' explains a command. Exit status: 0 done, 1 the answer is "
-		     "no,\n2 wrong usage or an error, 130 interrupted after saving.\n");
+	fprintf(out,
+		"\n'kmlab help COMMAND' explains a command. Exit status: 0 done, 1 the answer is "
+		"no,\n2 wrong usage or an error, 130 interrupted after saving.\n");
 }
 
 static const struct command *find_command(const char *name)

@@ -7,13 +7,13 @@
 #include "results/options.h"
 #include "results/term.h"
 
-static const char doc[] =
-	"List the models, the kernel profiles and the switches of a profile.\v"
-	"A model is asked for by its name, of a kernel generation by MODEL@PROFILE; a switch is set "
-	"with -p.\n\n"
-	"EXAMPLES\n"
-	"  kmlab models\n"
-	"  kmlab replay a.kmt --model slub@6.1,slub@7.2 -p random_freelist=0";
+static const char doc[] = "List the models, the kernel profiles and the switches of a profile.\v"
+			  "A model is asked for by its name, of a kernel generation by "
+			  "MODEL@PROFILE; a switch is set "
+			  "with -p.\n\n"
+			  "EXAMPLES\n"
+			  "  kmlab models\n"
+			  "  kmlab replay a.kmt --model slub@6.1,slub@7.2 -p random_freelist=0";
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {

@@ -68,6 +68,14 @@ int km_result_path(struct km_result *result, int64_t run, const char *name, uint
 
 /* Metric of a run: 0 and *value, or -ENOENT when it was not measured. */
 int km_result_get_metric(struct km_result *result, int64_t run, const char *name, double *value);
+struct km_measure {
+	double value;
+	char unit[24];
+	bool timed; /* may differ between two equal runs */
+};
+/* The same, with its unit. */
+int km_result_get_measure(struct km_result *result, int64_t run, const char *name,
+			  struct km_measure *measure);
 const char *km_result_get_note(struct km_result *result, int64_t run, const char *name);
 /* 0, or -ENOENT. *hist is filled. */
 int km_result_get_hist(struct km_result *result, int64_t run, const char *name,

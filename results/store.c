@@ -26,7 +26,7 @@
 	X(HIST, "INSERT OR REPLACE INTO hist VALUES(?1, ?2, ?3, ?4, ?5)")                          \
 	X(SERIES, "INSERT OR REPLACE INTO series VALUES(?1, ?2, ?3, ?4, ?5)")                      \
 	X(PATH, "INSERT OR REPLACE INTO path VALUES(?1, ?2, ?3)")                                  \
-	X(GET_METRIC, "SELECT value FROM metric WHERE run=?1 AND name=?2")                         \
+	X(GET_METRIC, "SELECT value, timing, unit FROM metric WHERE run=?1 AND name=?2")           \
 	X(GET_NOTE, "SELECT text FROM note WHERE run=?1 AND name=?2")                              \
 	X(GET_HIST, "SELECT total, data FROM hist WHERE run=?1 AND name=?2")                       \
 	X(GET_TRACE_HIST, "SELECT total, data FROM trace_hist WHERE trace=?1 AND name=?2")
@@ -538,7 +538,8 @@ int km_result_get_trace_hist(struct km_result *result, int64_t trace, const char
 	return load_hist(result, SQL_GET_TRACE_HIST, trace, name, hist);
 }
 
-int km_result_get_metric(struct km_result *result, int64_t run, const char *name, double *value)
+int km_result_get_measure(struct km_result *result, int64_t run, const char *name,
+			  struct km_measure *measure)
 {
 	sqlite3_stmt *statement = prepared(result, SQL_GET_METRIC);
 	int code = -ENOENT;
@@ -548,10 +549,23 @@ int km_result_get_metric(struct km_result *result, int64_t run, const char *name
 	sqlite3_bind_int64(statement, 1, run);
 	sqlite3_bind_text(statement, 2, name, -1, SQLITE_STATIC);
 	if (sqlite3_step(statement) == SQLITE_ROW) {
-		*value = sqlite3_column_double(statement, 0);
+		measure->value = sqlite3_column_double(statement, 0);
+		measure->timed = sqlite3_column_int(statement, 1);
+		snprintf(measure->unit, sizeof(measure->unit), "%s",
+			 (const char *)sqlite3_column_text(statement, 2));
 		code = 0;
 	}
 	sqlite3_reset(statement);
+	return code;
+}
+
+int km_result_get_metric(struct km_result *result, int64_t run, const char *name, double *value)
+{
+	struct km_measure measure;
+	int code = km_result_get_measure(result, run, name, &measure);
+
+	if (!code)
+		*value = measure.value;
 	return code;
 }
 

@@ -39,6 +39,7 @@ static void test_round_trip(void)
 	const double values[] = {1, NAN, 3};
 	struct km_result *result;
 	struct km_err err = {""};
+	struct km_measure measure;
 	double value = 0;
 	int64_t run;
 
@@ -59,6 +60,9 @@ static void test_round_trip(void)
 	TAP_EQ(km_result_open(in_directory("a.kmr"), &result, &err), 0, "open again");
 	TAP_EQ(km_result_get_metric(result, run, "pages.peak", &value), 0, "the metric is there");
 	TAP_OK(value == 42.5, "with its value");
+	TAP_OK(!km_result_get_measure(result, run, "pages.peak", &measure) &&
+		       measure.value == 42.5 && !strcmp(measure.unit, "pages") && !measure.timed,
+	       "its unit, and that it is not timed");
 	TAP_OK(km_result_get_metric(result, run, "pages.mean", &value) == -2,
 	       "what was not measured is absent, not zero");
 	TAP_OK(strcmp(km_result_get_note(result, run, "method"), "three passes") == 0, "the note");
