@@ -283,6 +283,8 @@ extern const struct km_slub_backend km_slub_direct_backend;
 /* Put a slab at the head of a CPU's partial chain; with `drain`, a full chain moves first. */
 void km_cpu_partial_put(struct km_slub_cache *cache, unsigned cpu, struct km_slab *slab,
 			bool drain);
+/* How many slabs a CPU puts on its chain when it takes `first` from the node. */
+unsigned km_cpu_partial_from_node(const struct km_slub_cache *cache, const struct km_slab *first);
 /* Make a slab with free objects a CPU's current slab; the CPU has none. */
 void km_cpu_slab_install(struct km_slub_cache *cache, unsigned cpu, struct km_slab *slab);
 

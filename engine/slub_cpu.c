@@ -65,10 +65,30 @@ void km_cpu_slab_install(struct km_slub_cache *cache, unsigned cpu, struct km_sl
 	slab->inuse = slab->objects;
 }
 
+/* Were these enough that a CPU takes from the node at once? */
+static bool took_enough(const struct km_slub_cache *cache, unsigned pushed, unsigned objects)
+{
+	const struct km_cache_geometry *geometry = &cache->geometry;
+
+	return cache->partial_in_objects ? objects > geometry->cpu_partial / 2
+					 : pushed > geometry->cpu_partial_slabs / 2;
+}
+
+unsigned km_cpu_partial_from_node(const struct km_slub_cache *cache, const struct km_slab *first)
+{
+	unsigned pushed = 0, objects = first->objects - first->inuse;
+
+	for (const struct km_slab *slab = first->next; slab && !took_enough(cache, pushed, objects);
+	     slab = slab->next) {
+		objects += slab->objects - slab->inuse;
+		pushed++;
+	}
+	return pushed;
+}
+
 /* The first slab of the node becomes the CPU slab, some of the next ones its partial chain. */
 static bool take_node_partial(struct km_slub_cache *cache, unsigned cpu)
 {
-	const struct km_cache_geometry *geometry = &cache->geometry;
 	struct km_slab *slab = cache->partial_head;
 	unsigned pushed = 0, objects;
 
@@ -77,10 +97,7 @@ static bool take_node_partial(struct km_slub_cache *cache, unsigned cpu)
 	km_node_remove(cache, slab);
 	objects = slab->objects - slab->inuse;
 	km_cpu_slab_install(cache, cpu, slab);
-	while ((slab = cache->partial_head)) {
-		if (cache->partial_in_objects ? objects > geometry->cpu_partial / 2
-					      : pushed > geometry->cpu_partial_slabs / 2)
-			break;
+	while ((slab = cache->partial_head) && !took_enough(cache, pushed, objects)) {
 		km_node_remove(cache, slab);
 		objects += slab->objects - slab->inuse;
 		partial_push(&cache->cpu[cpu], cpu, slab);

@@ -21,6 +21,51 @@ uint64_t km_slub_next_slab(void *self, void *cache_handle, unsigned cpu)
 	return cache->partial_head ? cache->partial_head->base : 0;
 }
 
+struct coming {
+	uint64_t *bases;
+	unsigned nr, room;
+};
+
+static void comes(struct coming *coming, const struct km_slab *slab)
+{
+	if (coming->nr < coming->room)
+		coming->bases[coming->nr++] = slab->base;
+}
+
+/* From the node a CPU takes one slab and puts as many more on its chain as go there: it uses the
+ * last of these first. The next such lot. */
+static const struct km_slab *lot_comes(const struct km_slub_cache *cache,
+				       const struct km_slab *slab, struct coming *coming)
+{
+	const struct km_slab *last = slab, *after = slab->next;
+
+	for (unsigned n = km_cpu_partial_from_node(cache, slab); n && after; n--) {
+		last = after;
+		after = after->next;
+	}
+	comes(coming, slab);
+	for (; last != slab; last = last->prev)
+		comes(coming, last);
+	return after;
+}
+
+unsigned km_slub_coming_slabs(void *self, void *cache_handle, unsigned cpu, uint64_t *bases,
+			      unsigned room)
+{
+	const struct km_slub_cache *cache = cache_handle;
+	const struct km_slub_cpu *c = &cache->cpu[cpu];
+	struct coming coming = {bases, 0, room};
+
+	(void)self;
+	if (c->slab && (c->freelist != KM_OBJECT_END || c->slab->freelist != KM_OBJECT_END))
+		comes(&coming, c->slab);
+	for (const struct km_slab *slab = c->partial; slab; slab = slab->next)
+		comes(&coming, slab);
+	for (const struct km_slab *slab = cache->partial_head; slab && coming.nr < room;)
+		slab = lot_comes(cache, slab, &coming);
+	return coming.nr;
+}
+
 /* A CPU lets go of its slab, whose own chain then holds all its free objects; how many. */
 static unsigned release_current(struct km_slub_cpu *c)
 {

@@ -139,6 +139,28 @@ int km_slub_free_seeded(void *self, unsigned cpu, uint64_t slab_base)
 	return 0;
 }
 
+int km_slub_make_seeded(void *self, uint64_t addr)
+{
+	uint64_t index;
+	struct km_slab *slab = km_slub_live_object(self, addr, &index);
+
+	if (!slab)
+		return -EFAULT;
+	slab->chain[index] = KM_OBJECT_SEEDED;
+	slab->seeded++;
+	return 0;
+}
+
+bool km_slub_has_free(void *self, uint64_t slab_base)
+{
+	const struct km_slab *slab = km_slub_slab_of(self, slab_base);
+
+	return slab && slab->base == slab_base &&
+	       (slab->freelist != KM_OBJECT_END ||
+		(slab->place == KM_PLACE_CPU &&
+		 slab->cache->cpu[slab->cpu].freelist != KM_OBJECT_END));
+}
+
 static unsigned chain_length(const struct km_slab *slab, unsigned head)
 {
 	unsigned length = 0;

@@ -27,6 +27,7 @@ struct km_slab_call {
 	uint32_t slot; /* not for FREE_OLD: an object that was in use at the start */
 	struct km_event event;
 	uint64_t addr; /* FREE: the model's object, 0 = none */
+	bool implied;  /* FREE: no event showed it; it was at this time at the latest */
 };
 
 #define KM_RACE_CALLS 8
@@ -58,6 +59,7 @@ struct km_choice_cache {
 	struct km_score score, switches;
 	uint64_t unseen;    /* allocations and frees that were not traced, as far as proven */
 	uint64_t reordered; /* strict: how often slab_races.c turned an order around */
+	uint64_t placed;    /* strict: unseen calls that slab_unseen.c made */
 	uint32_t old, partial_old; /* slabs older than the trace; of these, not full at the start */
 	uint32_t first_old;        /* list of the old ones in order of first use; KM_NO_INDEX */
 	uint32_t last_old;
@@ -102,12 +104,18 @@ struct km_kernel_slab {
 	bool is_listed; /* it was on one of the lists that the recorder wrote down */
 	bool gone;      /* its pages were freed before the lists of the end */
 	uint32_t free_at_start, free_at_end; /* objects, by those lists */
-	int32_t taken;        /* allocated minus freed between them, as far as seen */
+	int32_t taken;    /* allocated minus freed between them, as far as seen */
+	uint32_t implied; /* of these, frees that no event showed */
+	int32_t balance;  /* what those lists prove beyond: frees, or (negative) allocations */
+	/* In this walk (slab_unseen.c): unseen calls still to be made; implied frees still to come,
+	 * and those of them that were made already; objects allocated unseen. */
+	uint32_t owed_frees, owed_allocs, implied_left, early, unseen_live;
 	uint8_t was;          /* enum km_slab_was */
 	bool touched;         /* anything was seen of it */
 	bool exhausted, full; /* was it used up once; was it full at the start */
 	bool bound;           /* older than the trace, and its model slab is known */
 	uint16_t user;        /* the CPU of its last allocation */
+	uint16_t first_user;  /* learned: that of its first, + 1; 0: none */
 	bool used;            /* in this walk, an object was allocated from it */
 	bool refuted;         /* it was made where the start state still had partial ones */
 	bool lost;            /* following: the model gave its slab back, the kernel did not */
@@ -205,9 +213,29 @@ void km_races_call(struct km_choice *choice, const struct km_slab_call *call);
 /* Make all calls that still wait. */
 void km_races_settle(struct km_choice *choice);
 
+/* ---- slab_unseen.c ---- */
+
+/* Is it known, slab by slab, how many calls of this cache no event shows? */
+bool km_unseen_known(const struct km_choice_cache *cache);
+/* Before a walk that feeds the model: nothing was made yet. */
+void km_unseen_reset(struct km_kernel_slab *slab);
+/* Before an allocation: make the unseen calls without which the kernel could not have chosen so. */
+void km_unseen_place(struct km_choice *choice, const struct km_slab_call *call);
+/* A free: true if there is nothing to do any more, because it was made as an unseen one, or is of
+ * an object whose unseen allocation was not made. */
+bool km_unseen_covers(struct km_choice *choice, const struct km_slab_call *call);
+/* An object of the model at `addr` is freed. 0 or -EFAULT. */
+int km_unseen_free_object(struct km_choice *choice, const struct km_choice_cache *cache,
+			  unsigned cpu, uint64_t addr);
+/* After the last call: the frees that nothing placed. */
+void km_unseen_settle(struct km_choice *choice);
+
 /* ---- slab_compare.c: the model on its own ---- */
 
 void km_choice_unpair(struct km_choice *choice, struct km_kernel_slab *slab);
+/* The model has one object more, or one less, in the slab at a pfn. */
+void km_compare_hold(struct km_choice *choice, uint64_t model);
+void km_compare_release(struct km_choice *choice, uint64_t model);
 void km_compare_call(struct km_choice *choice, const struct km_slab_call *call);
 
 /* ---- slab_follow.c: the model put right after each wrong choice ---- */

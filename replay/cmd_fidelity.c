@@ -17,7 +17,8 @@ static const char doc[] =
 	"slab_choice: allocations in the slab that the model, on its own from the start, takes "
 	"them from. Recorded with 'capture --shrink' the start is exact, and 'all calls seen' is "
 	"the part from caches whose lists at the end agree with the traced calls; 'unseen' counts "
-	"the others' proven gaps. switches: right ones, the model put right after each wrong one. "
+	"the others' proven gaps, 'placed' those that were made where the kernel's choices show "
+	"that they had been. switches: right ones, the model put right after each wrong one. "
 	"reordered: calls of two CPUs within 3 us, taken in the kernel's order.\n"
 	"\n"
 	"EXAMPLES\n"
@@ -129,6 +130,7 @@ static void print_json(const struct km_fidelity *fidelity, const struct km_vmap_
 		emit_score(&json, "slab_choice", &row->slab_choice);
 		emit_score(&json, "switches", &row->switches);
 		km_json_u64(&json, "unseen", row->unseen);
+		km_json_u64(&json, "placed", row->placed);
 		km_json_bool(&json, "all_seen", row->all_seen);
 		km_json_u64(&json, "reordered", row->reordered);
 		km_json_bool(&json, "sheaves", row->sheaves);
@@ -172,6 +174,7 @@ static void print_row(struct km_table *table, const char *name, const struct km_
 	cell_count(table, switches ? switches->checked : 0, switches && switches->checked);
 	km_table_cell(table, switches ? km_score_text(switches, text) : "-");
 	cell_count(table, row ? row->unseen : 0, row);
+	cell_count(table, row ? row->placed : 0, row);
 	cell_count(table, row ? row->reordered : 0, row);
 	cell_pair(table, row ? row->slabs_model : -1, row ? row->slabs_kernel : -1);
 	cell_pair(table, row ? row->partial_model : -1, row ? row->partial_kernel : -1);
@@ -200,7 +203,7 @@ static void print_vmap(struct km_table *table, const struct km_vmap_fidelity *vm
 		cell_count(table, score->checked, true);
 		cell_count(table, score->matched, true);
 		km_table_cell(table, km_score_text(score, text));
-		for (unsigned column = 4; column < 11; column++)
+		for (unsigned column = 4; column < 12; column++)
 			km_table_cell(table, "-");
 		if (i == 0)
 			km_table_cellf(table, "%llu more without a page array",
@@ -220,10 +223,10 @@ static void print_vmap(struct km_table *table, const struct km_vmap_fidelity *vm
 static void print_rows(const struct km_fidelity *fidelity, const struct km_vmap_fidelity *vmap,
 		       enum km_format format)
 {
-	static const char *const titles[] = {"what",     "checked>",   "matched>",
-					     "score>",   "switches>",  "right>",
-					     "unseen>",  "reordered>", "slabs model/kernel>",
-					     "partial>", "cpu_slabs>", "note"};
+	static const char *const titles[] = {
+		"what",     "checked>",   "matched>", "score>",     "switches>",
+		"right>",   "unseen>",    "placed>",  "reordered>", "slabs model/kernel>",
+		"partial>", "cpu_slabs>", "note"};
 	struct km_table *table = km_table_new(sizeof(titles) / sizeof(titles[0]), titles);
 
 	if (!table)

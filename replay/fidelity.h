@@ -22,8 +22,9 @@
  *
  * Calls that no event shows (kfree_rcu() and bulk frees, and whatever a machine hides from
  * tracing) the model lacks. The lists of start and end prove how many, slab by slab: free objects
- * at the end, less those of the start and what the traced calls changed. slab_choice_seen is the
- * part of slab_choice that comes from caches where that is none.
+ * at the end, less those of the start and what the traced calls changed. When they were made they
+ * do not tell: it is taken from what the kernel did (slab_unseen.c), and counted (`placed`).
+ * slab_choice_seen is the part of slab_choice that comes from caches without such calls.
  *
  * In both, the order of two CPUs' calls that were recorded within 3 us of each other is not known;
  * where it decides, it is taken from what the kernel did and counted (`reordered`).
@@ -47,9 +48,11 @@ struct km_cache_fidelity {
 	/*
 	 * Calls that were not traced, as far as the trace proves them: frees (the address was
 	 * handed out again), allocations (of an object that is freed), and what the lists of start
-	 * and end tell beyond that. The model lacks these calls.
+	 * and end tell beyond that.
 	 */
 	uint64_t unseen;
+	/* Of these, made where the kernel's choices show that they had been (slab_unseen.c). */
+	uint64_t placed;
 	bool all_seen; /* lists of start and end agree with the calls that were traced */
 	/* Calls of two CPUs, recorded almost together, taken in the other order (slab_races.c). */
 	uint64_t reordered;

@@ -136,6 +136,7 @@ static int report_strict(struct km_choice *choice, struct km_fidelity *fidelity)
 		snprintf(row->name, sizeof(row->name), "%s", cache->name);
 		row->slab_choice = cache->score;
 		row->unseen = cache->unseen;
+		row->placed = cache->placed;
 		row->all_seen = cache->accounted && !cache->unseen;
 		row->reordered = cache->reordered;
 		row->sheaves = cache->sheaf_capacity != 0;

@@ -14,6 +14,23 @@ void km_choice_unpair(struct km_choice *choice, struct km_kernel_slab *slab)
 	slab->pair = 0;
 }
 
+static uint64_t model_of(const struct km_choice_cache *cache, uint64_t addr)
+{
+	return km_addr_to_pfn(addr).value & ~((1ull << cache->model_order) - 1);
+}
+
+void km_compare_hold(struct km_choice *choice, uint64_t model)
+{
+	choice->model_live[model]++;
+}
+
+void km_compare_release(struct km_choice *choice, uint64_t model)
+{
+	if (--choice->model_live[model] == 0 && choice->model_pair[model] &&
+	    choice->model_pair[model] != KM_ANONYMOUS)
+		km_choice_unpair(choice, &choice->slabs[choice->model_pair[model] - 1]);
+}
+
 static void compare_alloc(struct km_choice *choice, const struct km_event *event, uint32_t index,
 			  uint32_t slot)
 {
@@ -28,9 +45,11 @@ static void compare_alloc(struct km_choice *choice, const struct km_event *event
 	slab->live++;
 	if (!addr)
 		return;
-	model = km_addr_to_pfn(addr).value & ~((1ull << cache->model_order) - 1);
+	model = model_of(cache, addr);
+	if (km_unseen_known(cache))
+		km_slub_make_seeded(choice->machine->slab, addr);
 	if (!km_start_bind(choice, index, model)) {
-		choice->model_live[model]++;
+		km_compare_hold(choice, model);
 		if (!slab->pair && !choice->model_pair[model] && (slab->young || slab->bound)) {
 			slab->pair = model;
 			choice->model_pair[model] = index + 1;
@@ -41,25 +60,15 @@ static void compare_alloc(struct km_choice *choice, const struct km_event *event
 	slab->refuted = false; /* counted once: what follows need not suffer from it */
 }
 
-static void release_model(struct km_choice *choice, uint64_t addr, uint32_t order)
-{
-	uint64_t model = km_addr_to_pfn(addr).value & ~((1ull << order) - 1);
-
-	if (--choice->model_live[model] == 0 && choice->model_pair[model] &&
-	    choice->model_pair[model] != KM_ANONYMOUS)
-		km_choice_unpair(choice, &choice->slabs[choice->model_pair[model] - 1]);
-}
-
 static void compare_free(struct km_choice *choice, uint32_t index, uint64_t addr, uint16_t cpu)
 {
 	struct km_kernel_slab *slab = &choice->slabs[index];
+	const struct km_choice_cache *cache = &choice->caches[slab->cache];
 
-	if (--slab->live == 0)
+	if (slab->live && --slab->live == 0)
 		km_choice_unpair(choice, slab);
-	if (!addr)
-		return;
-	release_model(choice, addr, choice->caches[slab->cache].model_order);
-	km_kfree(choice->machine, cpu, addr);
+	if (addr && !km_unseen_free_object(choice, cache, cpu, addr))
+		km_compare_release(choice, model_of(cache, addr));
 }
 
 /* An object that was in use at the start is freed. */
@@ -71,17 +80,19 @@ static void compare_free_old(struct km_choice *choice, uint32_t index, uint16_t 
 	if (!slab->live)
 		return;
 	slab->live--;
-	if (!slab->bound || !model)
+	if ((!slab->bound && !slab->young) || !model)
 		return;
 	if (!slab->live)
 		km_choice_unpair(choice, slab);
 	if (km_slub_free_seeded(choice->machine->slab, cpu, addr))
 		return;
-	release_model(choice, addr, choice->caches[slab->cache].model_order);
+	km_compare_release(choice, model);
 }
 
 void km_compare_call(struct km_choice *choice, const struct km_slab_call *call)
 {
+	if (km_unseen_covers(choice, call))
+		return;
 	if (call->kind == KM_CALL_ALLOC)
 		compare_alloc(choice, &call->event, call->slab, call->slot);
 	else if (call->kind == KM_CALL_FREE)

@@ -146,6 +146,8 @@ static void follow_alloc(struct km_choice *choice, const struct km_event *event,
 	addr = km_cache_alloc(choice->machine, cache->handle, event->cpu, event->gfp, event->node);
 	choice->slot_addr[slot] = addr;
 	model = km_addr_to_pfn(addr).value & ~((1ull << cache->model_order) - 1);
+	if (addr && km_unseen_known(cache))
+		km_slub_make_seeded(slub, addr);
 	if (addr && !slab->pair && (made || choice->model_pair[model] == KM_ANONYMOUS))
 		pair(choice, index, model);
 }
@@ -155,7 +157,7 @@ static void follow_free(struct km_choice *choice, const struct km_slab_call *cal
 	struct km_kernel_slab *slab = &choice->slabs[call->slab];
 	uint64_t addr = call->kind == KM_CALL_FREE ? call->addr : pair_addr(slab);
 
-	if (!slab->live)
+	if (!slab->live || km_unseen_covers(choice, call))
 		return;
 	slab->live--;
 	slab->freed_by = call->event.cpu;
@@ -163,7 +165,7 @@ static void follow_free(struct km_choice *choice, const struct km_slab_call *cal
 	if (!addr)
 		return;
 	if (call->kind == KM_CALL_FREE)
-		km_kfree(choice->machine, call->event.cpu, addr);
+		km_unseen_free_object(choice, &choice->caches[slab->cache], call->event.cpu, addr);
 	else
 		km_slub_free_seeded(choice->machine->slab, call->event.cpu, addr);
 }

@@ -154,15 +154,15 @@ static uint32_t free_at_start(const struct km_kernel_slab *slab, uint32_t object
 	return slab->young ? objects : slab->free_at_start;
 }
 
-/* Calls in a slab that no event showed, at least: as many as its free objects differ. */
-static uint64_t unseen_in(const struct km_kernel_slab *slab, uint32_t objects)
+/* Frees in a slab that no event showed, at least; allocations where it is negative. */
+static int32_t balance_of(const struct km_kernel_slab *slab, uint32_t objects)
 {
 	int64_t seen = (int64_t)free_at_start(slab, objects) - slab->taken;
 	int64_t there = slab->gone ? objects : slab->free_at_end;
 
 	if (slab->young && !slab->taken && !there)
 		return 0; /* it was not there yet */
-	return (uint64_t)(seen < there ? there - seen : seen - there);
+	return (int32_t)(there - seen);
 }
 
 static int end_state(struct km_choice *choice, uint32_t index)
@@ -191,15 +191,16 @@ int km_lists_account(struct km_choice *choice)
 	int code = 0;
 
 	for (uint32_t i = 0; i < choice->nr_caches && !code; i++)
-		if (choice->caches[i].lists.text && choice->caches[i].end_lists.text) {
-			choice->caches[i].accounted = true;
+		if (choice->caches[i].accounted)
 			code = end_state(choice, i);
-		}
 	for (uint32_t i = 0; i < choice->nr_slabs && !code; i++) {
-		struct km_choice_cache *cache = &choice->caches[choice->slabs[i].cache];
+		struct km_kernel_slab *slab = &choice->slabs[i];
+		struct km_choice_cache *cache = &choice->caches[slab->cache];
 
-		if (cache->accounted)
-			cache->unseen += unseen_in(&choice->slabs[i], cache->objects);
+		if (!cache->accounted)
+			continue;
+		slab->balance = balance_of(slab, cache->objects);
+		cache->unseen += (uint64_t)labs(slab->balance);
 	}
 	return code;
 }

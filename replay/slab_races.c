@@ -23,6 +23,8 @@ static void apply(struct km_choice *choice, const struct km_slab_call *call)
 {
 	struct km_kernel_slab *slab = &choice->slabs[call->slab];
 
+	if (call->kind == KM_CALL_ALLOC)
+		km_unseen_place(choice, call);
 	if (choice->walk == KM_WALK_COMPARE)
 		km_compare_call(choice, call);
 	else

@@ -46,6 +46,7 @@ static void use_lists(struct km_choice_cache *cache, const char *line, size_t le
 	cache->begin_ns = (uint64_t)counted(line, length, "lists_ns") + (uint64_t)took;
 	cache->slabs_counted = counted(line, length, "listed_slabs");
 	cache->partial_counted = counted(line, length, "listed_partial");
+	cache->accounted = cache->end_lists.text != NULL;
 }
 
 void km_start_counts(const struct km_choice *choice, struct km_choice_cache *cache)
@@ -124,6 +125,8 @@ void km_start_note_alloc(struct km_choice *choice, uint32_t index, uint16_t cpu)
 	if (cache->last_slab[cpu] != index + 1)
 		note_switch(choice, cache, index, cpu);
 	slab->touched = true;
+	if (!slab->first_user)
+		slab->first_user = cpu + 1u;
 	slab->net++;
 	if (slab->net > slab->most && !slab->exhausted)
 		slab->most = slab->net;
@@ -346,6 +349,7 @@ int km_start_seed_slabs(struct km_choice *choice)
 		choice->slabs[i].live = 0;
 		choice->slabs[i].pair = 0;
 		choice->slabs[i].used = choice->slabs[i].refuted = false;
+		km_unseen_reset(&choice->slabs[i]);
 	}
 	for (uint32_t i = 0; i < choice->nr_caches && !code; i++) {
 		struct km_choice_cache *cache = &choice->caches[i];

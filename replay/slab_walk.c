@@ -54,6 +54,7 @@ static void make_call(struct km_choice *choice, const struct km_slab_call *call)
 		return;
 	if (choice->walk == KM_WALK_LEARN) {
 		choice->slabs[call->slab].taken += call->kind == KM_CALL_ALLOC ? 1 : -1;
+		choice->slabs[call->slab].implied += call->implied;
 		if (call->kind == KM_CALL_ALLOC)
 			km_start_note_alloc(choice, call->slab, call->event.cpu);
 		else
@@ -87,7 +88,7 @@ static int walk_alloc(struct km_choice *choice, const struct km_event *event, ui
 		return 0;
 	choice->slot_slab[slot] = index;
 	choice->slot_addr[slot] = 0;
-	make_call(choice, &(struct km_slab_call){KM_CALL_ALLOC, index, slot, *event, 0});
+	make_call(choice, &(struct km_slab_call){KM_CALL_ALLOC, index, slot, *event, 0, false});
 	return 0;
 }
 
@@ -98,13 +99,13 @@ static void walk_free_early(struct km_choice *choice, const struct km_event *eve
 
 	if (index != KM_NO_INDEX && !choice->slabs[index].young &&
 	    choice->caches[choice->slabs[index].cache].begin_ns)
-		make_call(choice,
-			  &(struct km_slab_call){KM_CALL_FREE_OLD, index, KM_NO_INDEX, *event, 0});
+		make_call(choice, &(struct km_slab_call){KM_CALL_FREE_OLD, index, KM_NO_INDEX,
+							 *event, 0, false});
 }
 
 /* `addr`: of the object in this slot. */
 static void walk_free(struct km_choice *choice, const struct km_event *event, uint32_t slot,
-		      uint64_t addr)
+		      uint64_t addr, bool implied)
 {
 	uint32_t index = slot < choice->nr_slots ? choice->slot_slab[slot] : KM_NO_INDEX;
 
@@ -114,7 +115,7 @@ static void walk_free(struct km_choice *choice, const struct km_event *event, ui
 		walk_free_early(choice, event, addr);
 		return;
 	}
-	make_call(choice, &(struct km_slab_call){KM_CALL_FREE, index, slot, *event, 0});
+	make_call(choice, &(struct km_slab_call){KM_CALL_FREE, index, slot, *event, 0, implied});
 	choice->slot_slab[slot] = KM_NO_INDEX;
 }
 
@@ -129,7 +130,7 @@ static void walk_implied(struct km_choice *choice, const struct km_event *event,
 	if (choice->walk == KM_WALK_LEARN && slot < choice->nr_slots &&
 	    choice->slot_slab[slot] != KM_NO_INDEX)
 		choice->caches[choice->slabs[choice->slot_slab[slot]].cache].unseen++;
-	walk_free(choice, event, slot, addr);
+	walk_free(choice, event, slot, addr, true);
 }
 
 /* The slab of an object that nothing else showed, if the event names its cache or lists do. */
@@ -150,6 +151,7 @@ static void add_freed(struct km_choice *choice, const struct km_event *event)
 
 static void walk_free_old(struct km_choice *choice, const struct km_event *event)
 {
+	struct km_choice_cache *cache;
 	uint32_t index;
 
 	if (km_event_space(event->kind) != KM_SPACE_SLAB || event->cpu >= choice->start->cpus)
@@ -160,11 +162,13 @@ static void walk_free_old(struct km_choice *choice, const struct km_event *event
 			add_freed(choice, event);
 		return;
 	}
-	if (choice->slabs[index].young) { /* no allocation of it was seen */
-		choice->caches[choice->slabs[index].cache].unseen += choice->walk == KM_WALK_LEARN;
+	cache = &choice->caches[choice->slabs[index].cache];
+	if (choice->slabs[index].young && !km_unseen_known(cache)) {
+		cache->unseen += choice->walk == KM_WALK_LEARN; /* its allocation */
 		return;
 	}
-	make_call(choice, &(struct km_slab_call){KM_CALL_FREE_OLD, index, KM_NO_INDEX, *event, 0});
+	make_call(choice,
+		  &(struct km_slab_call){KM_CALL_FREE_OLD, index, KM_NO_INDEX, *event, 0, false});
 }
 
 static int walk_step(struct km_choice *choice, const struct km_event *event,
@@ -181,7 +185,7 @@ static int walk_step(struct km_choice *choice, const struct km_event *event,
 		return slab_space ? walk_alloc(choice, event, step->slot) : 0;
 	case KM_REPAIR_FREE:
 		if (step->gone.space == KM_SPACE_SLAB)
-			walk_free(choice, event, step->slot, step->gone.ptr);
+			walk_free(choice, event, step->slot, step->gone.ptr, false);
 		return 0;
 	case KM_REPAIR_FREE_OLD:
 		walk_free_old(choice, event);
@@ -244,6 +248,8 @@ int km_choice_walk(struct km_choice *choice, enum km_walk walk, struct km_err *e
 	}
 	if (!code)
 		km_races_settle(choice);
+	if (!code && walk == KM_WALK_COMPARE)
+		km_unseen_settle(choice);
 	km_event_order_close(order);
 	km_repair_delete(choice->repair);
 	choice->repair = NULL;

@@ -382,6 +382,137 @@ static void freed_unnamed(unsigned free)
 	TAP_EQ(row.all_seen, free == 1, "were all seen or not");
 }
 
+/* ---- calls that no event shows, between lists as slab_lists.c reads them ---- */
+
+static void lists(struct maker *maker, const char *source, const char *listed)
+{
+	char text[400];
+
+	snprintf(text, sizeof(text),
+		 "lists directory=widget lists_ns=%%llu lists_took_ns=100 cpu_lists=1 %s\n",
+		 listed);
+	note(maker, source, text, maker->now_ns + 1000);
+	maker->now_ns += 2000;
+}
+
+static void begin_unseen(struct maker *maker, const char *listed)
+{
+	make(maker, 9, 0);
+	note(maker, "slab shrink",
+	     "shrunk directory=widget shrunk_ns=%llu slabs=9 partial=0 cpu_slabs=0\n", 100);
+	lists(maker, "slab shrink lists", listed);
+}
+
+static void end_unseen(struct maker *maker, const char *listed, struct km_cache_fidelity *row)
+{
+	lists(maker, "slab lists", listed);
+	note(maker, "sysfs slab",
+	     "name=widget directory=widget order=0 slabs=%llu partial=0 cpu_slabs=0\n", 10);
+	measure(maker, row);
+}
+
+/* Two objects of 2, which was full, are freed unseen: so CPU 0 finds it when 1 is used up. With
+ * `again` one of them is handed out twice: the free in between is another. */
+static void unseen_frees(bool again)
+{
+	struct maker maker;
+	struct km_cache_fidelity row;
+
+	begin_unseen(&maker, "listed_slabs=9 listed_partial=0 cpu0_slab=4001:1");
+	take(&maker, 0, 1, 0, 1);
+	take(&maker, 0, 2, 1, 2);
+	if (again)
+		take(&maker, 0, 2, 2, 1);
+	take_new(&maker, 0, 10, 1);
+	end_unseen(&maker, "listed_slabs=10 listed_partial=0 cpu0_slab=400a:3", &row);
+	TAP_EQ(row.slab_choice.checked, 4 + again, "each allocation is checked");
+	TAP_EQ(row.slab_choice.matched, 4 + again, "and as it was chosen");
+	TAP_EQ(row.switches.matched, row.switches.checked, "each switch, too");
+	TAP_EQ(row.unseen, 2 + again, "so many frees are proven");
+	TAP_OK(row.placed >= 2, "those the kernel's choice needed are made: %llu",
+	       (unsigned long long)row.placed);
+	TAP_OK(row.cpu_slabs_model == 1 && row.slabs_model == 10, "and nothing is left of them");
+}
+
+/* CPU 0 takes from 2, which lies behind 1: because the object free in 1 was allocated unseen; or
+ * against the rules, where the lists of the end have it still free. */
+static void unseen_alloc(bool proven)
+{
+	struct maker maker;
+	struct km_cache_fidelity row;
+
+	begin_unseen(&maker, "listed_slabs=9 listed_partial=2 node_list=4001:1,4002:2");
+	take(&maker, 0, 2, 0, 2);
+	take_new(&maker, 0, 10, 1);
+	end_unseen(&maker,
+		   proven ? "listed_slabs=10 listed_partial=0 cpu0_slab=400a:3"
+			  : "listed_slabs=10 listed_partial=1 node_list=4001:1 cpu0_slab=400a:3",
+		   &row);
+	TAP_EQ(row.unseen, proven, "an allocation is proven or not");
+	TAP_EQ(row.placed, proven, "and made or not");
+	TAP_EQ(row.slab_choice.matched == 3, proven, "which decides about three: %llu right",
+	       (unsigned long long)row.slab_choice.matched);
+}
+
+/* CPU 1 allocated from 1, and took the next seven to its chain: CPU 0 begins with 9. */
+static void unseen_elsewhere(void)
+{
+	struct maker maker;
+	struct km_cache_fidelity row;
+
+	begin_unseen(&maker,
+		     "listed_slabs=9 listed_partial=9 node_list=4001:1,4002:1,4003:1,4004:1,"
+		     "4005:1,4006:1,4007:1,4008:1,4009:1");
+	take(&maker, 0, 9, 0, 1);
+	take_new(&maker, 0, 10, 1);
+	end_unseen(&maker,
+		   "listed_slabs=10 listed_partial=0 cpu0_slab=400a:3 cpu1_slab=4001:0 "
+		   "cpu1_chain=4008:1,4007:1,4006:1,4005:1,4004:1,4003:1,4002:1",
+		   &row);
+	TAP_EQ(row.placed, 1, "one call, on the CPU that must have made it");
+	TAP_EQ(row.slab_choice.matched, 2, "both choices are right");
+	TAP_OK(row.cpu_slabs_model == 9 && row.cpu_slabs_kernel == 9,
+	       "each CPU has its slabs: %lld", (long long)row.cpu_slabs_model);
+}
+
+/*
+ * CPU 0 allocates from 1, 3 and 2 in turn, as it comes to them, one object of each. That of 3 is
+ * freed by CPU 1, to whose chain the slab goes, for it was full. CPU 0 goes on in 2.
+ */
+static void unseen_row(void)
+{
+	struct maker maker;
+	struct km_cache_fidelity row;
+
+	begin_unseen(&maker, "listed_slabs=9 listed_partial=3 node_list=4001:1,4002:2,4003:1");
+	give(&maker, 1, 3, 0);
+	take(&maker, 1, 3, 0, 1);
+	take(&maker, 0, 2, 0, 1);
+	end_unseen(&maker, "listed_slabs=9 listed_partial=0 cpu0_slab=4002:0 cpu1_slab=4003:0",
+		   &row);
+	TAP_EQ(row.unseen, 3, "three allocations are proven");
+	TAP_EQ(row.placed, 3, "and made before the object is freed");
+	TAP_EQ(row.slab_choice.matched, 2, "so that each CPU finds its slab");
+}
+
+/* The last object of 10 is allocated unseen, and its free is shown. */
+static void unseen_object_freed(void)
+{
+	struct maker maker;
+	struct km_cache_fidelity row;
+
+	begin_unseen(&maker, "listed_slabs=9 listed_partial=0");
+	take_new(&maker, 0, 10, 3);
+	take_new(&maker, 0, 11, 1);
+	give(&maker, 0, 10, 3);
+	take(&maker, 0, 11, 1, 3);
+	take(&maker, 0, 10, 3, 1);
+	end_unseen(&maker, "listed_slabs=11 listed_partial=0 cpu0_slab=400a:0", &row);
+	TAP_EQ(row.unseen, 1, "one allocation is proven");
+	TAP_EQ(row.placed, 1, "and made before the CPU left that slab");
+	TAP_EQ(row.slab_choice.matched, 8, "so that the free finds its object");
+}
+
 /* What cannot be understood is refused. */
 static void damaged_lists(void)
 {
@@ -571,6 +702,13 @@ int main(void)
 	listed(true);
 	freed_unnamed(1);
 	freed_unnamed(2);
+	unseen_frees(false);
+	unseen_frees(true);
+	unseen_alloc(true);
+	unseen_alloc(false);
+	unseen_elsewhere();
+	unseen_row();
+	unseen_object_freed();
 	damaged_lists();
 	geometry();
 	single_cpu();

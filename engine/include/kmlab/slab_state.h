@@ -47,10 +47,26 @@ int km_slub_seed_count(void *self, uint64_t slab_base, unsigned free);
 int km_slub_free_seeded(void *self, unsigned cpu, uint64_t slab_base);
 
 /*
+ * From now on the object at `addr` is one of those that were in use at the start: which of a slab's
+ * objects is freed does not matter to the slab. -EFAULT: no object that was handed out is there.
+ */
+int km_slub_make_seeded(void *self, uint64_t addr);
+
+/* Has the slab at `slab_base` a free object, wherever it lies? False also when there is no slab. */
+bool km_slub_has_free(void *self, uint64_t slab_base);
+
+/*
  * Following a live kernel (CPU slab front only, caches without sheaves). The slab the next
  * allocation on this CPU would come from: its base address, 0 = a new one.
  */
 uint64_t km_slub_next_slab(void *self, void *cache, unsigned cpu);
+
+/*
+ * The slabs that exist now, in the order in which this CPU would use them up if nothing was freed
+ * and no other CPU took any: base addresses of the first `room` into bases[room]; how many.
+ */
+unsigned km_slub_coming_slabs(void *self, void *cache, unsigned cpu, uint64_t *bases,
+			      unsigned room);
 
 /*
  * Bring it about that the next allocation on this CPU comes from the slab at `slab_base` (0: a new
