@@ -10,6 +10,11 @@
  * its time is taken each replays the trace once, since the subject before left its own records in
  * the host's caches. So the figure is of a trace in its steady state, its branches learned.
  *
+ * Every round has machines of its own. Where a machine's records lie in the host's memory is part
+ *of its speed for as long as it lives: a load that follows a store at an equal page offset waits
+ *for it when the two frames' numbers hash alike, which on an Emerald Rapids holds for one pair of
+ *pages in 256 and costs 6 ns each time.
+ *
  * one thread: every call in recorded order, on one CPU. two threads: a window of allocations by one
  * thread (CPU 0), then the window's frees by another (CPU 1), in turn: no two calls overlap,
  * waiting for the other is not counted, and every free is remote.
@@ -41,7 +46,8 @@ struct work {
 
 struct subject {
 	const char *text;
-	struct km_replayer *replayer;
+	struct km_model_choice choice;
+	struct km_replayer *replayer;      /* of this round */
 	double ns[2][KM_BENCH_MAX_VALUES]; /* one thread, two threads; by round */
 };
 
@@ -236,29 +242,51 @@ static void measure(struct subject *subject, const struct work *work, unsigned r
 
 /* ---- subjects ---- */
 
-static unsigned start_subjects(struct subject *subjects, const struct work *work,
-			       struct km_trace *trace, struct km_start *start)
+static int build(struct subject *subject, const struct work *work, struct km_trace *trace,
+		 const struct km_start *start, struct km_err *err)
+{
+	return km_replayer_create(&work->program, trace, start, &subject->choice, 1,
+				  &subject->replayer, err);
+}
+
+/* Those that this host has: a first machine of each is built. */
+static unsigned find_subjects(struct subject *subjects, const struct work *work,
+			      struct km_trace *trace, const struct km_start *start)
 {
 	unsigned count = 0;
 
-	/* Every free in the second table is another CPU's. */
-	if (start->cpus < 2)
-		start->cpus = start->present_cpus = 2;
 	for (unsigned i = 0; i < sizeof(subject_texts) / sizeof(subject_texts[0]); i++) {
 		struct subject *subject = &subjects[count];
-		struct km_model_choice choice;
 		struct km_err err = {""};
 
 		memset(subject, 0, sizeof(*subject));
 		subject->text = subject_texts[i];
-		if (km_model_choice_parse(subject->text, &choice, &err) ||
-		    km_replayer_create(&work->program, trace, start, &choice, 1, &subject->replayer,
-				       &err))
+		if (km_model_choice_parse(subject->text, &subject->choice, &err) ||
+		    build(subject, work, trace, start, &err)) {
 			printf("%s is left out: %s\n", subject->text, err.text);
-		else
-			count++;
+			continue;
+		}
+		km_replayer_destroy(subject->replayer);
+		count++;
 	}
 	return count;
+}
+
+static void run_round(struct subject *subjects, unsigned count, const struct work *work,
+		      struct km_trace *trace, const struct km_start *start, unsigned round)
+{
+	struct km_err err;
+
+	for (unsigned i = 0; i < count; i++) {
+		if (build(&subjects[i], work, trace, start, &err))
+			die(subjects[i].text, err.text);
+		pass_one(subjects[i].replayer, work); /* once unmeasured: pages are touched */
+		pass_two(subjects[i].replayer, work);
+	}
+	for (unsigned i = 0; i < count; i++)
+		measure(&subjects[i], work, round);
+	for (unsigned i = 0; i < count; i++)
+		km_replayer_destroy(subjects[i].replayer);
 }
 
 /* ---- tables ---- */
@@ -322,17 +350,13 @@ static void bench(const char *path, unsigned rounds)
 	make_work(&work, program);
 	if (!work.nr_objects)
 		die(path, "it holds no objects");
-	count = start_subjects(subjects, &work, trace, &start);
-	for (unsigned i = 0; i < count; i++) { /* once unmeasured: pages are touched */
-		pass_one(subjects[i].replayer, &work);
-		pass_two(subjects[i].replayer, &work);
-	}
+	/* Every free in the second table is another CPU's. */
+	if (start.cpus < 2)
+		start.cpus = start.present_cpus = 2;
+	count = find_subjects(subjects, &work, trace, &start);
 	for (unsigned round = 0; round < rounds; round++)
-		for (unsigned i = 0; i < count; i++)
-			measure(&subjects[i], &work, round);
+		run_round(subjects, count, &work, trace, &start, round);
 	print_table(&work, subjects, count, rounds);
-	for (unsigned i = 0; i < count; i++)
-		km_replayer_destroy(subjects[i].replayer);
 	free(work.program.ops);
 	free(work.turns);
 	free(work.nr_allocs);
