@@ -53,6 +53,7 @@ static const struct command {
 	{"merge", km_cmd_merge, "two traces of one machine as one"},
 	{"export", km_cmd_export, "a trace as plain tables, or for Perfetto"},
 	{"sql", km_cmd_sql, "SQL over a trace: tables event, object, cache, site, task …"},
+	{"tune", km_cmd_tune, "size classes of kmalloc that would waste least for a trace"},
 	{"replay", km_cmd_replay, "run a trace through models and measure"},
 	{"fidelity", km_cmd_fidelity, "how closely the models reproduce the traced kernel"},
 	{"run", km_cmd_run, "execute a scenario"},

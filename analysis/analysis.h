@@ -15,6 +15,7 @@ int km_cmd_info(int argc, char **argv);    /* traces */
 int km_cmd_check(int argc, char **argv);   /* traces; 1: damaged, or misuse found */
 int km_cmd_stat(int argc, char **argv);    /* traces */
 int km_cmd_sql(int argc, char **argv);     /* traces */
+int km_cmd_tune(int argc, char **argv);    /* traces */
 int km_cmd_compare(int argc, char **argv); /* results; 1: a --fail-if is met */
 int km_cmd_plot(int argc, char **argv);    /* results */
 int km_cmd_report(int argc, char **argv);  /* results */

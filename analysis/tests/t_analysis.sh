@@ -70,6 +70,18 @@ if command -v gnuplot >/dev/null; then
 	ok $? "draws what the report shows"
 fi
 
+# Size classes: what is wasted now is what the events say; a class added saves what it says.
+"$KMLAB" tune t.kmt --add 2 -f tsv >tune.tsv 2>tune.err
+ok $? "tune"
+is "$(cut -f1 tune.tsv | paste -sd,)" "plan,now,add 1,add 2,anew" "has its plans"
+is "$(awk -F'\t' '$1 == "now" {print $6}' tune.tsv)" "$("$KMLAB" sql t.kmt "SELECT sum(bytes_alloc - bytes_req) FROM event
+	WHERE kind = 'kmalloc' AND bytes_req > 0 AND bytes_alloc <= 8192 AND ptr != 0" -f tsv | tail -1)" "and the waste that the events tell"
+awk -F'\t' 'NR > 1 && $1 ~ /add/ && !($4 > last) {bad = 1} {last = $4} END {exit bad}' tune.tsv
+ok $? "each class added saves more"
+like tune.err 'coverage: 0 events lost' 'with its coverage'
+"$KMLAB" tune t.kmt --add 0 >tune.out 2>tune.err
+is $? 2 "none to add is no plan"
+
 # Every command explains itself.
 for command in $("$KMLAB" --help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
 	"$KMLAB" help "$command" >help.out 2>help.err
