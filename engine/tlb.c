@@ -18,8 +18,8 @@ static struct km_tlb_route route_of(struct km_tlb_array *arrays, unsigned size)
 		for (unsigned i = 0; i < KM_TLB_ARRAYS; i++)
 			if (arrays[i].spec.entries && arrays[i].spec.holds & KM_TLB_HOLDS(held))
 				return (struct km_tlb_route){&arrays[i], (uint8_t)held,
-							     km_tlb_shift[held]};
-	return (struct km_tlb_route){NULL, (uint8_t)size, km_tlb_shift[size]};
+							     km_tlb_shift[held], (uint8_t)i};
+	return (struct km_tlb_route){NULL, (uint8_t)size, km_tlb_shift[size], KM_TLB_ARRAYS};
 }
 
 static void set_routes(struct km_tlb *tlb)

@@ -1,57 +1,57 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Inside the TLB model: one set-associative array. TLB levels, paging-structure caches and the
- * caches of page-table lines are all such arrays. Up to 16 ways of a set are compared at once; with
- * more, a key is found through a chain of slots.
+ * caches of page-table lines are all such arrays. LRU up to 32 ways keeps a set's keys in the order
+ * of their use, newest first: all are compared at once, and those before the key move one place.
+ * Everything else keeps a key in its way, and finds it through a chain of slots.
  */
 #ifndef ENGINE_TLB_H
 #define ENGINE_TLB_H
 
 #include <kmlab/tlb.h>
 
-/* How a key is found. */
-enum km_tlb_ways { KM_TLB_8_WAYS, KM_TLB_16_WAYS, KM_TLB_MORE_WAYS };
-#define KM_TLB_SCANNED_WAYS 16u
+#define KM_TLB_ORDERED_WAYS 32u
 
-/*
- * By set: every use is written down. The oldest way is that of the first place which is still its
- * way's last; when the log is full, it is copied without the others.
- */
-struct km_tlb_log {
-	uint8_t bits;     /* of the number of places */
-	uint32_t *ways;   /* by place */
-	uint32_t *place;  /* by slot: of its last use */
-	uint32_t *end;    /* by set: the next place */
-	uint32_t *oldest; /* by set: no place before it is a way's last */
+/* One way of one set, of arrays with chains. An empty one holds a key that no page has. */
+struct km_tlb_slot {
+	uint64_t key;
+	uint32_t next;  /* of the chain */
+	uint32_t place; /* LRU: in the log, of its last use */
 };
 
-/* Nothing here changes after creation but the clock, and what the pointers lead to. */
+/*
+ * Every use of a set is written down. The oldest slot is that of the first place which is still its
+ * slot's last; when the log is full, it is copied without the others.
+ */
+struct km_tlb_log {
+	uint32_t end;    /* the next place */
+	uint32_t oldest; /* no place before it is a slot's last */
+};
+
+/* Nothing here changes after creation but `repeats`, and what the pointers lead to. */
 struct km_tlb_array {
-	uint8_t kind;        /* enum km_tlb_ways: of at most so many */
-	bool power_of_two;   /* number of sets */
-	uint8_t stride_bits; /* slots of a set: 8, 16, or the power of two >= ways */
-	uint8_t head_bits;   /* of the number of heads */
-	uint32_t head_mask;
+	bool ordered;      /* LRU, up to 32 ways */
+	bool power_of_two; /* number of sets */
+	/* Places of a set: the power of two >= ways, ordered at least 8. */
+	uint8_t stride_bits;
+	uint8_t head_bits; /* of the number of heads */
 	uint32_t sets, ways;
 	uint64_t per_set; /* 2^64 / sets, rounded down */
-	/* By slot = set << stride_bits | way; 0: empty. That of no_slot, behind all others, is 0.
+	uint64_t *order;  /* ordered, by set: keys, newest first; 0: empty */
+	bool repeats;     /* ordered: most keys of late were their sets' newest */
+	/* The others. By set << stride_bits | way; behind all the end of every chain, whose key
+	 * is 0.
 	 */
-	uint64_t *keys;
-	uint32_t no_slot;
-	/*
-	 * By part of the number. Up to 16 ways a hint: the slot where such a key was used last.
-	 * Else the first of the slots whose keys are such, by `next`, and no_slot behind the last.
-	 */
-	uint32_t *heads;
-	uint32_t *next;              /* over 16 ways, by slot */
-	uint16_t *parts;             /* up to 16 ways, by slot: of a hash of the key; 0: empty */
-	uint64_t clock, *times;      /* LRU up to 16 ways: by slot, of its last use */
-	struct km_tlb_log log;       /* LRU over 16 ways */
-	uint64_t *order;             /* PLRU up to 64 ways, by set: bits of the nodes, 1 the root */
-	uint64_t *clear_on, *set_on; /* and by way: node bits that a touch changes */
-	uint64_t *trees;             /* PLRU over 64 ways, by set */
+	struct km_tlb_slot *slots;
+	uint32_t end;
+	uint32_t *heads;         /* by a hash of the number: the first of a chain */
+	struct km_tlb_log *logs; /* LRU, by set */
+	uint32_t *places;        /* by set << log_bits | place: a slot */
+	uint8_t log_bits;
+	uint64_t *trees; /* PLRU, by set: bits of the nodes, 1 the root */
 	uint32_t tree_words;
-	uint32_t *vacant; /* PLRU and random, by set: empty ways */
+	uint64_t *clear_on, *set_on; /* up to 64 ways, by way: node bits that a touch changes */
+	uint32_t *vacant;            /* PLRU and random, by set: empty ways */
 	struct km_tlb_array_spec spec;
 };
 
@@ -73,12 +73,37 @@ static inline uint64_t km_tlb_key(unsigned sort, uint64_t number)
 	return number << 4 | (sort + 1);
 }
 
-/*
- * Times of use order alike as integers and as doubles: the bits of an exponent, the uses so far,
- * the way. Empty ways have the first; ways that do not exist are never the oldest.
- */
-#define KM_TLB_FIRST_TIME 0x4330000000000000ull
-#define KM_TLB_NO_WAY_TIME 0x7fe0000000000000ull
+/* What an empty slot holds: the sort is none. */
+static inline uint64_t km_tlb_no_key(uint32_t slot)
+{
+	return (uint64_t)slot << 4;
+}
+
+static inline bool km_tlb_is_key(uint64_t key)
+{
+	return key & 15;
+}
+
+/* tlb_use.c: a slot that is in no chain. */
+void km_tlb_slot_empty(const struct km_tlb_array *array, uint32_t slot);
+/* tlb_order.c: the same of ordered arrays. */
+bool km_tlb_order_use(const struct km_tlb_array *array, uint64_t key);
+size_t km_tlb_order_use_many(struct km_tlb_array *array, const uint64_t *keys, size_t n,
+			     uint16_t *missed);
+void km_tlb_order_remove(const struct km_tlb_array *array, uint64_t key);
+
+static inline uint32_t km_tlb_set_of(const struct km_tlb_array *array, uint64_t key)
+{
+	uint64_t number = key >> 4;
+	uint32_t rest;
+
+	if (array->power_of_two)
+		return (uint32_t)number & (array->sets - 1);
+	/* The quotient or one less. */
+	rest = (uint32_t)number -
+	       (uint32_t)((unsigned __int128)number * array->per_set >> 64) * array->sets;
+	return rest >= array->sets ? rest - array->sets : rest;
+}
 
 /* ---- the whole ---- */
 
@@ -86,6 +111,7 @@ static inline uint64_t km_tlb_key(unsigned sort, uint64_t number)
 struct km_tlb_route {
 	struct km_tlb_array *array; /* NULL: the level has none */
 	uint8_t size, shift;
+	uint8_t number; /* of the array; KM_TLB_ARRAYS: none */
 };
 
 static inline uint64_t km_tlb_route_key(const struct km_tlb_route *route, uint64_t addr)

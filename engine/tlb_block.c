@@ -16,30 +16,38 @@
 #define BLOCK 256u
 #define MOST_LEVELS 5u
 #define MOST_LINES (BLOCK * (MOST_LEVELS + 1)) /* each level's, and the data's */
+#define always_inline static inline __attribute__((always_inline))
+
+/* What one array is asked for: keys, and of which references. */
+struct list {
+	size_t n;
+	uint64_t key[BLOCK];
+	uint16_t of[BLOCK];
+};
 
 struct km_tlb_block {
 	const uint64_t *addrs; /* the references */
 	const uint8_t *sizes;  /* NULL: all are `size` */
 	size_t nr_refs;
 	uint8_t size;
-	/* Those that are still to be found, by their numbers, and their keys where they are looked
-	 * for.
-	 */
+	/* Those that are still to be found. */
 	size_t n;
-	uint16_t at[BLOCK], missed[BLOCK];
-	uint64_t key[BLOCK];
-	/* Those of one array, where a level has several. */
-	uint64_t some_key[BLOCK];
-	uint16_t some[BLOCK], some_missed[BLOCK];
+	uint16_t at[BLOCK];
+	/* Of the arrays of a level; those of sizes that it keeps in none. */
+	struct list lists[KM_TLB_ARRAYS + 1];
+	uint16_t missed[BLOCK];
 	bool is_missed[BLOCK];
 	/* Walks: their addresses, and at which level of tables they begin. */
 	uint64_t addr[BLOCK];
 	uint8_t leaf[BLOCK], start[BLOCK];
-	/* Lines that walks and data read: of which walk, if of one; which level lacked it. */
+	/*
+	 * Lines that walks and data read: of which walk, if of one; how many levels, from the
+	 * nearest on, lack it.
+	 */
 	size_t nr_lines;
 	uint64_t line[MOST_LINES];
 	uint16_t of[MOST_LINES], far[MOST_LINES];
-	uint8_t absent[KM_TLB_LINE_LEVELS - 1][MOST_LINES];
+	uint8_t absent[MOST_LINES];
 };
 
 #define NO_WALK UINT16_MAX
@@ -81,104 +89,127 @@ void km_tlb_block_destroy(struct km_tlb *tlb)
 
 /* ---- the two levels ---- */
 
-/* A reference to the page of the one before it finds it: it is left out. */
-static inline __attribute__((always_inline)) void
-take_references(struct km_tlb *tlb, struct km_tlb_block *block, const uint8_t *sizes)
+/* The array of all sizes that there are, by number; KM_TLB_ARRAYS + 1: there are several. */
+static unsigned only_number(const struct km_tlb_block *block, const struct km_tlb_route *routes)
 {
-	const uint64_t *addrs = block->addrs;
-	struct km_tlb_route route = tlb->route[0][block->size];
-	uint64_t last = tlb->last_key;
-	size_t kept = 0, n = block->nr_refs;
+	for (unsigned size = 1; block->sizes && size < KM_TLB_SIZES; size++)
+		if (routes[size].number != routes[0].number)
+			return KM_TLB_ARRAYS + 1;
+	return routes[block->size].number;
+}
 
-	for (size_t i = 0; i < n; i++) {
+/* A reference to the page of the one before it finds it: it is left out. */
+always_inline void list_references(struct km_tlb *tlb, const uint8_t *sizes, bool several)
+{
+	const struct km_tlb_route *routes = tlb->route[0];
+	struct km_tlb_block *block = tlb->block;
+	const uint64_t *addrs = block->addrs;
+	unsigned size = block->size;
+	struct list *list = &block->lists[routes[size].number];
+	uint64_t last = tlb->last_key;
+	size_t n = 0;
+
+	for (unsigned i = 0; i <= KM_TLB_ARRAYS; i++)
+		block->lists[i].n = 0;
+	for (size_t i = 0; i < block->nr_refs; i++) {
 		uint64_t key;
 
-		if (sizes)
-			route = tlb->route[0][sizes[i]];
-		key = km_tlb_route_key(&route, addrs[i]);
-		block->key[kept] = key;
-		block->at[kept] = (uint16_t)i;
-		kept += key != last;
+		size = sizes ? sizes[i] : size;
+		if (several) {
+			list = &block->lists[routes[size].number];
+			n = list->n;
+		}
+		key = km_tlb_route_key(&routes[size], addrs[i]);
+		list->key[n] = key;
+		list->of[n] = (uint16_t)i;
+		n += key != last;
+		if (several)
+			list->n = n;
 		last = key;
 	}
-	block->n = kept;
+	list->n = n;
 	tlb->last_key = last;
 }
 
-static void second_keys(struct km_tlb *tlb)
+always_inline void list_misses(struct km_tlb *tlb, const uint8_t *sizes, bool several)
 {
+	const struct km_tlb_route *routes = tlb->route[1];
 	struct km_tlb_block *block = tlb->block;
+	const uint64_t *addrs = block->addrs;
+	unsigned size = block->size;
+	struct list *list = &block->lists[routes[size].number];
+	size_t n = 0;
 
-	for (size_t i = 0; i < block->n; i++)
-		block->key[i] = km_tlb_route_key(&tlb->route[1][size_of(block, block->at[i])],
-						 block->addrs[block->at[i]]);
+	for (unsigned i = 0; i <= KM_TLB_ARRAYS; i++)
+		block->lists[i].n = 0;
+	for (size_t i = 0; i < block->n; i++) {
+		uint16_t of = block->at[i];
+
+		size = sizes ? sizes[of] : size;
+		if (several) {
+			list = &block->lists[routes[size].number];
+			n = list->n;
+		}
+		list->key[n] = km_tlb_route_key(&routes[size], addrs[of]);
+		list->of[n++] = of;
+		if (several)
+			list->n = n;
+	}
+	list->n = n;
 }
 
-/* The keys of one array of several are picked out. */
-static void use_one_of(struct km_tlb *tlb, struct km_tlb_array *array,
-		       const struct km_tlb_route *routes)
+/* What the array has not remains. A size without an array is missed. */
+static void use_list(struct km_tlb *tlb, struct km_tlb_array *array, struct list *list)
 {
 	struct km_tlb_block *block = tlb->block;
-	bool here[KM_TLB_SIZES];
-	size_t n = 0, misses;
+	size_t misses;
 
-	for (unsigned size = 0; size < KM_TLB_SIZES; size++)
-		here[size] = routes[size].array == array;
-	for (size_t i = 0; i < block->n; i++) {
-		block->some_key[n] = block->key[i];
-		block->some[n] = (uint16_t)i;
-		n += here[size_of(block, block->at[i])];
-	}
-	misses = km_tlb_array_use_many(array, block->some_key, n, block->some_missed, tlb->env);
-	for (size_t i = 0; i < n; i++)
-		block->is_missed[block->some[i]] = false;
+	if (!array)
+		return;
+	misses = km_tlb_array_use_many(array, list->key, list->n, block->missed, tlb->env);
 	for (size_t i = 0; i < misses; i++)
-		block->is_missed[block->some[block->some_missed[i]]] = true;
+		list->of[i] = list->of[block->missed[i]];
+	list->n = misses;
 }
 
-/* A size without an array is missed. */
-static size_t use_several(struct km_tlb *tlb, struct km_tlb_array *arrays,
-			  const struct km_tlb_route *routes)
+/* In order again. */
+static void merge(struct km_tlb_block *block)
 {
-	struct km_tlb_block *block = tlb->block;
-	size_t misses = 0;
+	size_t n = 0;
 
-	memset(block->is_missed, true, block->n);
-	for (unsigned i = 0; i < KM_TLB_ARRAYS; i++)
-		if (arrays[i].spec.entries)
-			use_one_of(tlb, &arrays[i], routes);
-	for (size_t i = 0; i < block->n; i++) {
-		block->missed[misses] = (uint16_t)i;
-		misses += block->is_missed[i];
+	memset(block->is_missed, false, block->nr_refs);
+	for (unsigned i = 0; i <= KM_TLB_ARRAYS; i++)
+		for (size_t k = 0; k < block->lists[i].n; k++)
+			block->is_missed[block->lists[i].of[k]] = true;
+	for (size_t i = 0; i < block->nr_refs; i++) {
+		block->at[n] = (uint16_t)i;
+		n += block->is_missed[i];
 	}
-	return misses;
-}
-
-/* The array of all sizes that there are; NULL: there are several, or none. */
-static struct km_tlb_array *only_array(const struct km_tlb_block *block,
-				       const struct km_tlb_route *routes)
-{
-	if (!block->sizes)
-		return routes[block->size].array;
-	for (unsigned size = 1; size < KM_TLB_SIZES; size++)
-		if (routes[size].array != routes[0].array)
-			return NULL;
-	return routes[0].array;
+	block->n = n;
 }
 
 /* What a level has goes. */
-static void use_level(struct km_tlb *tlb, struct km_tlb_array *arrays,
-		      const struct km_tlb_route *routes)
+static void use_level(struct km_tlb *tlb, struct km_tlb_array *arrays)
 {
 	struct km_tlb_block *block = tlb->block;
-	struct km_tlb_array *only = only_array(block, routes);
-	size_t misses =
-		only ? km_tlb_array_use_many(only, block->key, block->n, block->missed, tlb->env)
-		     : use_several(tlb, arrays, routes);
+	const struct list *only = &block->lists[0];
+	unsigned some = 0;
 
-	for (size_t i = 0; i < misses; i++)
-		block->at[i] = block->at[block->missed[i]];
-	block->n = misses;
+	for (unsigned i = 0; i <= KM_TLB_ARRAYS; i++) {
+		if (!block->lists[i].n)
+			continue;
+		use_list(tlb, i < KM_TLB_ARRAYS ? &arrays[i] : NULL, &block->lists[i]);
+		if (!block->lists[i].n)
+			continue;
+		some++;
+		only = &block->lists[i];
+	}
+	if (some > 1) {
+		merge(block);
+		return;
+	}
+	memcpy(block->at, only->of, only->n * sizeof(*only->of));
+	block->n = only->n;
 }
 
 static void say_level(const struct km_tlb_block *block, struct km_tlb_outcome *outcomes,
@@ -213,6 +244,7 @@ static void begin_walks(struct km_tlb *tlb)
 static unsigned find_starts(struct km_tlb *tlb)
 {
 	struct km_tlb_block *block = tlb->block;
+	struct list *list = &block->lists[0];
 	unsigned level = 0;
 
 	for (size_t below = block->n; below && level + 1 < tlb->spec.levels; level++) {
@@ -220,18 +252,16 @@ static unsigned find_starts(struct km_tlb *tlb)
 		size_t n = 0, misses;
 
 		for (size_t i = 0; i < block->n; i++) {
-			block->some_key[n] =
-				km_tlb_structure_key(level, KM_TLB_GUEST, block->addr[i]);
-			block->some[n] = (uint16_t)i;
+			list->key[n] = km_tlb_structure_key(level, KM_TLB_GUEST, block->addr[i]);
+			list->of[n] = (uint16_t)i;
 			n += block->start[i] == level;
 		}
-		misses = n;
+		list->n = misses = n;
 		if (array->spec.entries)
-			misses = km_tlb_array_use_many(array, block->some_key, n,
-						       block->some_missed, tlb->env);
+			use_list(tlb, array, list);
+		misses = list->n;
 		for (size_t i = 0; i < misses; i++)
-			block->start[block->some[array->spec.entries ? block->some_missed[i]
-								     : i]]++;
+			block->start[list->of[i]]++;
 		/* Found ones stay below; all others begin higher, or have not been looked for. */
 		below -= n - misses;
 		if (!below)
@@ -240,83 +270,84 @@ static unsigned find_starts(struct km_tlb *tlb)
 	return level;
 }
 
-static void add_data_lines(struct km_tlb *tlb, size_t from, size_t to)
+static size_t add_data_lines(struct km_tlb *tlb, size_t n, size_t from, size_t to)
 {
 	struct km_tlb_block *block = tlb->block;
 
 	for (; from < to; from++) {
-		block->line[block->nr_lines] = km_tlb_data_key(&tlb->spec, block->addrs[from]);
-		block->of[block->nr_lines++] = NO_WALK;
+		block->line[n] = km_tlb_data_key(&tlb->spec, block->addrs[from]);
+		block->of[n++] = NO_WALK;
 	}
+	return n;
 }
 
 /* From its first level down; none begins above `top`. */
-static void add_walk_lines(struct km_tlb_block *block, size_t walk, unsigned top)
+always_inline size_t add_walk_lines(struct km_tlb_block *block, size_t n, size_t walk, unsigned top)
 {
-	size_t n = block->nr_lines;
-
 	for (unsigned level = top + 1; level-- > 0;) {
 		block->line[n] = km_tlb_line_key(level, KM_TLB_GUEST, block->addr[walk]);
 		block->of[n] = (uint16_t)walk;
 		n += level <= block->start[walk] && level >= block->leaf[walk];
 	}
-	block->nr_lines = n;
+	return n;
 }
 
 /* In the order of references: its data's line, then its walk's. */
 static void list_lines(struct km_tlb *tlb, unsigned top)
 {
 	struct km_tlb_block *block = tlb->block;
-	size_t from = 0;
+	size_t n = 0, from = 0;
 
-	block->nr_lines = 0;
 	for (size_t i = 0; i < block->n; i++) {
 		if (tlb->spec.data_lines) {
-			add_data_lines(tlb, from, block->at[i] + 1u);
+			n = add_data_lines(tlb, n, from, block->at[i] + 1u);
 			from = block->at[i] + 1u;
 		}
-		add_walk_lines(block, i, top);
+		n = add_walk_lines(block, n, i, top);
 	}
 	if (tlb->spec.data_lines)
-		add_data_lines(tlb, from, block->nr_refs);
+		n = add_data_lines(tlb, n, from, block->nr_refs);
+	block->nr_lines = n;
 }
 
-/* Every level of caches sees every line. */
-static void use_lines(struct km_tlb *tlb, unsigned level)
+/* The lines that a level of caches lacks, by number, to `far`; how many. */
+static size_t use_lines_of(struct km_tlb *tlb, unsigned level)
 {
 	struct km_tlb_block *block = tlb->block;
 	struct km_tlb_array *array = &tlb->lines[level];
-	size_t misses;
 
-	memset(block->absent[level], !array->spec.entries, block->nr_lines);
-	if (!array->spec.entries)
-		return;
-	misses = km_tlb_array_use_many(array, block->line, block->nr_lines, block->far, tlb->env);
-	for (size_t i = 0; i < misses; i++)
-		block->absent[level][block->far[i]] = 1;
+	if (array->spec.entries)
+		return km_tlb_array_use_many(array, block->line, block->nr_lines, block->far,
+					     tlb->env);
+	for (size_t i = 0; i < block->nr_lines; i++)
+		block->far[i] = (uint16_t)i;
+	return block->nr_lines;
 }
 
-/* The nearest level that had a walk's line counts. */
-static void count_lines(struct km_tlb *tlb, struct km_tlb_outcome *outcomes)
+/* Every level sees every line; the nearest that had a walk's counts. */
+static void use_lines(struct km_tlb *tlb, struct km_tlb_outcome *outcomes)
 {
-	const struct km_tlb_block *block = tlb->block;
-	uint64_t all = 0, not_near = 0, neither = 0;
+	struct km_tlb_block *block = tlb->block;
+	size_t left = block->nr_lines - (tlb->spec.data_lines ? block->nr_refs : 0);
 
-	for (size_t i = 0; i < block->nr_lines; i++) {
-		uint8_t walks = block->of[i] != NO_WALK;
+	memset(block->absent, 0, block->nr_lines);
+	for (unsigned level = 0; level < KM_TLB_LINE_LEVELS - 1; level++) {
+		size_t misses = use_lines_of(tlb, level), walks = 0;
 
-		all += walks;
-		not_near += walks & block->absent[0][i];
-		neither += walks & block->absent[0][i] & block->absent[1][i];
+		for (size_t i = 0; i < misses; i++) {
+			uint16_t line = block->far[i];
+			bool so_far = block->absent[line] == level;
+
+			block->absent[line] += so_far;
+			walks += so_far & (block->of[line] != NO_WALK);
+		}
+		tlb->counts.lines[level] += left - walks;
+		left = walks;
 	}
-	tlb->counts.lines[0] += all - not_near;
-	tlb->counts.lines[1] += not_near - neither;
-	tlb->counts.lines[2] += neither;
+	tlb->counts.lines[KM_TLB_LINE_LEVELS - 1] += left;
 	for (size_t i = 0; outcomes && i < block->nr_lines; i++)
 		if (block->of[i] != NO_WALK)
-			outcomes[block->at[block->of[i]]]
-				.lines[block->absent[0][i] +
-				       (block->absent[0][i] & block->absent[1][i])]++;
+			outcomes[block->at[block->of[i]]].lines[block->absent[i]]++;
 }
 
 /* ---- a block ---- */
@@ -327,17 +358,24 @@ static void use_block(struct km_tlb *tlb, struct km_tlb_outcome *outcomes)
 
 	for (size_t i = 0; outcomes && i < block->nr_refs; i++)
 		outcomes[i] = (struct km_tlb_outcome){.level = 1};
-	if (block->sizes)
-		take_references(tlb, block, block->sizes);
+	if (only_number(block, tlb->route[0]) > KM_TLB_ARRAYS)
+		list_references(tlb, block->sizes, true);
+	else if (block->sizes)
+		list_references(tlb, block->sizes, false);
 	else
-		take_references(tlb, block, NULL);
+		list_references(tlb, NULL, false);
 	tlb->counts.refs += block->nr_refs;
-	use_level(tlb, tlb->l1, tlb->route[0]);
+	use_level(tlb, tlb->l1);
 	tlb->counts.l1_misses += block->n;
 	if (block->n) {
 		say_level(block, outcomes, 2);
-		second_keys(tlb);
-		use_level(tlb, tlb->l2, tlb->route[1]);
+		if (only_number(block, tlb->route[1]) > KM_TLB_ARRAYS)
+			list_misses(tlb, block->sizes, true);
+		else if (block->sizes)
+			list_misses(tlb, block->sizes, false);
+		else
+			list_misses(tlb, NULL, false);
+		use_level(tlb, tlb->l2);
 		tlb->counts.l2_misses += block->n;
 		say_level(block, outcomes, 3);
 	}
@@ -345,9 +383,7 @@ static void use_block(struct km_tlb *tlb, struct km_tlb_outcome *outcomes)
 		return;
 	begin_walks(tlb);
 	list_lines(tlb, find_starts(tlb));
-	for (unsigned level = 0; level < KM_TLB_LINE_LEVELS - 1; level++)
-		use_lines(tlb, level);
-	count_lines(tlb, outcomes);
+	use_lines(tlb, outcomes);
 }
 
 /* Mostly a block's pages are of one size, and then it is asked of each array once. */
