@@ -43,7 +43,7 @@ static const struct km_profile profiles[] = {
 	{ .name = "7.2", SINCE_6_12, .debug_orig_size = 8, .debug_outside = 2, SINCE_6_18, .slab_front = KM_FRONT_SHEAVES,
 	  .pcp_drain_chunks = true, .highatomic_from_buddy = true, .vmalloc_high_orders = true,
 	  .slowpath_single = true, .kvmalloc_atomic = true, .vrealloc_frees = true,
-	  .vector_in_slab = true },
+	  .vector_in_slab = true, .vector_no_comp = true },
 };
 /* clang-format on */
 

@@ -112,7 +112,7 @@ static bool install_new(struct km_slub_cache *cache, unsigned cpu, uint32_t gfp,
 	struct km_slab *slab = NULL;
 
 	if (cache->slub->profile->try_node_first && node >= 0 && !(gfp & KM_GFP_THISNODE))
-		slab = km_slab_new(cache, cpu, KM_GFP_NOWAIT | KM_GFP_THISNODE);
+		slab = km_slab_new(cache, cpu, KM_GFP_NOWAIT | KM_GFP_NOWARN | KM_GFP_THISNODE);
 	if (!slab)
 		slab = km_slab_new(cache, cpu, gfp);
 	if (!slab)

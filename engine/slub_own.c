@@ -146,7 +146,10 @@ static bool vector_fits_in_slab(const struct km_slub_cache *cache, const struct 
 static void get_vector(struct km_slub_cache *cache, unsigned cpu, struct km_slab *slab,
 		       uint32_t gfp)
 {
-	gfp &= ~(NOT_FOR_OWN | (cache->slub->profile->vector_may_fail ? KM_GFP_NOFAIL : 0));
+	const struct km_profile *profile = cache->slub->profile;
+
+	gfp &= ~(NOT_FOR_OWN | (profile->vector_may_fail ? KM_GFP_NOFAIL : 0) |
+		 (profile->vector_no_comp ? KM_GFP_COMP : 0));
 	*vector_of(slab) = own_alloc(cache->slub, cpu, vector_bytes(slab), gfp, SITE_VECTOR);
 	slab->has_vector = *vector_of(slab) != 0;
 }

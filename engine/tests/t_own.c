@@ -308,9 +308,8 @@ static void vectors_in_slabs(void)
 {
 	begin("7.2", KM_MEMCG_ROOT);
 	take(cache(96, KM_SLAB_ACCOUNT, 0), KM_GFP_KERNEL);
-	TAP_EQ(count(0, 42 * 8,
-		     KM_GFP_KERNEL | KM_GFP_ZERO | KM_GFP_COMP | KM_GFP_NOMEMALLOC | KM_GFP_NOWARN),
-	       2, "7.2: no room in a slab of 42: a kmalloc, for each of a sheaf's two slabs");
+	TAP_EQ(count(0, 42 * 8, KM_GFP_KERNEL | KM_GFP_ZERO | KM_GFP_NOMEMALLOC | KM_GFP_NOWARN), 2,
+	       "7.2: no room in a slab of 42: a kmalloc, for each of a sheaf's two slabs");
 	end("7.2");
 	begin("7.2", KM_MEMCG_ROOT);
 	take(cache(616, KM_SLAB_ACCOUNT, 0), KM_GFP_KERNEL);

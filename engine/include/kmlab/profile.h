@@ -39,6 +39,8 @@ enum km_fallback { KM_FALLBACK_STEAL, KM_FALLBACK_CLAIM }; /* mm/page_alloc.c up
 	  "6.1+: accounting vectors are asked for without __GFP_NOFAIL")                           \
 	X(bool, vector_in_slab, "vector_in_slab",                                                  \
 	  "7.x: accounting vectors lie in the slab where they find room")                          \
+	X(bool, vector_no_comp, "vector_no_comp",                                                  \
+	  "7.x: accounting vectors are asked for without __GFP_COMP")                              \
 	X(bool, kmalloc_random, "kmalloc_random",                                                  \
 	  "6.6+: CONFIG_RANDOM_KMALLOC_CACHES, 16 copies of each class")                           \
 	X(bool, kmalloc_buckets, "kmalloc_buckets",                                                \
