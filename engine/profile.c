@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* clang-format off */
-#define COMMON .random_freelist = true, .merge = true, .kmalloc_cg = true, .vmap_block_order = 8, \
+#define COMMON .random_freelist = true, .hardened_freelist = true, .merge = true, .kmalloc_cg = true, .vmap_block_order = 8, \
 	.own_kmallocs = true, .memcg = KM_MEMCG_CHARGED
 
 #define UP_TO_6_6                                                                                  \

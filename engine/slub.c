@@ -35,6 +35,7 @@ static int slub_create(struct km_machine *machine, void **self)
 	slub->count = &machine->env->count;
 	slub->machine = machine;
 	slub->profile = &machine->spec.profile;
+	slub->secrets.random_state = ~machine->env->random_state;
 	slub->cpus = machine->spec.cpus;
 	slub->max_pfn = machine->max_pfn;
 	slub->slab_of_pfn = km_env_alloc(machine->env, slub->max_pfn * sizeof(*slub->slab_of_pfn));
@@ -338,6 +339,8 @@ const struct km_slab_ops km_slub_slab_ops = {
 	.cache_destroy = km_slub_cache_destroy,
 	.cache_of = slub_cache_of,
 	.cache_info = km_slub_cache_info,
+	.free_pointer = km_slub_free_pointer,
+	.stops_double_free = km_slub_stops_double_free,
 	.usage = slub_usage,
 	.validate = km_slub_validate,
 };

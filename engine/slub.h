@@ -145,6 +145,7 @@ struct km_slub_cache {
 	 */
 	uint32_t charged_gfp;
 	uint64_t reciprocal;
+	uint64_t secret; /* CONFIG_SLAB_FREELIST_HARDENED: in every free pointer */
 	struct km_cache_geometry geometry;
 	bool partial_in_objects; /* 5.15's unit of the CPU partial limit */
 	bool mergeable;
@@ -170,8 +171,9 @@ struct km_slub {
 	uint64_t slab_pages;
 	uint64_t own_bytes; /* object strides of what SLUB allocated for itself */
 	struct km_slub_cache *caches, *newest;
-	unsigned own_depth;  /* of these allocations within one another */
-	bool no_new_sheaves; /* memory for a kmalloc class's sheaf is being allocated */
+	unsigned own_depth;    /* of these allocations within one another */
+	struct km_env secrets; /* a stream of its own: hardening changes no placement */
+	bool no_new_sheaves;   /* memory for a kmalloc class's sheaf is being allocated */
 	unsigned cpus;
 	struct km_record_pool records; /* slabs and sheaves */
 };
@@ -340,6 +342,10 @@ static inline size_t km_slab_vector_offset(const struct km_cache_geometry *geome
 	return sizeof(struct km_slab) +
 	       km_round_up((geometry->objects + 1) * sizeof(uint16_t), sizeof(uint64_t));
 }
+
+/* slub_freelist.c: as in struct km_slab_ops */
+int km_slub_free_pointer(void *self, uint64_t addr, struct km_free_pointer *pointer);
+bool km_slub_stops_double_free(void *self, unsigned cpu, uint64_t addr);
 
 /* slub_check.c: 0, or -EINVAL */
 int km_slub_validate(void *self);

@@ -64,6 +64,7 @@ static void cache_init(struct km_slub_cache *cache, struct km_slub *slub,
 	cache->object_size = spec->object_size;
 	cache->size = geometry->size;
 	cache->reciprocal = km_reciprocal(geometry->size);
+	cache->secret = km_env_random(&slub->secrets);
 	cache->partial_in_objects = profile->cpu_partial_objects;
 	cache->mergeable = km_slab_may_merge(slub->profile, spec);
 	cache->page_gfp = page_gfp_of(cache);

@@ -114,6 +114,34 @@ const char *km_run_argument_name(const struct executor *run, const struct km_sce
 	return variable == KM_NO_VARIABLE ? "this address" : run->scenario->names[variable];
 }
 
+/* What Linux makes of it: it stops, or writes over the free pointer. */
+static void note_double_free(struct executor *run, uint64_t addr, const char *name, uint64_t line,
+			     struct km_run_row *row)
+{
+	const struct km_slab_ops *slab = run->machine->model->slab;
+	enum km_call call = row->call->call;
+	bool single = call == KM_CALL_KFREE || call == KM_CALL_CACHE_FREE ||
+		      call == KM_CALL_KFREE_SENSITIVE || call == KM_CALL_KVFREE ||
+		      call == KM_CALL_KVFREE_SENSITIVE;
+	struct km_free_pointer pointer;
+
+	if (single && slab->stops_double_free &&
+	    slab->stops_double_free(run->machine->slab, row->call->cpu, addr))
+		km_run_note(row, KM_RULE_DOUBLE_FREE,
+			    "double free: line %" PRIu64 " freed %s; first of its freelist: BUG in "
+			    "set_freepointer",
+			    line, name);
+	else if (single && slab->free_pointer &&
+		 !slab->free_pointer(run->machine->slab, addr, &pointer))
+		km_run_note(row, KM_RULE_DOUBLE_FREE,
+			    "double free: line %" PRIu64 " freed %s; its free pointer is 0x%" PRIx64
+			    " at 0x%" PRIx64 ", to 0x%" PRIx64,
+			    line, name, pointer.word, pointer.at, pointer.next);
+	else
+		km_run_note(row, KM_RULE_DOUBLE_FREE, "double free: line %" PRIu64 " freed %s",
+			    line, name);
+}
+
 struct live *km_run_must_be_live(struct executor *run, uint64_t addr, const char *name,
 				 struct km_run_row *row)
 {
@@ -127,8 +155,7 @@ struct live *km_run_must_be_live(struct executor *run, uint64_t addr, const char
 	}
 	outer = around(run, addr);
 	if (km_addr_map_get(&run->freed, addr, &line))
-		km_run_note(row, KM_RULE_DOUBLE_FREE, "double free: line %" PRIu64 " freed %s",
-			    line, name);
+		note_double_free(run, addr, name, line, row);
 	else if (outer)
 		km_run_note(row, KM_RULE_INTERIOR_FREE,
 			    "not allocated here: %s is 0x%" PRIx64 ", %" PRIu64

@@ -179,6 +179,100 @@ static void freelist_order(void)
 	test_machine_free(test);
 }
 
+/* The word in each of a slab's free objects; decoded, they are one chain. How many are decoded. */
+static unsigned decode_chain(const struct test_machine *test, const uint64_t *addrs, unsigned n,
+			     uint64_t secret)
+{
+	unsigned right = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct km_free_pointer pointer;
+
+		if (slab_ops->free_pointer(test->machine.slab, addrs[i], &pointer))
+			continue;
+		right += (pointer.word ^ secret ^ __builtin_bswap64(pointer.at)) == pointer.next &&
+			 pointer.next == (i ? addrs[i - 1] : 0);
+	}
+	return right;
+}
+
+/* All 64 objects of a slab, freed in order: each names the one before it, the first of them none.
+ */
+static void hardened_freelist(const char *kernel)
+{
+	struct test_machine *test = machine_of(kernel, 1);
+	void *cache = test_cache(test, 64, 0, 0), *other = test_cache(test, 72, 0, 0);
+	struct km_free_pointer pointer, elsewhere;
+	uint64_t addrs[64], secret, twin;
+
+	for (unsigned i = 0; i < 64; i++)
+		addrs[i] = test_alloc(test, cache, 0);
+	TAP_EQ(slab_ops->free_pointer(test->machine.slab, addrs[0], &pointer), -EFAULT,
+	       "%s: an object in use has no free pointer", kernel);
+	for (unsigned i = 0; i < 64; i++)
+		slab_ops->free(test->machine.slab, 0, addrs[i]);
+	slab_ops->free_pointer(test->machine.slab, addrs[0], &pointer);
+	TAP_EQ(pointer.at, addrs[0] + 32, "%s: the free pointer lies in the middle", kernel);
+	secret = pointer.word ^ __builtin_bswap64(pointer.at); /* the last names nothing */
+	TAP_EQ(decode_chain(test, addrs, 64, secret), 64,
+	       "%s: next ^ secret ^ the pointer's address, bytes reversed", kernel);
+	twin = test_alloc(test, other, 0);
+	slab_ops->free(test->machine.slab, 0, twin);
+	slab_ops->free_pointer(test->machine.slab, twin, &elsewhere);
+	TAP_OK((elsewhere.word ^ elsewhere.next ^ __builtin_bswap64(elsewhere.at)) != secret,
+	       "%s: each cache has its secret", kernel);
+	TAP_OK(slab_ops->stops_double_free(test->machine.slab, 0, addrs[63]),
+	       "%s: what was freed last is not freed twice", kernel);
+	TAP_OK(!slab_ops->stops_double_free(test->machine.slab, 0, addrs[62]),
+	       "%s: what was freed before it may be", kernel);
+	test_machine_free(test);
+}
+
+/* The same places with and without: the secret comes from a stream of its own. */
+static void freelist_not_hardened(void)
+{
+	struct km_profile profile = *km_profile_find("6.1");
+	struct test_machine *hardened = machine_of("6.1", 1), *test;
+	void *cache = test_cache(hardened, 64, 0, 0), *own;
+	struct km_free_pointer pointer;
+	unsigned equal = 0;
+	uint64_t addr = 0;
+
+	profile.hardened_freelist = false;
+	test = test_machine_new(&profile, 1);
+	own = test_cache(test, 64, 0, 0);
+	for (unsigned i = 0; i < 64; i++) {
+		addr = test_alloc(test, own, 0);
+		equal += addr == test_alloc(hardened, cache, 0);
+	}
+	TAP_EQ(equal, 64, "hardening moves no object");
+	slab_ops->free(test->machine.slab, 0, addr);
+	slab_ops->free_pointer(test->machine.slab, addr, &pointer);
+	TAP_EQ(pointer.word, 0, "not hardened, the pointer is what lies there");
+	TAP_OK(!slab_ops->stops_double_free(test->machine.slab, 0, addr),
+	       "and an object may be freed twice in a row");
+	test_machine_free(test);
+	test_machine_free(hardened);
+}
+
+/* Another CPU's frees go to the slab's own chain, whose first object is another. */
+static void hardened_on_another_cpu(void)
+{
+	struct test_machine *test = machine_of("6.1", 2);
+	void *cache = test_cache(test, 64, 0, 0);
+	uint64_t own = test_alloc(test, cache, 0), remote = test_alloc(test, cache, 0);
+
+	slab_ops->free(test->machine.slab, 0, own);
+	slab_ops->free(test->machine.slab, 1, remote);
+	TAP_OK(slab_ops->stops_double_free(test->machine.slab, 1, remote) &&
+		       !slab_ops->stops_double_free(test->machine.slab, 0, remote),
+	       "an object freed remotely is first of the slab's chain");
+	TAP_OK(slab_ops->stops_double_free(test->machine.slab, 0, own) &&
+		       !slab_ops->stops_double_free(test->machine.slab, 1, own),
+	       "and one freed by the slab's CPU of its chain");
+	test_machine_free(test);
+}
+
 /*
  * Capacity 12 at 1 KiB. Filling takes whole slabs from the page layer; objects come out from the
  * end; a full main becomes the spare, then barn sheaves, ten at most; the eleventh flush reaches
@@ -500,6 +594,10 @@ int main(void)
 	remote_free("6.18");
 	page_flags();
 	freelist_order();
+	hardened_freelist("5.15");
+	hardened_freelist("6.12");
+	freelist_not_hardened();
+	hardened_on_another_cpu();
 	sheaves();
 	opt_in_sheaves();
 	shrink_order();

@@ -124,7 +124,7 @@ exits 1 'rules broken and leaks fail --debug'
 is "$(cell 3 4)" "$(cell 2 4)" 'krealloc within the class stays'
 is "$(cell 4 5)" 128 'ksize is the class'
 is "$(cell 5 6)" kmalloc-512 'krealloc_array moves'
-is "$(cell 6 7)" 'double free: line 5 freed q' 'what it moved from is free'
+is "$(cell 6 7)" 'double free: line 5 freed q; first of its freelist: BUG in set_freepointer' 'what it moved from is free'
 is "$(cell 8 4) $(cell 8 7)" 'NULL n * size overflows' 'an overflow is NULL'
 is "$(cell 9 4)" 0x10 'ZERO_SIZE_PTR'
 is "$(cell 11 5)" 3 'kmem_cache_alloc_bulk says how many'
@@ -137,6 +137,25 @@ like "$work/err" 'line 20: kmalloc: slab memory cannot be high' '__GFP_HIGHMEM'
 like "$work/err" 'line 11: leak: kmem_cache_alloc_bulk of line 11 was never freed: 2 objects, 512 bytes' 'leaks by call site'
 run --debug --format json "$work/m.kms"
 like "$work/out" '"rule": "double_free"' 'findings in JSON'
+
+# An object freed twice: first of its freelist, behind another, and where free pointers are as they are.
+cat >"$work/twice.kms" <<'KMS'
+machine kernel=6.1 cpus=1 memory=256M
+c = kmem_cache_create("mine", 64, 0, 0, NULL)
+a = kmem_cache_alloc(c, GFP_KERNEL)
+b = kmem_cache_alloc(c, GFP_KERNEL)
+kmem_cache_free(c, a)
+kmem_cache_free(c, b)
+kmem_cache_free(c, b)
+kmem_cache_free(c, a)
+KMS
+run --format tsv "$work/twice.kms"
+is "$(cell 7 7)" 'double free: line 6 freed b; first of its freelist: BUG in set_freepointer' 'hardened: the freelist'"'"'s first is not freed again'
+like "$work/out" 'double free: line 5 freed a; its free pointer is 0x[0-9a-f]* at 0xffff888' 'hardened: the one behind it would be'
+sed -i 's/memory=256M/memory=256M hardened_freelist=0/' "$work/twice.kms"
+run --format tsv "$work/twice.kms"
+first=$(cell 3 4)
+like "$work/out" "double free: line 6 freed b; its free pointer is $first at 0x[0-9a-f]*, to $first" 'not hardened: the next object, as it is'
 printf 'p = kmalloc(8, GFP_KERNEL)\nkfree(p)\n' >"$work/clean.kms"
 run --debug "$work/clean.kms"
 exits 0 'a clean program passes --debug'

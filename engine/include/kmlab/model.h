@@ -108,6 +108,13 @@ struct km_cache_info {
 	uint64_t live; /* objects handed out and not freed: what no kernel file shows */
 };
 
+/* The free pointer of a free object, as Linux keeps it in the object's memory. */
+struct km_free_pointer {
+	uint64_t at;   /* its address */
+	uint64_t next; /* the free object that it names; 0: none */
+	uint64_t word; /* what lies there: next, or what hardened_freelist makes of it */
+};
+
 struct km_slab_ops {
 	const char *name;
 	int (*create)(struct km_machine *machine, void **self);
@@ -141,6 +148,14 @@ struct km_slab_ops {
 	void *(*cache_of)(void *self, uint64_t addr);
 	/* info->size is what one object takes. -ENOENT: the model keeps no slabs. */
 	int (*cache_info)(void *self, void *cache, struct km_cache_info *info);
+	/* -EFAULT: no object of a freelist begins at addr. May be NULL. */
+	int (*free_pointer)(void *self, uint64_t addr, struct km_free_pointer *pointer);
+	/*
+	 * Would Linux stop a single free, on this CPU, of the object at addr, which is free? With
+	 * hardened_freelist it does where a free pointer would name its own object
+	 * (set_freepointer: BUG). May be NULL: never.
+	 */
+	bool (*stops_double_free)(void *self, unsigned cpu, uint64_t addr);
 	/* Pages held by slabs (all caches); bytes of all object strides handed out. */
 	void (*usage)(void *self, uint64_t *slab_pages, uint64_t *live_bytes);
 	int (*validate)(void *self);

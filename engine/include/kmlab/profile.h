@@ -62,6 +62,8 @@ enum km_fallback { KM_FALLBACK_STEAL, KM_FALLBACK_CLAIM }; /* mm/page_alloc.c up
 	X(bool, partial_count_sampled, "partial_count_sampled",                                    \
 	  "6.12+: slabinfo samples long partial lists")                                            \
 	X(bool, random_freelist, "random_freelist", "CONFIG_SLAB_FREELIST_RANDOM")                 \
+	X(bool, hardened_freelist, "hardened_freelist",                                            \
+	  "CONFIG_SLAB_FREELIST_HARDENED: free pointers are encoded, and none names itself")       \
 	X(bool, merge, "merge", "caches of one geometry are merged")                               \
 	X(uint8_t, debug_track, "debug_track", "user tracking: bytes of one record")               \
 	X(uint8_t, debug_orig_size, "debug_orig_size",                                             \
