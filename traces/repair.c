@@ -134,17 +134,6 @@ static uint64_t pfn_of(const struct km_repair *repair, uint64_t addr)
 	return (addr - repair->direct_map) >> KM_PAGE_SHIFT;
 }
 
-static void count_on_page(struct km_repair *repair, const struct km_object *object, int change)
-{
-	uint32_t *entry;
-
-	if (object->space != KM_SPACE_SLAB)
-		return;
-	entry = km_page_map_entry(&repair->live_on, pfn_of(repair, object->ptr));
-	if (entry)
-		*entry += (uint32_t)change;
-}
-
 static void fill_slot(struct km_repair *repair, uint32_t slot, const struct km_event *event,
 		      enum km_object_space space)
 {
@@ -164,16 +153,18 @@ static void fill_slot(struct km_repair *repair, uint32_t slot, const struct km_e
 	repair->counts.objects++;
 	repair->counts.open++;
 	repair->counts.open_bytes += event->bytes_alloc;
-	count_on_page(repair, &repair->objects[slot], 1);
 }
 
 /* The object is not live any more; its slot stays taken. */
 static void end_object(struct km_repair *repair, uint32_t slot)
 {
+	const struct km_object *object = &repair->objects[slot];
+
 	repair->counts.open--;
-	repair->counts.rcu_pending -= repair->objects[slot].rcu_handed;
-	repair->counts.open_bytes -= repair->objects[slot].bytes_alloc;
-	count_on_page(repair, &repair->objects[slot], -1);
+	repair->counts.rcu_pending -= object->rcu_handed;
+	repair->counts.open_bytes -= object->bytes_alloc;
+	if (object->space == KM_SPACE_SLAB)
+		--*km_page_map_entry(&repair->live_on, pfn_of(repair, object->ptr));
 }
 
 static void free_slot(struct km_repair *repair, uint32_t slot, struct km_repair_step *step)
@@ -245,16 +236,17 @@ static int feed_alloc(struct km_repair *repair, const struct km_event *event,
 {
 	struct km_addr_table *table = &repair->tables[space];
 	uint64_t pfn = pfn_of(repair, event->ptr);
+	uint32_t live, *live_on = NULL;
 	struct large *large;
-	uint32_t live;
 
 	if (!event->ptr) {
 		repair->counts.failed_allocs++;
 		return 0;
 	}
+	if (space == KM_SPACE_SLAB)
+		live_on = km_page_map_make(&repair->live_on, pfn, pfn + 1);
 	if (large_of(repair, event->cpu, &large) || reserve_slot(repair) ||
-	    km_addr_table_reserve(table) ||
-	    (space == KM_SPACE_SLAB && km_page_map_reserve(&repair->live_on, pfn, pfn + 1)))
+	    km_addr_table_reserve(table) || (space == KM_SPACE_SLAB && !live_on))
 		return -ENOMEM;
 	live = km_addr_table_find(table, event->ptr);
 	if (is_double(repair, large, event, live)) {
@@ -275,8 +267,10 @@ static int feed_alloc(struct km_repair *repair, const struct km_event *event,
 		km_addr_table_put(table, event->ptr, step->slot);
 	}
 	fill_slot(repair, step->slot, event, space);
-	if (space == KM_SPACE_SLAB)
+	if (live_on) {
+		++*live_on;
 		mark_backing(repair, event->ptr);
+	}
 	note_large(large, event, step->slot);
 	return 0;
 }
@@ -360,9 +354,9 @@ static void end_unseen(struct km_repair *repair, uint32_t slot)
 static void end_objects_on(struct km_repair *repair, uint64_t pfn, uint64_t end)
 {
 	struct km_addr_table *table = &repair->tables[KM_SPACE_SLAB];
+	uint32_t *live = km_page_map_entry(&repair->live_on, pfn);
 
-	for (; pfn < end; pfn++) {
-		const uint32_t *live = km_page_map_entry(&repair->live_on, pfn);
+	for (; pfn < end; live = km_page_map_next(&repair->live_on, live, ++pfn)) {
 		uint64_t addr = repair->direct_map + (pfn << KM_PAGE_SHIFT);
 
 		for (uint64_t last = addr + KM_PAGE_SIZE; live && *live && addr < last; addr += 8) {
@@ -380,7 +374,7 @@ static int feed_page_alloc(struct km_repair *repair, const struct km_event *even
 			   struct km_repair_step *step)
 {
 	uint64_t pfn = event->ptr, end = pfn + ((uint64_t)1 << event->order);
-	uint32_t last = KM_NO_SLOT;
+	uint32_t last = KM_NO_SLOT, *first, *entry;
 
 	if (pfn == UINT64_MAX) {
 		repair->counts.failed_allocs++;
@@ -390,11 +384,13 @@ static int feed_page_alloc(struct km_repair *repair, const struct km_event *even
 		step->action = KM_REPAIR_NOTE;
 		return 0;
 	}
-	if (reserve_slot(repair) || km_page_map_reserve(&repair->pages, pfn, end))
+	first = entry = km_page_map_make(&repair->pages, pfn, end);
+	if (!first || reserve_slot(repair))
 		return -ENOMEM;
 	end_objects_on(repair, pfn, end);
-	for (uint64_t page = pfn; page < end; page++) {
-		uint32_t *entry = km_page_map_entry(&repair->pages, page), slot = *entry - 1;
+	for (uint64_t page = pfn; page < end;
+	     entry = km_page_map_next(&repair->pages, entry, ++page)) {
+		uint32_t slot = *entry - 1;
 
 		if (slot == KM_NO_SLOT)
 			continue;
@@ -407,8 +403,10 @@ static int feed_page_alloc(struct km_repair *repair, const struct km_event *even
 	take_slot(repair, step);
 	fill_slot(repair, step->slot, event, KM_SPACE_PAGE);
 	repair->pages_left[step->slot] = 1u << event->order;
-	for (uint64_t page = pfn; page < end; page++)
-		*km_page_map_entry(&repair->pages, page) = step->slot + 1;
+	entry = first;
+	for (uint64_t page = pfn; page < end;
+	     entry = km_page_map_next(&repair->pages, entry, ++page))
+		*entry = step->slot + 1;
 	return 0;
 }
 
@@ -421,13 +419,16 @@ static void feed_page_free(struct km_repair *repair, const struct km_event *even
 {
 	uint64_t pfn = event->ptr, end = pfn + ((uint64_t)1 << event->order);
 	bool found = false, part = false;
+	uint32_t *entry;
 
 	step->action = KM_REPAIR_NOTE;
 	if (pfn == UINT64_MAX || end < pfn)
 		return;
 	end_objects_on(repair, pfn, end);
-	for (uint64_t page = pfn; page < end; page++) {
-		uint32_t *entry = km_page_map_entry(&repair->pages, page), slot;
+	entry = km_page_map_entry(&repair->pages, pfn);
+	for (uint64_t page = pfn; page < end;
+	     entry = km_page_map_next(&repair->pages, entry, ++page)) {
+		uint32_t slot;
 
 		if (!entry || !*entry)
 			continue;
