@@ -201,10 +201,11 @@ lint: $(call archive,engine)
 
 build-all: deps
 	$(Q)$(MAKE) --no-print-directory libperf || true
-	$(Q)$(MAKE) --no-print-directory -j $(jobs) all tests
+	$(Q)$(MAKE) --no-print-directory -j $(jobs) all
 
 # Unit, CLI and lint parts; then the unit tests again under the sanitizers.
 check: build-all
+	$(Q)$(MAKE) --no-print-directory -j $(jobs) all tests
 	$(Q)$(MAKE) --no-print-directory -j $(jobs) SAN=address,undefined all tests
 	$(Q)$(MAKE) --no-print-directory -j $(jobs) SAN=thread all tests
 	$(Q)$(MAKE) --no-print-directory prove-all
