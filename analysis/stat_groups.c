@@ -124,56 +124,13 @@ void km_groups_free(struct km_groups *groups)
 
 /* ---- names ---- */
 
-/* Names of the kernel the trace is of: what covers most bits first. */
+/* Names of the kernel the trace is of. */
 static void gfp_name(const struct km_trace *trace, uint32_t gfp, char text[KM_GROUP_TEXT])
 {
-	static const char *const names[] = {"GFP_HIGHUSER_MOVABLE",
-					    "GFP_USER",
-					    "GFP_KERNEL",
-					    "GFP_NOFS",
-					    "GFP_NOIO",
-					    "GFP_ATOMIC",
-					    "GFP_NOWAIT",
-					    "__GFP_DIRECT_RECLAIM",
-					    "__GFP_KSWAPD_RECLAIM",
-					    "__GFP_IO",
-					    "__GFP_FS",
-					    "__GFP_HIGH",
-					    "__GFP_ZERO",
-					    "__GFP_DMA",
-					    "__GFP_DMA32",
-					    "__GFP_HIGHMEM",
-					    "__GFP_MOVABLE",
-					    "__GFP_RECLAIMABLE",
-					    "__GFP_WRITE",
-					    "__GFP_NOWARN",
-					    "__GFP_RETRY_MAYFAIL",
-					    "__GFP_NOFAIL",
-					    "__GFP_NORETRY",
-					    "__GFP_MEMALLOC",
-					    "__GFP_COMP",
-					    "__GFP_NOMEMALLOC",
-					    "__GFP_HARDWALL",
-					    "__GFP_THISNODE",
-					    "__GFP_ACCOUNT"};
 	const char *name = km_trace_meta(trace, "profile");
-	const struct km_profile *profile = km_profile_find(name ? name : "6.1");
-	uint32_t left = gfp, bits = 0;
-	int length = 0;
+	const struct km_profile *profile = name ? km_profile_find(name) : NULL;
 
-	for (size_t i = 0; profile && i < sizeof(names) / sizeof(*names); i++) {
-		if (!km_gfp_by_name(names[i], strlen(names[i]), profile, &bits) || !bits ||
-		    (left & bits) != bits)
-			continue;
-		left &= ~bits;
-		length += snprintf(text + length, KM_GROUP_TEXT - (size_t)length, "%s%s",
-				   length ? "|" : "", names[i]);
-		if (length > KM_GROUP_TEXT - 40) /* no name is longer */
-			break;
-	}
-	if (left || !length)
-		snprintf(text + length, KM_GROUP_TEXT - (size_t)length, "%s0x%x", length ? "|" : "",
-			 left);
+	km_gfp_text(gfp, profile ? profile : km_profile_find("6.1"), text, KM_GROUP_TEXT);
 }
 
 const char *km_groups_name(const struct km_groups *groups, uint32_t id, char text[KM_GROUP_TEXT])

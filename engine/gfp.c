@@ -133,6 +133,73 @@ const struct km_gfp_past *km_gfp_past(const char *name, size_t length,
 	return NULL;
 }
 
+/* ---- as text ---- */
+
+/* Names of many flags, those of most first; single flags follow in the order of `names`. */
+static const char *const composite[] = {"GFP_TRANSHUGE",
+					"GFP_TRANSHUGE_LIGHT",
+					"GFP_HIGHUSER_MOVABLE",
+					"GFP_HIGHUSER",
+					"GFP_USER",
+					"GFP_KERNEL",
+					"GFP_NOFS",
+					"GFP_NOIO",
+					"GFP_ATOMIC",
+					"GFP_NOWAIT"};
+#define NR_COMPOSITE (sizeof(composite) / sizeof(composite[0]))
+
+struct gfp_line {
+	char *text;
+	size_t size, used;
+};
+
+/* All of it or nothing. */
+static bool append(struct gfp_line *line, const char *word)
+{
+	size_t length = strlen(word), between = line->used ? 1 : 0;
+
+	if (line->used + between + length >= line->size)
+		return false;
+	line->text[line->used] = '|';
+	memcpy(line->text + line->used + between, word, length + 1);
+	line->used += between + length;
+	return true;
+}
+
+static void append_bits(struct gfp_line *line, uint32_t bits)
+{
+	static const char digits[] = "0123456789abcdef";
+	char word[11] = "0x";
+	unsigned at = 2;
+
+	for (int shift = 28; shift >= 0; shift -= 4)
+		if (bits >> shift || !shift)
+			word[at++] = digits[bits >> shift & 15];
+	word[at] = '\0';
+	append(line, word);
+}
+
+void km_gfp_text(uint32_t gfp, const struct km_profile *profile, char *text, size_t size)
+{
+	struct gfp_line line = {.text = text, .size = size};
+	uint32_t bits;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < NR_COMPOSITE + NR_NAMES; i++) {
+		const char *name = i < NR_COMPOSITE ? composite[i] : names[i - NR_COMPOSITE].name;
+
+		if ((i >= NR_COMPOSITE && name[0] != '_') ||
+		    !km_gfp_by_name(name, strlen(name), profile, &bits) || !bits ||
+		    (gfp & bits) != bits)
+			continue;
+		if (!append(&line, name))
+			return;
+		gfp &= ~bits;
+	}
+	if (gfp || !line.used)
+		append_bits(&line, gfp);
+}
+
 const char *km_gfp_name(unsigned index)
 {
 	if (index < NR_NAMES)

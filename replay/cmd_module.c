@@ -192,55 +192,12 @@ static const char *slab_text(const struct km_module_call *call, char text[64])
 	return text;
 }
 
-/* Flags by name, the way they are written. */
+/* Nothing for a call that takes no flags. */
 static const char *gfp_text(uint32_t gfp, const struct km_profile *profile, char text[128])
 {
-	static const char *const names[] = {"GFP_HIGHUSER_MOVABLE",
-					    "GFP_HIGHUSER",
-					    "GFP_USER",
-					    "GFP_KERNEL",
-					    "GFP_NOFS",
-					    "GFP_NOIO",
-					    "GFP_ATOMIC",
-					    "GFP_NOWAIT",
-					    "__GFP_DMA",
-					    "__GFP_HIGHMEM",
-					    "__GFP_DMA32",
-					    "__GFP_MOVABLE",
-					    "__GFP_RECLAIMABLE",
-					    "__GFP_HIGH",
-					    "__GFP_IO",
-					    "__GFP_FS",
-					    "__GFP_ZERO",
-					    "__GFP_ATOMIC",
-					    "__GFP_DIRECT_RECLAIM",
-					    "__GFP_KSWAPD_RECLAIM",
-					    "__GFP_NOWARN",
-					    "__GFP_RETRY_MAYFAIL",
-					    "__GFP_NOFAIL",
-					    "__GFP_NORETRY",
-					    "__GFP_MEMALLOC",
-					    "__GFP_NOMEMALLOC",
-					    "__GFP_COMP",
-					    "__GFP_THISNODE",
-					    "__GFP_ACCOUNT"};
-	size_t used = 0;
-	uint32_t bits;
-
-	text[0] = 0;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!km_gfp_by_name(names[i], strlen(names[i]), profile, &bits) || !bits)
-			continue;
-		if ((gfp & bits) != bits)
-			continue;
-		gfp &= ~bits;
-		used += (size_t)snprintf(text + used, 128 - used, "%s%s", used ? "|" : "",
-					 names[i]);
-		if (used >= 127)
-			return text;
-	}
+	text[0] = '\0';
 	if (gfp)
-		snprintf(text + used, 128 - used, "%s0x%x", used ? "|" : "", gfp);
+		km_gfp_text(gfp, profile, text, 128);
 	return text;
 }
 
@@ -260,9 +217,7 @@ static void print_calls(const struct arguments *arguments, const struct km_modul
 			km_table_cellf(table, "%" PRIu64, call->bytes);
 		else
 			km_table_cell(table, call->frees ? NULL : "0");
-		km_table_cell(table,
-			      call->gfp ? gfp_text(call->gfp, &arguments->module.spec.profile, text)
-					: NULL);
+		km_table_cell(table, gfp_text(call->gfp, &arguments->module.spec.profile, text));
 		km_table_cell(table, result_text(call, text));
 		km_table_cell(table, physical_text(report, call, text));
 		km_table_cell(table, call->cache);

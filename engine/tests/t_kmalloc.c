@@ -264,6 +264,40 @@ static void test_destroy(const char *release)
 	shut_down(machine, release);
 }
 
+static bool reads(const char *release, uint32_t gfp, size_t size, const char *wanted)
+{
+	char text[160];
+
+	km_gfp_text(gfp, km_profile_find(release), text, size);
+	if (strcmp(text, wanted))
+		printf("# %s, not %s\n", text, wanted);
+	return !strcmp(text, wanted);
+}
+
+static void test_gfp_text(void)
+{
+	const uint32_t light =
+		(KM_GFP_HIGHUSER_MOVABLE | KM_GFP_COMP | KM_GFP_NOMEMALLOC | KM_GFP_NOWARN) &
+		~KM_GFP_RECLAIM;
+
+	TAP_OK(reads("6.1", KM_GFP_KERNEL | KM_GFP_ZERO, 160, "GFP_KERNEL|__GFP_ZERO"),
+	       "flags have names");
+	TAP_OK(reads("6.1", light | KM_GFP_DIRECT_RECLAIM, 160, "GFP_TRANSHUGE") &&
+		       reads("6.1", light, 160, "GFP_TRANSHUGE_LIGHT") &&
+		       reads("6.1", KM_GFP_HIGHUSER_MOVABLE | KM_GFP_WRITE, 160,
+			     "GFP_HIGHUSER_MOVABLE|__GFP_WRITE"),
+	       "that of most flags comes first");
+	TAP_OK(reads("6.1", KM_GFP_KSWAPD_RECLAIM, 160, "GFP_NOWAIT") &&
+		       reads("7.2", KM_GFP_KSWAPD_RECLAIM, 160, "__GFP_KSWAPD_RECLAIM"),
+	       "as kernels of that time mean it");
+	TAP_OK(reads("6.1", KM_GFP_NOFS | 0x80000000u, 160, "GFP_NOFS|0x80000000") &&
+		       reads("6.1", 0, 160, "0x0"),
+	       "bits without a name, and none");
+	TAP_OK(reads("6.1", KM_GFP_KERNEL | KM_GFP_ZERO, 12, "GFP_KERNEL") &&
+		       reads("6.1", KM_GFP_KERNEL, 10, ""),
+	       "it ends before a name that does not fit");
+}
+
 int main(void)
 {
 	const char *const *names = km_profile_names();
@@ -282,5 +316,6 @@ int main(void)
 	test_kvrealloc();
 	test_types();
 	test_destroy("6.12");
+	test_gfp_text();
 	return tap_done();
 }

@@ -92,6 +92,13 @@ struct km_profile;
 bool km_gfp_by_name(const char *name, size_t length, const struct km_profile *profile,
 		    uint32_t *bits);
 
+/*
+ * "GFP_KERNEL|__GFP_ZERO": flags as kernel code of that profile writes them, those that cover most
+ * first; bits without a name follow in hexadecimal, and none are "0x0". It ends before the first
+ * name that does not fit.
+ */
+void km_gfp_text(uint32_t gfp, const struct km_profile *profile, char *text, size_t size);
+
 /* A name that kernels no longer have, as flags they do. */
 struct km_gfp_past {
 	const char *name;
