@@ -106,6 +106,8 @@ static int take_cache(struct km_trace *trace, sqlite3_stmt *row)
 	cache->account = sqlite3_column_int64(row, 15) != 0;
 	cache->cache_dma = sqlite3_column_int64(row, 16) != 0;
 	cache->hwcache_align = sqlite3_column_int64(row, 17) != 0;
+	if (cache->order > KM_MAX_ORDER)
+		return -EPROTO;
 	trace->limits.caches++;
 	return 0;
 }
@@ -333,20 +335,25 @@ int km_load_tables(struct km_trace *trace, struct km_err *err)
 
 int km_take_chunk_row(sqlite3_stmt *row, struct km_chunk_row *here)
 {
-	int64_t cpu = sqlite3_column_int64(row, 1), events = sqlite3_column_int64(row, 3);
+	int64_t cpu = sqlite3_column_int64(row, 1), seq = sqlite3_column_int64(row, 2),
+		events = sqlite3_column_int64(row, 3), kinds = sqlite3_column_int64(row, 6),
+		sorted = sqlite3_column_int64(row, 7);
 	struct km_chunk *chunk = &here->chunk;
 
 	here->id = sqlite3_column_int64(row, 0);
 	chunk->cpu = (uint16_t)cpu;
-	chunk->first_seq = column_u32(row, 2);
+	chunk->first_seq = (uint32_t)seq;
 	chunk->events = (uint32_t)events;
 	chunk->t_min = column_u64(row, 4);
 	chunk->t_max = column_u64(row, 5);
-	chunk->kinds = column_u32(row, 6);
-	chunk->sorted = sqlite3_column_int64(row, 7) != 0;
+	chunk->kinds = (uint32_t)kinds;
+	chunk->sorted = sorted != 0;
 	chunk->xxh64 = column_u64(row, 9);
-	return cpu < 0 || cpu > UINT16_MAX || events < 1 || events > KM_CHUNK_EVENTS ||
-			       chunk->t_min > chunk->t_max || chunk->t_max > INT64_MAX ||
+	/* A chunk of no kind would be passed over whatever is asked for. */
+	return cpu < 0 || cpu > UINT16_MAX || seq < 0 || seq > UINT32_MAX || events < 1 ||
+			       events > KM_CHUNK_EVENTS || chunk->t_min > chunk->t_max ||
+			       chunk->t_max > INT64_MAX || kinds < 1 ||
+			       kinds >> KM_NR_EVENT_KINDS || sorted < 0 || sorted > 1 ||
 			       sqlite3_column_int64(row, 8) != KM_CHUNK_CODEC
 		       ? -EPROTO
 		       : 0;
