@@ -25,4 +25,12 @@ is "$(grep -c '"order"' "$dir/json")" 33 'the same rows as JSON'
 "$kmlab" edit "$sample" --kind kmalloc,kfree -o "$dir/none.kmt" >/dev/null 2>"$dir/err" &&
 	"$kmlab" fidelity --buddyinfo "$dir/none.kmt" >"$dir/out" 2>"$dir/err"
 is $? 2 'a trace without pages is refused'
+if command -v sqlite3 >/dev/null; then
+	cp "$sample" "$dir/long.kmt"
+	sqlite3 "$dir/long.kmt" "UPDATE meta SET value = '18446744073709551615' WHERE key = 'duration_ns'"
+	"$kmlab" fidelity --buddyinfo "$dir/long.kmt" --format tsv >"$dir/rows" 2>/dev/null
+	is $? 0 'an end that is centuries away is reached'
+else
+	skip 'an end that is centuries away is reached' 'the sqlite3 shell is not installed'
+fi
 done_testing
