@@ -35,9 +35,15 @@ ifneq ($(SAN),)
 OPT    := -O1 -g -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
 override BUILD := $(BUILD)/$(subst $(comma),-,$(SAN))
 endif
+# For fuzzing only what is tested is instrumented. Comparisons are not traced, which took a third of the
+# time: dictionaries and the targets' own ways to change inputs know what is compared with.
+ifneq ($(findstring fuzzer,$(SAN)),)
+OPT    += -fno-sanitize-coverage=trace-cmp
+NOT_TESTED = $(if $(filter traces/fuzz/program/% traces/fuzz/mutate.c,$<),-fno-sanitize=all)
+endif
 CPPFLAGS += -D_GNU_SOURCE -DKMLAB_VERSION='"$(VERSION)"' -Iengine/include -I.
 CFLAGS  ?= $(OPT)
-ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(EXTRA_CFLAGS) -MMD -MP
+ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(EXTRA_CFLAGS) $(NOT_TESTED) -MMD -MP
 EXTRA_CFLAGS ?=
 LDLIBS_BASE := -lsqlite3 -lzstd -lxxhash -lm -lpthread
 
@@ -215,25 +221,39 @@ prove-all:
 	$(Q)$(run_prove) --jobs $(jobs) $(unit_tests) $(san_tests); failed=$$?; \
 		$(run_prove) $(cli_tests) .ci/lint && exit $$failed
 
-# ---- fuzzing (clang): the targets are in traces/fuzz/targets.h, their corpus in traces/fuzz/corpus.tar.xz ----
+# ---- fuzzing (clang): FOLDER/fuzz/*.c are targets, FOLDER/fuzz/corpus.tar.xz what of their inputs is kept ----
 # make fuzz FUZZ=chunk FUZZ_SECONDS=60 CORPUS=DIR: run one, in DIR, which is filled from the kept corpus.
+# make fuzz-keep: the kept corpus is made anew of DIR; inputs named found-* stay in it.
 FUZZ    ?= chunk
 FUZZ_SECONDS ?= 60
 CORPUS  ?= $(BUILD)/corpus
-fuzz_targets := $(filter-out %_main.o,$(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard traces/fuzz/*.c)))
-$(BUILD)/tests/traces/tests/t_fuzz: $(fuzz_targets)
-$(BUILD)/tests/traces/tests/t_fuzz: LDLIBS += $(below_traces) $(LDLIBS_BASE)
-$(BUILD)/kmlab-fuzz: $(BUILD)/obj/traces/fuzz/fuzz_main.o $(fuzz_targets) $(call archive,traces) $(call archive,engine)
-	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $^ $(LDLIBS_BASE) $(LDLIBS) -o $@
+fuzz_of   = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)/fuzz/*.c))
+fuzz_folders := $(patsubst %/fuzz/corpus.tar.xz,%,$(wildcard */fuzz/corpus.tar.xz))
+fuzz_shared  := $(addprefix $(BUILD)/obj/traces/fuzz/,targets.o mutate.o)
+define fuzz_test
+$(BUILD)/tests/$(1)/tests/t_fuzz: $(sort $(call fuzz_of,$(1)) $(fuzz_shared))
+$(BUILD)/tests/$(1)/tests/t_fuzz: LDLIBS += $(below_$(1)) $(LDLIBS_BASE)
+endef
+$(foreach f,$(fuzz_folders),$(eval $(call fuzz_test,$(f))))
 
-fuzz:
-	$(Q)$(MAKE) --no-print-directory CC=$(CLANG) SAN=fuzzer-no-link,address,undefined fuzz-run
+# What the program takes over from memory: traces/fuzz/program/program.h
+fuzz_wrapped := malloc calloc realloc free pthread_create ZSTD_createDCtx ZSTD_freeDCtx stat access \
+	$(addprefix km_trace_,set_meta define_cache define_task define_site site_id sites stack_id add_gap append set_counts)
+fuzz_program := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard traces/fuzz/program/*.c))
+$(BUILD)/kmlab-fuzz: $(fuzz_program) $(foreach f,$(fuzz_folders),$(call fuzz_of,$(f))) $(verbs) $(nouns)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(addprefix -Wl$(comma)--wrap=,$(fuzz_wrapped)) $^ $(PERF_LIBS) $(LDLIBS_BASE) $(LDLIBS) -ldl -o $@
+
+fuzz fuzz-keep:
+	$(Q)$(MAKE) --no-print-directory CC=$(CLANG) SAN=fuzzer-no-link,address,undefined $@-run
 
 fuzz-run: $(BUILD)/kmlab-fuzz
-	$(Q)mkdir -p $(CORPUS)/$(FUZZ) && tar -C $(CORPUS) -xJf traces/fuzz/corpus.tar.xz
-	$(Q)KMLAB_FUZZ=$(FUZZ) $< -max_total_time=$(FUZZ_SECONDS) -max_len=200000 -rss_limit_mb=3000 -timeout=30 \
-		-artifact_prefix=$(CORPUS)/ -print_final_stats=1 $(CORPUS)/$(FUZZ)
+	$(Q)mkdir -p $(CORPUS)/$(FUZZ) && for f in $(fuzz_folders); do tar -C $(CORPUS) -xJf $$f/fuzz/corpus.tar.xz || exit; done
+	$(Q)KMLAB_FUZZ=$(FUZZ) $< -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -rss_limit_mb=3000 -timeout=30 \
+		$(addprefix -dict=,$(wildcard $(if $(filter lines perf ftrace,$(FUZZ)),traces/fuzz/text.dict,*/fuzz/$(FUZZ).dict))) -artifact_prefix=$(CORPUS)/ -print_final_stats=1 $(CORPUS)/$(FUZZ)
+
+fuzz-keep-run: $(BUILD)/kmlab-fuzz
+	$(Q)./.ci/fuzz-keep $< $(CORPUS) $(fuzz_folders)
 
 # The store beside plain SQLite rows, and beside perf.data as root (which then records TRACE). TRACE=T.kmt EVENTS=n ROUNDS=n
 $(BUILD)/bench/store: $(BUILD)/obj/traces/bench_store_main.o $(call archive,traces) $(call archive,engine)
@@ -342,4 +362,4 @@ clean:
 	$(Q)rm -rf $(BUILD)
 
 -include $(shell find $(BUILD)/obj $(BUILD)/ext -name '*.d' 2>/dev/null)
-.PHONY: all tests fuzz fuzz-run bench bench-store bench-tlb bench-stat bench-large bench-pages stress-pages bench-vmalloc bench-slab bench-capture prove prove-all deps lint build-all check oracle demo report-samples install clean libperf
+.PHONY: all tests fuzz fuzz-run fuzz-keep fuzz-keep-run bench bench-store bench-tlb bench-stat bench-large bench-pages stress-pages bench-vmalloc bench-slab bench-capture prove prove-all deps lint build-all check oracle demo report-samples install clean libperf

@@ -7,9 +7,6 @@
 #include <string.h>
 #include <xxhash.h>
 
-/* From libFuzzer; absent where the corpus is only replayed. */
-size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t room) __attribute__((weak));
-
 #define HEAD sizeof(struct km_fuzz_chunk)
 
 struct work {
@@ -113,7 +110,7 @@ static void check_selected(struct work *work, const uint8_t *bytes, size_t size,
 		abort();
 }
 
-void km_fuzz_chunk(const uint8_t *data, size_t size)
+static void run_chunk(const uint8_t *data, size_t size)
 {
 	struct work *here = work();
 	struct km_chunk_header header;
@@ -147,31 +144,13 @@ void km_fuzz_chunk(const uint8_t *data, size_t size)
 	check_round_trip(here, &chunk, &limits);
 }
 
-/* Change one stream, or what lies before them, and keep the sizes in the header right. */
-size_t km_fuzz_chunk_mutate(uint8_t *data, size_t size, size_t room, unsigned seed)
+/* One stream, or what lies before them; the sizes in the header stay right. */
+static size_t mutate_chunk(uint8_t *data, size_t size, size_t room, unsigned seed)
 {
-	struct km_chunk_header *header = (struct km_chunk_header *)(void *)(data + HEAD);
-	size_t at = HEAD + sizeof(*header), length, changed;
-	unsigned s = seed % (KM_NR_STREAMS + 2);
-	uint8_t *copy;
-
-	if (size < at || s >= KM_NR_STREAMS)
-		return LLVMFuzzerMutate(data, size, room);
-	for (unsigned i = 0; i < s && at < size; i++)
-		at += header->stream[i].stored;
-	length = header->stream[s].stored;
-	if (at > size || length > size - at || room == size)
-		return LLVMFuzzerMutate(data, size, room);
-	copy = malloc(length + (room - size));
-	if (!copy)
-		return size;
-	memcpy(copy, data + at, length);
-	changed = LLVMFuzzerMutate(copy, length, length + (room - size));
-	memmove(data + at + changed, data + at + length, size - at - length);
-	memcpy(data + at, copy, changed);
-	free(copy);
-	if (header->stream[s].raw == header->stream[s].stored)
-		header->stream[s].raw = (uint32_t)changed;
-	header->stream[s].stored = (uint32_t)changed;
-	return size - length + changed;
+	return size < HEAD || seed % (KM_NR_STREAMS + 2) >= KM_NR_STREAMS
+		       ? LLVMFuzzerMutate(data, size, room)
+		       : HEAD + km_fuzz_mutate_stream(data + HEAD, size - HEAD, room - HEAD,
+						      seed % (KM_NR_STREAMS + 2));
 }
+
+KM_FUZZ_TARGET(chunk, run_chunk, mutate_chunk)

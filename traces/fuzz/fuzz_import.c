@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Fuzzes the importers: what they accept becomes a sound trace, what not is told in a sentence. */
+/*
+ * Fuzzes the importers: what they accept becomes a sound trace, what not is told in a sentence.
+ * Where the corpus is replayed each input becomes a trace file, which is then examined. In
+ * libFuzzer's program one of WHOLE inputs does; the others end in a sink that demands of every call
+ * what the writer would (program/sink.c). So parsing, dictionaries, times, stacks and the ledger
+ * are covered by every execution, the writer by one of WHOLE.
+ */
 #include "traces/check.h"
 #include "traces/fuzz/targets.h"
 #include "traces/import.h"
@@ -8,16 +14,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
-/* From libFuzzer; absent where the corpus is only replayed. */
-size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t room) __attribute__((weak));
-
-#define KEPT 4096
-#define FLUSHED 64
 #define WHOLE 1024
 
-void km_fuzz_lines(const uint8_t *data, size_t size)
+/* Lines alone, without a file around them. */
+static void run_lines(const uint8_t *data, size_t size)
 {
 	const char *at = (const char *)data, *end = at + size;
 	const struct km_profile *profile = km_profile_for_release("6.1");
@@ -89,7 +90,7 @@ static void import_whole(enum km_import_format format, const uint8_t *data, size
 	struct km_err err = {""};
 	char path[64];
 
-	if (km_trace_create(km_fuzz_file(path, ".kmt"), &writer, &err))
+	if (km_trace_create(km_fuzz_path(path, ".kmt"), &writer, &err))
 		abort();
 	if (import_to(writer, format, data, size, &report)) {
 		km_trace_discard(writer);
@@ -101,52 +102,67 @@ static void import_whole(enum km_import_format format, const uint8_t *data, size
 	remove(path);
 }
 
-/*
- * To create a trace takes a hundred times as long as to import an input into it. So they go into
- * one trace, KEPT inputs long or until one of them makes it useless, which a flush tells.
- */
-static void import_quickly(enum km_import_format format, const uint8_t *data, size_t size)
+static void import_to_sink(enum km_import_format format, const uint8_t *data, size_t size)
 {
-	static struct km_trace_writer *writer;
-	static unsigned kept;
+	struct km_trace_writer *sink = km_fuzz_shortcuts->sink_open();
 	struct km_import_report report;
-	struct km_err err = {""};
-	char path[64];
 
-	if (!writer && km_trace_create(km_fuzz_file(path, "-kept.kmt"), &writer, &err))
-		abort();
-	import_to(writer, format, data, size, &report);
-	if (++kept % FLUSHED || (kept % KEPT && !km_trace_flush(writer, &err)))
-		return;
-	km_trace_discard(writer);
-	writer = NULL;
+	if (!import_to(sink, format, data, size, &report))
+		km_fuzz_shortcuts->sink_close(&report);
 }
 
-/*
- * Where a corpus is replayed each input becomes a trace. Under libFuzzer, which has millions, one
- * of WHOLE does: which, its bytes say, so that it is the same one when it is run alone.
- */
+/* Which inputs become traces their bytes say, so that it is the same ones when they run alone. */
 static void import(enum km_import_format format, const uint8_t *data, size_t size)
 {
 	if (!size)
 		return;
-	if (!LLVMFuzzerMutate || XXH64(data, size, 0) % WHOLE == 0)
+	if (!km_fuzz_shortcuts || !km_fuzz_draw(data, size, WHOLE))
 		import_whole(format, data, size);
 	else
-		import_quickly(format, data, size);
+		import_to_sink(format, data, size);
 }
 
-void km_fuzz_perf(const uint8_t *data, size_t size)
+static void run_perf(const uint8_t *data, size_t size)
 {
 	import(KM_IMPORT_PERF, data, size);
 }
 
-void km_fuzz_ftrace(const uint8_t *data, size_t size)
+static void run_ftrace(const uint8_t *data, size_t size)
 {
 	import(KM_IMPORT_FTRACE, data, size);
 }
 
-void km_fuzz_llfree(const uint8_t *data, size_t size)
+static void run_llfree(const uint8_t *data, size_t size)
 {
 	import(KM_IMPORT_LLFREE, data, size);
 }
+
+#define PAGE 4096u
+#define ENTRY 16u
+
+/* An entry or the head of a page, or whole pages, so that the rest stays a trace. */
+static size_t mutate_llfree(uint8_t *data, size_t size, size_t room, unsigned seed)
+{
+	size_t pages = size / PAGE, page, entry;
+
+	if (pages < 2 || size % PAGE || seed % 16 == 0)
+		return LLVMFuzzerMutate(data, size, room);
+	seed /= 16;
+	page = 1 + seed % (pages - 1);
+	entry = seed / 64 % (PAGE / ENTRY);
+	if (seed % 8 == 0 && size + PAGE <= room) {
+		memcpy(data + size, data + page * PAGE, PAGE);
+		return size + PAGE;
+	}
+	if (seed % 8 == 1 && pages > 2)
+		return size - PAGE;
+	if (seed % 8 == 2) /* the trace's head */
+		page = entry = 0;
+	LLVMFuzzerMutate(data + page * PAGE + entry * ENTRY, ENTRY, ENTRY);
+	return size;
+}
+
+KM_FUZZ_TARGET(lines, run_lines, km_fuzz_mutate_lines)
+KM_FUZZ_TARGET(perf, run_perf, km_fuzz_mutate_lines)
+KM_FUZZ_TARGET(ftrace, run_ftrace, km_fuzz_mutate_lines)
+KM_FUZZ_TARGET(llfree, run_llfree, mutate_llfree)

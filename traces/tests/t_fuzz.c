@@ -1,73 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Every input that fuzzing has kept, through its target once more: what it found stays fixed. A
- * target that finds something ends the program.
- */
-#include "engine/tests/tap.h"
-#include "traces/fuzz/targets.h"
-#include <dirent.h>
-#include <string.h>
-#include <unistd.h>
-
-#define LARGEST (1u << 20)
-
-static void run_file(const struct km_fuzz_target *target, const char *path)
-{
-	static uint8_t bytes[LARGEST];
-	FILE *file = fopen(path, "rb");
-	uint8_t *exact;
-	size_t size;
-
-	if (!file)
-		exit(2);
-	size = fread(bytes, 1, sizeof(bytes), file);
-	fclose(file);
-	exact = malloc(size ? size : 1); /* so that reading past its end is seen */
-	if (!exact)
-		exit(2);
-	memcpy(exact, bytes, size);
-	target->run(exact, size);
-	free(exact);
-}
-
-static unsigned run_all(const struct km_fuzz_target *target, const char *corpus)
-{
-	char path[512];
-	unsigned count = 0;
-	struct dirent *entry;
-	DIR *directory;
-
-	snprintf(path, sizeof(path), "%s/%s", corpus, target->name);
-	directory = opendir(path);
-	while (directory && (entry = readdir(directory))) {
-		if (*entry->d_name == '.')
-			continue;
-		snprintf(path, sizeof(path), "%s/%s/%s", corpus, target->name, entry->d_name);
-		run_file(target, path);
-		count++;
-	}
-	if (directory)
-		closedir(directory);
-	return count;
-}
+/* Every kept input of chunks, trace files and the importers. */
+#include "traces/tests/fuzz_replay.h"
 
 int main(void)
 {
-	char corpus[] = "/tmp/kmlab-corpus-XXXXXX", command[256];
-
-	if (!mkdtemp(corpus))
-		exit(2);
-	snprintf(command, sizeof(command), "tar -C %s -xJf traces/fuzz/corpus.tar.xz", corpus);
-	if (system(command)) {
-		rmdir(corpus);
-		TAP_SKIP_ALL("the corpus cannot be unpacked; tar and xz are needed");
-	}
-	for (unsigned i = 0; i < km_nr_fuzz_targets; i++) {
-		unsigned count = run_all(&km_fuzz_targets[i], corpus);
-
-		TAP_OK(count, "%s: %u kept inputs", km_fuzz_targets[i].name, count);
-	}
-	snprintf(command, sizeof(command), "rm -r %s", corpus);
-	TAP_OK(!system(command), "the corpus is gone again");
-	return tap_done();
+	return km_fuzz_replay("traces/fuzz/corpus.tar.xz");
 }
