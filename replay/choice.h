@@ -51,7 +51,14 @@ struct km_lists_line {
 	size_t length;
 };
 
-/* A cache of the comparison: kmalloc classes first, then the trace's dictionary. */
+/* A cache of kmem_buckets_create(), of which no event tells (slab_buckets.c). */
+struct km_bucket {
+	char name[32];
+	size_t set_length; /* of the name without "-SIZE" */
+	uint32_t bytes, size, align, order;
+};
+
+/* A cache of the comparison: kmalloc classes first, then the trace's dictionary, then buckets. */
 struct km_choice_cache {
 	const char *name;
 	void *handle;
@@ -135,6 +142,8 @@ struct km_choice {
 
 	struct km_choice_cache *caches;
 	uint32_t nr_caches;
+	struct km_bucket *buckets; /* the last of these */
+	uint32_t nr_buckets;
 
 	struct km_kernel_slab *slabs;
 	uint32_t nr_slabs;
@@ -163,6 +172,18 @@ uint32_t km_choice_add_slab(struct km_choice *choice, uint64_t addr, uint32_t ca
 
 /* Note a slab that no event shows, older than the trace; KM_NO_INDEX without memory. */
 uint32_t km_choice_new_slab(struct km_choice *choice, uint32_t cache, uint64_t base);
+
+/* ---- slab_buckets.c ---- */
+
+/* Before there are caches: fills buckets. 0 or -ENOMEM. */
+int km_buckets_find(struct km_choice *choice);
+/*
+ * The cache that served a kmalloc: `cache`, kmalloc's own of that size, or a bucket. `index`: the
+ * slab it lies in, which the first walk gives to the bucket it turns out to be of; KM_NO_INDEX:
+ * none yet.
+ */
+uint32_t km_buckets_serve(struct km_choice *choice, const struct km_event *event, uint32_t cache,
+			  uint32_t index);
 
 /* ---- slab_lists.c ---- */
 

@@ -55,10 +55,14 @@ static int new_caches(struct km_choice *choice)
 	uint32_t count;
 
 	km_trace_caches(choice->trace, &count);
-	choice->caches = calloc(KM_NR_KMALLOC + count, sizeof(*choice->caches));
-	if (!choice->caches)
+	if (km_buckets_find(choice))
 		return -ENOMEM;
-	choice->nr_caches = KM_NR_KMALLOC + count;
+	choice->nr_caches = KM_NR_KMALLOC + count + choice->nr_buckets;
+	choice->caches = calloc(choice->nr_caches, sizeof(*choice->caches));
+	if (!choice->caches) {
+		choice->nr_caches = 0;
+		return -ENOMEM;
+	}
 	for (uint32_t i = 0; i < choice->nr_caches; i++)
 		choice->caches[i].first_old = choice->caches[i].last_old = KM_NO_INDEX;
 	return 0;
@@ -91,6 +95,18 @@ static void create_caches(struct km_choice *choice)
 			describe_cache(choice, KM_NR_KMALLOC + i,
 				       km_cache_create(choice->machine, &spec),
 				       known[i].has_geometry ? (int)known[i].order : -1);
+	}
+	for (uint32_t i = 0; i < choice->nr_buckets; i++) {
+		const struct km_bucket *bucket = &choice->buckets[i];
+		struct km_cache_spec spec = {.name = bucket->name,
+					     .object_size = bucket->bytes,
+					     .align = bucket->align,
+					     .flags = KM_SLAB_NO_MERGE,
+					     .size_known = bucket->size,
+					     .order_known_plus_one = (uint8_t)(bucket->order + 1)};
+
+		describe_cache(choice, KM_NR_KMALLOC + count + i,
+			       km_cache_create(choice->machine, &spec), (int)bucket->order);
 	}
 }
 
@@ -274,6 +290,7 @@ int km_slab_choice_measure(struct km_trace *trace, const struct km_start *start,
 		free(choice.caches[i].listed);
 	}
 	free(choice.caches);
+	free(choice.buckets);
 	free(choice.slabs);
 	free(choice.slot_addr);
 	free(choice.slot_slab);

@@ -67,7 +67,8 @@ static void make_call(struct km_choice *choice, const struct km_slab_call *call)
 
 static int walk_alloc(struct km_choice *choice, const struct km_event *event, uint32_t slot)
 {
-	uint32_t cache = cache_of_event(event), index;
+	uint32_t index = km_choice_slab_at(choice, event->ptr);
+	uint32_t cache = km_buckets_serve(choice, event, cache_of_event(event), index);
 
 	if (have_slots(choice, slot))
 		return -ENOMEM;
@@ -75,7 +76,6 @@ static int walk_alloc(struct km_choice *choice, const struct km_event *event, ui
 	if (cache == KM_NO_INDEX || cache >= choice->nr_caches || !choice->caches[cache].used ||
 	    km_choice_pfn(choice, event->ptr) == UINT64_MAX || event->cpu >= choice->start->cpus)
 		return 0;
-	index = km_choice_slab_at(choice, event->ptr);
 	if (index == KM_NO_INDEX) {
 		if (choice->walk != KM_WALK_FIND)
 			return 0;

@@ -19,6 +19,9 @@
 /* First pfn of a slab of the traced kernel. */
 #define SLAB(n) (0x4000u + (n))
 
+/* What tells that a kmalloc's slab is a bucket's. */
+enum told { BY_SITE, BY_LISTS, BY_NOTHING };
+
 struct maker {
 	struct km_trace_writer *writer;
 	struct km_event events[2][128];
@@ -125,9 +128,8 @@ static void finish(struct maker *maker)
 	must(km_trace_finish(maker->writer, maker->now_ns + 1, &err), &err);
 }
 
-static void measure(struct maker *maker, struct km_cache_fidelity *row)
+static void measure_all(struct maker *maker, struct km_fidelity *fidelity)
 {
-	struct km_fidelity fidelity;
 	struct km_trace *trace;
 	struct km_start start;
 	struct km_err err = {""};
@@ -135,12 +137,19 @@ static void measure(struct maker *maker, struct km_cache_fidelity *row)
 	finish(maker);
 	must(km_trace_open(maker->path, &trace, &err), &err);
 	must(km_start_read(trace, &start, &err), &err);
-	must(km_fidelity_measure(trace, &start, 1, &fidelity, &err), &err);
+	must(km_fidelity_measure(trace, &start, 1, fidelity, &err), &err);
+	km_trace_close(trace);
+	unlink(maker->path);
+}
+
+static void measure(struct maker *maker, struct km_cache_fidelity *row)
+{
+	struct km_fidelity fidelity;
+
+	measure_all(maker, &fidelity);
 	*row = fidelity.nr_caches == 1 ? fidelity.caches[0]
 				       : (struct km_cache_fidelity){.name = ""};
 	km_fidelity_release(&fidelity);
-	km_trace_close(trace);
-	unlink(maker->path);
 }
 
 /*
@@ -513,6 +522,58 @@ static void unseen_object_freed(void)
 	TAP_EQ(row.slab_choice.matched, 8, "so that the free finds its object");
 }
 
+/*
+ * Of kmallocs of 1 KiB some are msg_msg's, from a slab of its own: what is allocated in turn lies
+ * in two slabs, side by side. `told`: one object's call site says so, or the lists of the end do,
+ * or nothing.
+ */
+static void buckets(enum told told)
+{
+	static const char sysfs[] =
+		"name=msg_msg-1k directory=msg_msg-1k object_size=1024 slab_size=1024 align=8 "
+		"order=0 objs_per_slab=4 min_partial=5 cpu_partial=24 slabs=0 partial=0\n"
+		"name=other-1k directory=other-1k object_size=1024 slab_size=1024 align=8 order=0\n"
+		"name=msg_msg-2k directory=msg_msg-2k object_size=1024 slab_size=1024 order=0\n";
+	struct km_trace_site site = {.address = 1, .symbol = "load_msg"};
+	struct maker maker;
+	struct km_fidelity fidelity;
+	struct km_err err = {""};
+	uint64_t bucket = 0, plain = 0, other = 0;
+
+	make(&maker, 0, 0);
+	site.id = km_trace_site_id(maker.writer, site.address);
+	must(km_trace_define_site(maker.writer, &site, &err), &err);
+	must(km_trace_snapshot(maker.writer, "start", 0, "sysfs slab", sysfs, strlen(sysfs), &err),
+	     &err);
+	for (unsigned i = 0; i < 4; i++)
+		for (unsigned slab = 10; slab <= 11; slab++) {
+			if (!i)
+				event(&maker, 0, KM_EV_PAGE_ALLOC, SLAB(slab), 10000);
+			event(&maker, 0, KM_EV_KMALLOC, object(slab, i), 10000);
+			if (told == BY_SITE && slab == 11 && i == 1)
+				maker.events[0][maker.nr[0] - 1].site = site.id;
+		}
+	if (told == BY_LISTS)
+		note(&maker, "slab lists",
+		     "lists directory=msg_msg-1k lists_ns=%llu lists_took_ns=100 cpu_lists=1 "
+		     "listed_slabs=1 listed_partial=0 cpu0_slab=400b:0\n",
+		     maker.now_ns + 1000);
+	measure_all(&maker, &fidelity);
+	for (size_t i = 0; i < fidelity.nr_caches; i++) {
+		const struct km_cache_fidelity *row = &fidelity.caches[i];
+		uint64_t matched = row->slab_choice.matched;
+
+		*(strcmp(row->name, "msg_msg-1k") == 0   ? &bucket
+		  : strcmp(row->name, "kmalloc-1k") == 0 ? &plain
+							 : &other) += matched;
+	}
+	TAP_EQ(other, 0, "no other cache has any");
+	TAP_EQ(bucket, told == BY_NOTHING ? 0 : 4, "msg_msg's objects are those of its slab");
+	TAP_OK(told == BY_NOTHING ? plain < 8 : plain == 4, "kmalloc's are the others: %llu",
+	       (unsigned long long)plain);
+	km_fidelity_release(&fidelity);
+}
+
 /* What cannot be understood is refused. */
 static void damaged_lists(void)
 {
@@ -709,6 +770,9 @@ int main(void)
 	unseen_elsewhere();
 	unseen_row();
 	unseen_object_freed();
+	buckets(BY_SITE);
+	buckets(BY_LISTS);
+	buckets(BY_NOTHING);
 	damaged_lists();
 	geometry();
 	single_cpu();
