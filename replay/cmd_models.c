@@ -9,7 +9,7 @@
 
 static const char doc[] = "List the models, the kernel profiles and the switches of a profile.\v"
 			  "A model is asked for by its name, of a kernel generation by "
-			  "MODEL@PROFILE; a switch is set "
+			  "MODEL@PROFILE; columns tell how each has a switch, which is set "
 			  "with -p.\n\n"
 			  "EXAMPLES\n"
 			  "  kmlab models\n"
@@ -41,9 +41,30 @@ static const struct {
 #define MALLOC_SUMMARY "malloc:LIBRARY.so, a user-space allocator, for scale"
 #define KERNEL_SUMMARY "what Linux itself did, read back from the recorded pointers"
 
+#define MOST_PROFILES 16
+
+/* What each profile sets each switch to, in the order of km_profile_names(). How many profiles. */
+static unsigned read_values(uint64_t values[MOST_PROFILES][NR_SWITCHES])
+{
+	unsigned count = 0;
+
+	for (const char *const *name = km_profile_names(); *name && count < MOST_PROFILES; name++) {
+		const struct km_profile *profile = km_profile_find(*name);
+		uint64_t *value = values[count++];
+
+#define X(type, field, text, meaning) *value++ = (uint64_t)profile->field;
+		KM_PROFILE_SWITCHES(X)
+#undef X
+	}
+	return count;
+}
+
 static void print_json(void)
 {
+	uint64_t values[MOST_PROFILES][NR_SWITCHES];
+	unsigned profiles = read_values(values);
 	struct km_json json;
+	char text[24];
 
 	km_json_begin(&json, stdout);
 	km_json_u64(&json, "schema", 1);
@@ -73,6 +94,11 @@ static void print_json(void)
 		km_json_str(&json, "name", switches[i].name);
 		km_json_str(&json, "type", switches[i].type);
 		km_json_str(&json, "meaning", switches[i].meaning);
+		km_json_object(&json, "values");
+		for (unsigned k = 0; k < profiles; k++)
+			km_json_raw(&json, km_profile_names()[k],
+				    km_profile_text(switches[i].name, values[k][i], text, true));
+		km_json_close(&json);
 		km_json_close(&json);
 	}
 	km_json_close(&json);
@@ -81,9 +107,15 @@ static void print_json(void)
 
 static void print_rows(enum km_format format)
 {
-	static const char *const titles[] = {"what", "name", "meaning"};
-	struct km_table *table = km_table_new(3, titles);
+	const char *titles[3 + MOST_PROFILES] = {"what", "name", "meaning"};
+	uint64_t values[MOST_PROFILES][NR_SWITCHES];
+	unsigned profiles = read_values(values);
+	struct km_table *table;
+	char text[24];
 
+	for (unsigned k = 0; k < profiles; k++)
+		titles[3 + k] = km_profile_names()[k];
+	table = km_table_new(3 + profiles, titles);
 	if (!table)
 		return;
 #define ROW(what, name, meaning)                                                                   \
@@ -91,6 +123,8 @@ static void print_rows(enum km_format format)
 		km_table_cell(table, what);                                                        \
 		km_table_cell(table, name);                                                        \
 		km_table_cell(table, meaning);                                                     \
+		for (unsigned k = 0; k < profiles; k++)                                            \
+			km_table_cell(table, NULL);                                                \
 	} while (0)
 	ROW("model", "kernel", KERNEL_SUMMARY);
 	for (const struct km_model *model = km_models; model->name; model++)
@@ -98,9 +132,15 @@ static void print_rows(enum km_format format)
 	ROW("model", "malloc", MALLOC_SUMMARY);
 	for (const char *const *name = km_profile_names(); *name; name++)
 		ROW("profile", *name, "MODEL@PROFILE");
-	for (size_t i = 0; i < NR_SWITCHES; i++)
-		ROW("parameter", switches[i].name, switches[i].meaning);
 #undef ROW
+	for (size_t i = 0; i < NR_SWITCHES; i++) {
+		km_table_cell(table, "parameter");
+		km_table_cell(table, switches[i].name);
+		km_table_cell(table, switches[i].meaning);
+		for (unsigned k = 0; k < profiles; k++)
+			km_table_cell(table,
+				      km_profile_text(switches[i].name, values[k][i], text, false));
+	}
 	km_table_print(table, stdout, format);
 	km_table_free(table);
 }

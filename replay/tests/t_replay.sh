@@ -93,6 +93,8 @@ for key in geometry.checked slab_choice.checked slab_choice.matched caches.0.nam
 done
 "$kmlab" models --format json >"$dir/m.json"
 is "$(json "$dir/m.json" models.0.name)" kernel "models lists the kernel first"
+is "$("$kmlab" models -f tsv | sed -n 's/^parameter\tgfp_atomic_bit\t[^\t]*\t//p')" "1	1	0	0	0	0" "and how each profile has a switch"
+like "$dir/m.json" '"5.15": 1' 'in JSON, too'
 
 refused() { # wanted-part description command…
 	local part=$1 what=$2

@@ -19,7 +19,7 @@ enum km_fallback { KM_FALLBACK_STEAL, KM_FALLBACK_CLAIM }; /* mm/page_alloc.c up
 /* X(type, field, "switch=value" name, meaning) */
 #define KM_PROFILE_SWITCHES(X)                                                                     \
 	/* slab */                                                                                 \
-	X(uint8_t, slab_front, "slab_front", "enum km_slab_front")                                 \
+	X(uint8_t, slab_front, "slab_front", "0: slabs of a CPU, 1: sheaves on every cache (7.x)") \
 	X(bool, order_old, "order_old", "calculate_order() before 6.8")                            \
 	X(bool, cpu_partial_objects, "cpu_partial_objects",                                        \
 	  "5.15: CPU partials limited in objects")                                                 \
@@ -73,7 +73,8 @@ enum km_fallback { KM_FALLBACK_STEAL, KM_FALLBACK_CLAIM }; /* mm/page_alloc.c up
 	X(bool, slab_large_classes, "slab_large_classes",                                          \
 	  "5.15: model slab has kmalloc classes up to 4 MiB")                                      \
 	/* pages */                                                                                \
-	X(uint8_t, fallback, "fallback", "enum km_fallback")                                       \
+	X(uint8_t, fallback, "fallback",                                                           \
+	  "from other migratetypes, 0: steal (up to 6.10), 1: claim blocks")                       \
 	X(uint8_t, pcp_generation, "pcp_generation", "0: 5.15, 1: 6.1-6.6, 2: 6.7+")               \
 	X(bool, pcp_high_order_slack, "pcp_high_order_slack",                                      \
 	  "6.18+: free_high needs batch+high_min/2")                                               \
