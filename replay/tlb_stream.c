@@ -11,11 +11,21 @@
 
 #define FIRST_BITS 12u
 
+#define QUEUE 256u
+
+/* One access model and map of one CPU: a TLB, and references that wait to go to it together. */
+struct lane {
+	struct km_env env; /* of its own: what others draw is nothing to it */
+	struct km_tlb *tlb;
+	uint32_t n;
+	uint64_t addr[QUEUE];
+	uint8_t size[QUEUE];
+	struct km_tlb_share *share[QUEUE]; /* of the pass's share_access; NULL: nobody's */
+};
+
 struct cpu_tlbs {
-	struct km_tlb *tlb[KM_ACCESSES][KM_TLB_MAPS];
+	struct lane lanes[KM_ACCESSES][KM_TLB_MAPS];
 	struct km_tlb_curve *curve[KM_TLB_MAPS];
-	uint64_t lines[KM_TLB_MAPS]
-		      [KM_TLB_LINE_LEVELS]; /* of the shares' access model, as accounted so far */
 };
 
 /* The pages of one map, and in which window of each length each was touched last. */
@@ -32,7 +42,7 @@ struct page_set {
 };
 
 struct km_tlb_stream {
-	struct km_env env; /* of the TLBs */
+	struct km_env env; /* of the curves */
 	const struct km_frames *frames;
 	struct cpu_tlbs **cpus;
 	unsigned nr_cpus;
@@ -80,7 +90,7 @@ static void free_cpu(struct cpu_tlbs *cpu)
 		return;
 	for (unsigned map = 0; map < KM_TLB_MAPS; map++) {
 		for (unsigned access = 0; access < KM_ACCESSES; access++)
-			km_tlb_destroy(cpu->tlb[access][map]);
+			km_tlb_destroy(cpu->lanes[access][map].tlb);
 		km_tlb_curve_destroy(cpu->curve[map]);
 	}
 	free(cpu);
@@ -98,6 +108,11 @@ void km_tlb_stream_free(struct km_tlb_stream *stream)
 	free(stream);
 }
 
+static struct lane *nth_lane(struct cpu_tlbs *cpu, unsigned n)
+{
+	return &cpu->lanes[n / KM_TLB_MAPS][n % KM_TLB_MAPS];
+}
+
 /* A CPU's TLBs are made when it runs first: many a trace names CPUs that hardly do. */
 static struct cpu_tlbs *cpu_of(struct km_tlb_stream *stream, unsigned cpu)
 {
@@ -107,9 +122,12 @@ static struct cpu_tlbs *cpu_of(struct km_tlb_stream *stream, unsigned cpu)
 	if (made || stream->failed)
 		return made;
 	made = calloc(1, sizeof(*made));
-	for (unsigned i = 0; made && !code && i < KM_ACCESSES * KM_TLB_MAPS; i++)
-		code = km_tlb_create(&stream->env, &stream->pass->tlb->spec,
-				     &made->tlb[i / KM_TLB_MAPS][i % KM_TLB_MAPS]);
+	for (unsigned i = 0; made && !code && i < KM_ACCESSES * KM_TLB_MAPS; i++) {
+		struct lane *lane = nth_lane(made, i);
+
+		km_host_env(&lane->env, stream->pass->seed);
+		code = km_tlb_create(&lane->env, &stream->pass->tlb->spec, &lane->tlb);
+	}
 	for (unsigned map = 0; made && !code && map < KM_TLB_MAPS; map++)
 		code = km_tlb_curve_create(&stream->env, &made->curve[map]);
 	if (!made || code) {
@@ -215,25 +233,44 @@ static struct km_tlb_share *share_of(const struct km_tlb_pass *pass, struct km_t
 	return map == pass->site_map ? share : NULL;
 }
 
-static void account(struct cpu_tlbs *cpu, unsigned access, struct km_tlb_share *share, unsigned map,
-		    enum km_tlb_size size, int level)
+static void account(struct km_tlb_counts *counts, unsigned size,
+		    const struct km_tlb_outcome *outcome)
 {
-	struct km_tlb_counts now;
+	counts->refs++;
+	counts->l1_misses += outcome->level > 1;
+	counts->l2_misses += outcome->level > 2;
+	counts->walks[size] += outcome->level > 2;
+	for (unsigned i = 0; i < KM_TLB_LINE_LEVELS; i++)
+		counts->lines[i] += outcome->lines[i];
+}
 
-	if (share) {
-		share->counts.refs++;
-		share->counts.l1_misses += level > 1;
-		share->counts.l2_misses += level > 2;
-		share->counts.walks[size] += level > 2;
-	}
-	if (level <= 2)
-		return;
-	km_tlb_read(cpu->tlb[access][map], &now);
-	for (unsigned i = 0; i < KM_TLB_LINE_LEVELS; i++) {
-		if (share)
-			share->counts.lines[i] += now.lines[i] - cpu->lines[map][i];
-		cpu->lines[map][i] = now.lines[i];
-	}
+/* What waits goes to the TLB. */
+static void drain(struct lane *lane)
+{
+	struct km_tlb_outcome outcomes[QUEUE];
+
+	km_tlb_access_each(lane->tlb, lane->addr, lane->size, lane->n, outcomes);
+	for (uint32_t i = 0; i < lane->n; i++)
+		if (lane->share[i])
+			account(&lane->share[i]->counts, lane->size[i], &outcomes[i]);
+	lane->n = 0;
+}
+
+static void drain_all(struct km_tlb_stream *stream)
+{
+	for (unsigned i = 0; i < stream->nr_cpus; i++)
+		for (unsigned k = 0; stream->cpus[i] && k < KM_ACCESSES * KM_TLB_MAPS; k++)
+			drain(nth_lane(stream->cpus[i], k));
+}
+
+static void queue(struct lane *lane, uint64_t addr, enum km_tlb_size size,
+		  struct km_tlb_share *share)
+{
+	lane->addr[lane->n] = addr;
+	lane->size[lane->n] = (uint8_t)size;
+	lane->share[lane->n++] = share;
+	if (lane->n == QUEUE)
+		drain(lane);
 }
 
 static void see_page(struct km_tlb_stream *stream, struct cpu_tlbs *cpu, unsigned map,
@@ -259,14 +296,11 @@ void km_tlb_stream_touch(struct km_tlb_stream *stream, unsigned cpu_number, unsi
 		enum km_tlb_size size = size_of(stream, addr, map);
 
 		for (unsigned access = 0; access < KM_ACCESSES; access++) {
-			int level;
+			bool shared = access == stream->pass->share_access;
 
-			if (!(mask >> access & 1))
-				continue;
-			level = km_tlb_access(cpu->tlb[access][map], addr, size);
-			if (access == stream->pass->share_access)
-				account(cpu, access, share_of(stream->pass, share, map), map, size,
-					level);
+			if (mask >> access & 1)
+				queue(&cpu->lanes[access][map], addr, size,
+				      shared ? share_of(stream->pass, share, map) : NULL);
 		}
 		if (mask & 1)
 			see_page(stream, cpu, map, size, addr);
@@ -275,9 +309,10 @@ void km_tlb_stream_touch(struct km_tlb_stream *stream, unsigned cpu_number, unsi
 
 void km_tlb_stream_flush(struct km_tlb_stream *stream)
 {
+	drain_all(stream);
 	for (unsigned i = 0; i < stream->nr_cpus; i++)
 		for (unsigned k = 0; stream->cpus[i] && k < KM_ACCESSES * KM_TLB_MAPS; k++)
-			km_tlb_flush(stream->cpus[i]->tlb[k / KM_TLB_MAPS][k % KM_TLB_MAPS]);
+			km_tlb_flush(nth_lane(stream->cpus[i], k)->tlb);
 }
 
 int km_tlb_stream_failed(const struct km_tlb_stream *stream)
@@ -316,14 +351,14 @@ static void read_curves(const struct km_tlb_stream *stream, struct km_tlb_measur
 		}
 }
 
-void km_tlb_stream_read(const struct km_tlb_stream *stream, struct km_tlb_measures *measures)
+void km_tlb_stream_read(struct km_tlb_stream *stream, struct km_tlb_measures *measures)
 {
+	drain_all(stream);
 	for (unsigned i = 0; i < stream->nr_cpus; i++)
 		for (unsigned k = 0; stream->cpus[i] && k < KM_ACCESSES * KM_TLB_MAPS; k++) {
 			struct km_tlb_counts counts;
 
-			km_tlb_read(stream->cpus[i]->tlb[k / KM_TLB_MAPS][k % KM_TLB_MAPS],
-				    &counts);
+			km_tlb_read(nth_lane(stream->cpus[i], k)->tlb, &counts);
 			add_counts(&measures->lanes[k / KM_TLB_MAPS][k % KM_TLB_MAPS], &counts);
 		}
 	for (unsigned map = 0; map < KM_TLB_MAPS; map++)

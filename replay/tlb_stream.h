@@ -17,7 +17,8 @@ void km_tlb_stream_free(struct km_tlb_stream *stream);
 
 /*
  * A reference in the access models of the mask (bit 0: A0). Reuse and windows see those of A0.
- * share[KM_TLB_MAPS], or one for a site; NULL: nobody's.
+ * share[KM_TLB_MAPS], or one for a site; NULL: nobody's. It is counted by the time of
+ * km_tlb_stream_read(): references go to a TLB many at once.
  */
 void km_tlb_stream_touch(struct km_tlb_stream *stream, unsigned cpu, unsigned mask, uint64_t addr,
 			 struct km_tlb_share *share);
@@ -25,6 +26,6 @@ void km_tlb_stream_touch(struct km_tlb_stream *stream, unsigned cpu, unsigned ma
 void km_tlb_stream_operation(struct km_tlb_stream *stream);
 void km_tlb_stream_flush(struct km_tlb_stream *stream);
 int km_tlb_stream_failed(const struct km_tlb_stream *stream); /* 0 or -ENOMEM */
-void km_tlb_stream_read(const struct km_tlb_stream *stream, struct km_tlb_measures *measures);
+void km_tlb_stream_read(struct km_tlb_stream *stream, struct km_tlb_measures *measures);
 
 #endif

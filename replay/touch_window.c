@@ -402,9 +402,15 @@ static enum km_tlb_size size_of(const struct km_touch_view *view, const struct k
 		       : KM_TLB_2M;
 }
 
+#define PREDICTED_AT_ONCE 256u
+
 static void predict_pass(struct km_touch_view *view, const struct km_touch_list *list,
 			 const struct km_touch_host *host, unsigned subset)
 {
+	uint64_t addrs[PREDICTED_AT_ONCE];
+	uint8_t sizes[PREDICTED_AT_ONCE];
+	size_t n = 0;
+
 	for (size_t i = 0; i < list->count; i++) {
 		uint64_t addr = list->addr[i];
 
@@ -412,8 +418,14 @@ static void predict_pass(struct km_touch_view *view, const struct km_touch_list 
 			continue;
 		if (view->flat && km_is_vmalloc_addr(addr))
 			addr = direct_addr(list, addr);
-		km_tlb_access(view->tlb, addr, size_of(view, list, host, addr));
+		addrs[n] = addr;
+		sizes[n++] = (uint8_t)size_of(view, list, host, addr);
+		if (n == PREDICTED_AT_ONCE) {
+			km_tlb_access_each(view->tlb, addrs, sizes, n, NULL);
+			n = 0;
+		}
 	}
+	km_tlb_access_each(view->tlb, addrs, sizes, n, NULL);
 }
 
 void km_touch_view_predict(struct km_touch_view *view, const struct km_touch_list *list,
