@@ -11,6 +11,7 @@
 #include "replay/pmu.h"
 #include "replay/tlb_calibration.h"
 #include "replay/tlb_compare.h"
+#include "replay/tlb_repeat.h"
 #include "results/options.h"
 #include "results/term.h"
 
@@ -19,8 +20,9 @@ static const char doc[] =
 	"show what was fitted, or compare what kmalloc and vmalloc make of a trace.\v"
 	"calibrate times chains of dependent loads in user space and, through kmlab-capture, in "
 	"the kernel's direct map and vmalloc memory (root, Linux 6.2 or newer; without that only "
-	"user space). It takes about a minute and wants the machine to itself. show prints "
-	"points, fit and held-out error. Exit 1: the model is not calibrated.\n"
+	"user space). It takes about a minute and wants the machine to itself; points whose rounds "
+	"are apart are measured again, up to three times. show prints points, fit and held-out "
+	"error. Exit 1: the model is not calibrated.\n"
 	"\ncompare places a trace's objects by kmalloc in each direct map, by vmalloc, "
 	"vmalloc_huge and kvmalloc, and prints for each: objects, waste by rounding, TLB misses "
 	"and "
@@ -53,7 +55,8 @@ static const struct argp_option argp_options[] = {
 	{"output", 'o', "FILE", 0,
 	 "The calibration's file (default $XDG_DATA_HOME or ~/.local/share, kmlab/tlb)", 0},
 	{"rounds", OPT_ROUNDS, "N", 0,
-	 "Measure every point so many times (default 101); compare: time calls and touches so many "
+	 "Measure every point so many times (default 101), and as often again where the rounds are "
+	 "apart; compare: time calls and touches so many "
 	 "times (default 11; 0: only the model counts, and the answer is the same each time)",
 	 0},
 	{"source", OPT_SOURCE, "WHAT", 0,
@@ -358,6 +361,7 @@ static void emit_counted(struct km_json *json, const struct km_tlb_calibration *
 
 static void show_json(const struct km_tlb_calibration *c)
 {
+	unsigned again, apart;
 	struct km_json json;
 
 	km_json_begin(&json, stdout);
@@ -380,6 +384,9 @@ static void show_json(const struct km_tlb_calibration *c)
 	km_json_u64(&json, "huge_pages_with_one_entry", c->huge_real);
 	km_json_str(&json, "kernel_not_measured", c->kernel_why[0] ? c->kernel_why : NULL);
 	km_json_str(&json, "pmu", c->pmu);
+	km_tlb_count_again(c, &again, &apart);
+	km_json_u64(&json, "points_measured_again", again);
+	km_json_u64(&json, "points_still_apart", apart);
 	emit_candidates(&json, c);
 	emit_fits(&json, c);
 	emit_overlap(&json, &c->overlap);
@@ -415,6 +422,7 @@ static void show_points(const struct km_tlb_calibration *c, enum km_format forma
 
 static void show_machine(const struct km_tlb_calibration *c)
 {
+	unsigned again, apart;
 	char l1[48], l2[48];
 
 	printf("%s, kernel %s, %s%s%s\n", c->cpu.brand[0] ? c->cpu.brand : "unnamed CPU", c->kernel,
@@ -430,6 +438,9 @@ static void show_machine(const struct km_tlb_calibration *c)
 	printf("counters     %s\n", c->pmu);
 	if (c->kernel_why[0])
 		printf("kernel       not measured: %s\n", c->kernel_why);
+	km_tlb_count_again(c, &again, &apart);
+	printf("points       %u; %u measured again because their rounds were apart, %u still are\n",
+	       c->nr_points, again, apart);
 	printf("one cycle    %.3f ns\n\n", c->cycle_ns);
 }
 

@@ -13,6 +13,7 @@
 #include "replay/host.h"
 #include "replay/pmu.h"
 #include "replay/tlb_calibration.h"
+#include "replay/tlb_repeat.h"
 #include "results/term.h"
 
 #define LINE 64u
@@ -113,38 +114,6 @@ static double follow_chain(const struct chain *chain, uint32_t n, const struct k
 	return (double)ticks * timer->ns_per_tick / (double)loads;
 }
 
-/* ---- points ---- */
-
-static int compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static uint32_t clamp_rank(double rank, uint32_t rounds)
-{
-	return rank < 0 ? 0 : rank > rounds - 1 ? rounds - 1 : (uint32_t)rank;
-}
-
-struct km_tlb_point km_tlb_point_of(enum km_tlb_place place, uint32_t pages, double *ns,
-				    uint32_t rounds)
-{
-	const double quantile = 0.1;
-	double middle = quantile * rounds, half = 1.96 * __builtin_sqrt(middle * (1 - quantile));
-
-	qsort(ns, rounds, sizeof(*ns), compare_doubles);
-	return (struct km_tlb_point){
-		.place = (uint8_t)place,
-		.pages = pages,
-		.rounds = rounds,
-		.ns = ns[clamp_rank(middle, rounds)],
-		.low = ns[clamp_rank(middle - half, rounds)],
-		.high = ns[clamp_rank(middle + half, rounds)],
-		.fitted = __builtin_nan(""),
-	};
-}
-
 /* ---- user space ---- */
 
 static char *map_pages(uint64_t bytes, int advice)
@@ -156,19 +125,31 @@ static char *map_pages(uint64_t bytes, int advice)
 
 #define USER_PLACES 3
 
-/* All sizes and places in turn, so that a disturbance hits all alike. */
-static int measure_rounds(struct chain *chains, double *samples, uint32_t rounds,
-			  const struct km_timer *timer)
+struct user {
+	struct chain chains[USER_PLACES];
+	struct km_timer timer;
+};
+
+static int measure_rounds(void *context, struct km_tlb_samples *samples, const bool *wanted,
+			  uint32_t rounds, struct km_err *err)
 {
+	struct user *user = context;
+
+	(void)err;
 	for (uint32_t round = 0; round < rounds; round++)
-		for (unsigned i = 0; i < KM_TLB_SIZES_MEASURED; i++)
-			for (unsigned place = 0; place < USER_PLACES; place++) {
-				link_chain(&chains[place], km_tlb_pages[i]);
-				samples[(place * KM_TLB_SIZES_MEASURED + i) * rounds + round] =
-					follow_chain(&chains[place], km_tlb_pages[i], timer);
-				if (km_interrupted())
-					return -EINTR;
-			}
+		for (unsigned i = 0; i < KM_TLB_SIZES_MEASURED * USER_PLACES; i++) {
+			unsigned place = i % USER_PLACES, size = i / USER_PLACES;
+			unsigned point = place * KM_TLB_SIZES_MEASURED + size;
+
+			if (!wanted[point])
+				continue;
+			link_chain(&user->chains[place], km_tlb_pages[size]);
+			km_tlb_samples_add(samples, point,
+					   follow_chain(&user->chains[place], km_tlb_pages[size],
+							&user->timer));
+			if (km_interrupted())
+				return -EINTR;
+		}
 	return 0;
 }
 
@@ -230,26 +211,18 @@ static void close_chains(struct chain *chains)
 
 int km_tlb_measure_user(struct km_tlb_calibration *calibration, uint32_t rounds, struct km_err *err)
 {
-	size_t per_place = (size_t)KM_TLB_SIZES_MEASURED * rounds;
-	double *samples = calloc(USER_PLACES * per_place, sizeof(*samples));
-	struct chain chains[USER_PLACES] = {0};
-	struct km_timer timer;
-	int code = open_chains(chains, err);
+	static const uint8_t places[USER_PLACES] = {KM_TLB_USER, KM_TLB_USER_2M, KM_TLB_USER_DENSE};
+	struct user user = {0};
+	int code = open_chains(user.chains, err);
 
-	if (!code && !samples)
-		code = km_fail(err, -ENOMEM, "no memory for %u rounds", rounds);
-	km_timer_calibrate(&timer);
+	km_timer_calibrate(&user.timer);
 	if (!code)
-		code = measure_rounds(chains, samples, rounds, &timer);
-	for (unsigned i = 0; !code && i < USER_PLACES * KM_TLB_SIZES_MEASURED; i++)
-		calibration->points[calibration->nr_points++] = km_tlb_point_of(
-			i / KM_TLB_SIZES_MEASURED, km_tlb_pages[i % KM_TLB_SIZES_MEASURED],
-			samples + (size_t)i * rounds, rounds);
+		code = km_tlb_measure_points(calibration, places, USER_PLACES, rounds,
+					     measure_rounds, &user, err);
 	if (!code)
-		count_splinters(calibration, &chains[KM_TLB_USER_2M], &chains[KM_TLB_USER_DENSE],
-				&timer);
-	close_chains(chains);
-	free(samples);
+		count_splinters(calibration, &user.chains[KM_TLB_USER_2M],
+				&user.chains[KM_TLB_USER_DENSE], &user.timer);
+	close_chains(user.chains);
 	return code;
 }
 

@@ -9,55 +9,53 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "replay/tlb_calibration.h"
+#include "replay/tlb_repeat.h"
 #include "results/program.h"
 #include "results/term.h"
 
-static const struct {
-	const char *name; /* as it prints them */
-	enum km_tlb_place place;
-} places[] = {
-	{"direct", KM_TLB_DIRECT},
-	{"vmalloc", KM_TLB_VMALLOC},
-	{"dense", KM_TLB_KERNEL_DENSE},
-};
+/* As it prints them. */
+static const char *const names[] = {"direct", "vmalloc", "dense"};
+static const uint8_t places[] = {KM_TLB_DIRECT, KM_TLB_VMALLOC, KM_TLB_KERNEL_DENSE};
 #define NR_PLACES (sizeof(places) / sizeof(places[0]))
 
-struct samples {
-	double *ns; /* [place][size][round] */
-	uint32_t *count;
-	uint32_t rounds;
+struct kernel {
+	struct km_tlb_calibration *calibration;
+	const char *path; /* of kmlab-capture */
+	bool placed;      /* where the direct map's objects lie was read */
+	bool refused;     /* the calibration says why */
 };
 
-static void add_line(struct samples *samples, struct km_tlb_calibration *calibration,
-		     const char *line)
+static void add_line(struct kernel *kernel, struct km_tlb_samples *samples, const char *line)
 {
 	unsigned pages, number;
 	char name[16];
 	double ns;
 
 	if (sscanf(line, "page %u %u", &pages, &number) == 2 && pages < KM_TLB_MOST_PAGES) {
-		calibration->direct_pages[pages] = number;
+		/* The first time, of which all points are. */
+		if (!kernel->placed)
+			kernel->calibration->direct_pages[pages] = number;
 		return;
 	}
 	if (sscanf(line, "%15s %u %lf", name, &pages, &ns) != 3)
 		return;
-	for (unsigned i = 0; i < NR_PLACES * KM_TLB_SIZES_MEASURED; i++) {
-		if (strcmp(places[i / KM_TLB_SIZES_MEASURED].name, name) ||
-		    km_tlb_pages[i % KM_TLB_SIZES_MEASURED] != pages ||
-		    samples->count[i] == samples->rounds)
-			continue;
-		samples->ns[(size_t)i * samples->rounds + samples->count[i]++] = ns;
-	}
+	for (unsigned i = 0; i < NR_PLACES * KM_TLB_SIZES_MEASURED; i++)
+		if (!strcmp(names[i / KM_TLB_SIZES_MEASURED], name) &&
+		    km_tlb_pages[i % KM_TLB_SIZES_MEASURED] == pages)
+			km_tlb_samples_add(samples, i, ns);
 }
 
-static void exec_capture(const char *path, uint32_t rounds, int out, int errors)
+/* It measures the sizes of which a place's is wanted, in all places. */
+static void exec_capture(const char *path, const bool *wanted, uint32_t rounds, int out, int errors)
 {
 	char pages[KM_TLB_SIZES_MEASURED * 8] = "", option[32];
 	size_t used = 0;
 
 	for (unsigned i = 0; i < KM_TLB_SIZES_MEASURED; i++)
-		used += (size_t)sprintf(pages + used, "%s%u", i ? "," : "", km_tlb_pages[i]);
+		if (wanted[i] || wanted[i + KM_TLB_SIZES_MEASURED] ||
+		    wanted[i + 2 * KM_TLB_SIZES_MEASURED])
+			used += (size_t)sprintf(pages + used, "%s%u", used ? "," : "",
+						km_tlb_pages[i]);
 	snprintf(option, sizeof(option), "--rounds=%u", rounds);
 	dup2(out, STDOUT_FILENO);
 	dup2(errors, STDERR_FILENO);
@@ -79,8 +77,8 @@ static void keep_reason(FILE *errors, char *why, size_t size)
 }
 
 /* Exit status of the child, 256 when it did not exit. */
-static int run_capture(const char *path, struct samples *samples,
-		       struct km_tlb_calibration *calibration, FILE *errors)
+static int run_capture(struct kernel *kernel, struct km_tlb_samples *samples, const bool *wanted,
+		       uint32_t rounds, FILE *errors)
 {
 	int ends[2], status;
 	char line[128];
@@ -92,12 +90,12 @@ static int run_capture(const char *path, struct samples *samples,
 	child = fork();
 	if (!child) {
 		close(ends[0]);
-		exec_capture(path, samples->rounds, ends[1], fileno(errors));
+		exec_capture(kernel->path, wanted, rounds, ends[1], fileno(errors));
 	}
 	close(ends[1]);
 	lines = child < 0 ? NULL : fdopen(ends[0], "r");
 	while (lines && fgets(line, sizeof(line), lines))
-		add_line(samples, calibration, line);
+		add_line(kernel, samples, line);
 	if (lines)
 		fclose(lines);
 	else
@@ -107,50 +105,46 @@ static int run_capture(const char *path, struct samples *samples,
 	return WEXITSTATUS(status);
 }
 
-static int add_points(struct km_tlb_calibration *calibration, struct samples *samples)
+/* -ENODATA: refused. */
+static int measure_rounds(void *context, struct km_tlb_samples *samples, const bool *wanted,
+			  uint32_t rounds, struct km_err *err)
 {
-	for (unsigned i = 0; i < NR_PLACES * KM_TLB_SIZES_MEASURED; i++)
-		if (samples->count[i] != samples->rounds)
-			return -ENODATA;
-	for (unsigned i = 0; i < NR_PLACES * KM_TLB_SIZES_MEASURED; i++)
-		calibration->points[calibration->nr_points++] =
-			km_tlb_point_of(places[i / KM_TLB_SIZES_MEASURED].place,
-					km_tlb_pages[i % KM_TLB_SIZES_MEASURED],
-					samples->ns + (size_t)i * samples->rounds, samples->rounds);
-	return 0;
+	struct km_tlb_calibration *calibration;
+	struct kernel *kernel = context;
+	FILE *errors = tmpfile();
+	int status;
+
+	if (!errors)
+		return km_fail(err, -errno, "no temporary file to measure the kernel's");
+	status = run_capture(kernel, samples, wanted, rounds, errors);
+	kernel->placed = true;
+	calibration = kernel->calibration;
+	kernel->refused = status != 0;
+	if (status)
+		keep_reason(errors, calibration->kernel_why, sizeof(calibration->kernel_why));
+	fclose(errors);
+	if (km_interrupted() || status == KM_EXIT_INTERRUPTED)
+		return -EINTR;
+	return status ? -ENODATA : 0;
 }
 
 int km_tlb_measure_kernel(struct km_tlb_calibration *calibration, uint32_t rounds,
 			  struct km_err *err)
 {
-	const size_t n = NR_PLACES * KM_TLB_SIZES_MEASURED;
-	struct samples samples = {calloc(n * rounds, sizeof(double)), calloc(n, sizeof(uint32_t)),
-				  rounds};
-	FILE *errors = tmpfile();
+	struct kernel kernel = {.calibration = calibration};
 	char path[4200];
-	int code = 0, status;
+	int code;
 
-	if (!samples.ns || !samples.count || !errors) {
-		code = km_fail(err, -ENOMEM, "no memory to measure the kernel's");
-		goto out;
-	}
 	if (!km_find_capture(path, sizeof(path))) {
 		snprintf(calibration->kernel_why, sizeof(calibration->kernel_why), "%s",
 			 KM_CAPTURE_NOT_BUILT);
-		goto out;
+		return 0;
 	}
-	status = run_capture(path, &samples, calibration, errors);
-	if (km_interrupted() || status == KM_EXIT_INTERRUPTED)
-		code = -EINTR;
-	else if (status)
-		keep_reason(errors, calibration->kernel_why, sizeof(calibration->kernel_why));
-	else if (add_points(calibration, &samples))
+	kernel.path = path;
+	code = km_tlb_measure_points(calibration, places, NR_PLACES, rounds, measure_rounds,
+				     &kernel, err);
+	if (code == -ENODATA && !kernel.refused)
 		snprintf(calibration->kernel_why, sizeof(calibration->kernel_why),
 			 "kmlab-capture printed fewer measurements than it was asked for");
-out:
-	if (errors)
-		fclose(errors);
-	free(samples.count);
-	free(samples.ns);
-	return code;
+	return code == -ENODATA ? 0 : code;
 }

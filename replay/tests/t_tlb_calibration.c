@@ -4,7 +4,7 @@
  * and the points held out must come back; points of no TLB must not pass for calibrated; a file
  * holds what was written, and what is no calibration is refused.
  */
-#include "replay/tlb_calibration.h"
+#include "replay/tlb_repeat.h"
 
 #include <errno.h>
 #include <math.h>
@@ -140,6 +140,70 @@ static void test_points(void)
 	       point.high);
 }
 
+/* ---- points whose rounds are apart ---- */
+
+#define ROUNDS 20u
+#define POINTS (2 * KM_TLB_SIZES_MEASURED)
+enum { DISTURBED = 3, DISTURBED_HELD_OUT = 40, NEVER_CALM = 12, OFF_THE_MODEL = 21 };
+
+struct fake {
+	unsigned calls, times[POINTS]; /* that a point was measured */
+	unsigned skipped;              /* a point that is not; POINTS: none */
+};
+
+/* All points take 10 ns, one 99, and some rounds of some are longer. */
+static int measure_fake(void *context, struct km_tlb_samples *samples, const bool *wanted,
+			uint32_t rounds, struct km_err *err)
+{
+	struct fake *fake = context;
+
+	(void)err;
+	for (unsigned i = 0; i < POINTS; i++) {
+		bool disturbed = i == NEVER_CALM ||
+				 ((i == DISTURBED || i == DISTURBED_HELD_OUT) && !fake->calls);
+
+		for (uint32_t round = 0; wanted[i] && i != fake->skipped && round < rounds; round++)
+			km_tlb_samples_add(samples, i,
+					   (i == OFF_THE_MODEL ? 99.0 : 10.0) *
+						   (disturbed ? 1 + round + fake->calls : 1));
+		fake->times[i] += wanted[i];
+	}
+	fake->calls++;
+	return 0;
+}
+
+static void test_again(void)
+{
+	static const uint8_t places[] = {KM_TLB_USER, KM_TLB_USER_DENSE};
+	struct km_tlb_calibration *c = calloc(1, sizeof(*c));
+	struct fake fake = {.skipped = POINTS};
+	unsigned others = 0, again, apart;
+	struct km_err err = {""};
+
+	TAP_EQ(km_tlb_measure_points(c, places, 2, ROUNDS, measure_fake, &fake, &err), 0,
+	       "points are measured");
+	TAP_EQ(c->nr_points, POINTS, "all of them");
+	TAP_OK(fake.times[DISTURBED] == 2 && fake.times[DISTURBED_HELD_OUT] == 2,
+	       "those whose rounds were apart once more, held out or not");
+	TAP_EQ(fake.times[NEVER_CALM], 1 + KM_TLB_TIMES_AGAIN, "one that never agrees, %u times",
+	       1 + KM_TLB_TIMES_AGAIN);
+	for (unsigned i = 0; i < POINTS; i++)
+		others += i != DISTURBED && i != DISTURBED_HELD_OUT && i != NEVER_CALM &&
+			  fake.times[i] != 1;
+	TAP_EQ(others, 0, "and no other, whatever a model would make of it");
+	TAP_OK(c->points[DISTURBED].rounds == 2 * ROUNDS &&
+		       c->points[NEVER_CALM].rounds == (1 + KM_TLB_TIMES_AGAIN) * ROUNDS,
+	       "no round is left out");
+	TAP_OK(c->points[DISTURBED].ns == 10 && km_tlb_point_agrees(&c->points[DISTURBED]),
+	       "a calm time more settles a point");
+	km_tlb_count_again(c, &again, &apart);
+	TAP_OK(again == 3 && apart == 1, "%u were measured again, %u is still apart", again, apart);
+	fake = (struct fake){.skipped = OFF_THE_MODEL};
+	TAP_EQ(km_tlb_measure_points(c, places, 2, ROUNDS, measure_fake, &fake, &err), -ENODATA,
+	       "a meter that leaves a point out is told");
+	free(c);
+}
+
 static void write_text(const char *path, const char *text)
 {
 	FILE *file = fopen(path, "w");
@@ -210,6 +274,7 @@ static void test_file(void)
 int main(void)
 {
 	test_points();
+	test_again();
 	test_file();
 #ifdef __SANITIZE_THREAD__
 	printf("# what follows is one thread, and a minute's work here: left to the other "
