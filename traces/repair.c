@@ -533,7 +533,7 @@ const struct km_object *km_repair_around(const struct km_repair *repair, uint64_
 
 	if (block) /* a large kmalloc begins where its pages do */
 		object = slab_object_at(repair, repair->direct_map + (block->ptr << KM_PAGE_SHIFT));
-	for (uint64_t page = begin; !object && page + KM_LARGE_BYTES >= begin;
+	for (uint64_t page = begin; !object && begin - page <= KM_LARGE_BYTES;
 	     page -= KM_PAGE_SIZE) {
 		const uint32_t *live = km_page_map_entry(&repair->live_on, pfn_of(repair, page));
 

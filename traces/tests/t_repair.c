@@ -498,6 +498,8 @@ static void test_pages_take_objects(void)
 	TAP_EQ(counts.open, 1, "only the new block is live");
 	TAP_EQ(FEED(.kind = KM_EV_KMALLOC, .ptr = base + 10 * page, .bytes_alloc = 8),
 	       KM_REPAIR_ALLOC, "and its memory starts afresh");
+	TAP_OK(!km_repair_around(repair, 32) && !km_repair_around(repair, UINT64_MAX),
+	       "nothing is around addresses at either end, and that is found out");
 }
 
 int main(void)
