@@ -173,6 +173,9 @@ static inline uint32_t find_shape(const struct km_builder *builder, const uint64
 	return builder->nr_shapes;
 }
 
+/* Bytes; events that come from memory are waited for otherwise. There may be none any more. */
+#define KM_FETCH_AHEAD (24 * sizeof(struct km_event))
+
 /* A kernel repeats itself: mostly what came after a shape comes after it again. */
 static int add_shapes(struct km_builder *builder, const struct km_event *events, uint32_t n)
 {
@@ -182,6 +185,7 @@ static int add_shapes(struct km_builder *builder, const struct km_event *events,
 		uint32_t id = builder->shapes[last].next;
 		uint64_t word[5];
 
+		__builtin_prefetch((const void *)((uintptr_t)&events[i] + KM_FETCH_AHEAD));
 		shape_words(&events[i], word);
 		if (!same_words(builder->shapes[id].word, word)) {
 			id = find_shape(builder, word);
