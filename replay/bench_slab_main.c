@@ -15,9 +15,11 @@
  *for it when the two frames' numbers hash alike, which on an Emerald Rapids holds for one pair of
  *pages in 256 and costs 6 ns each time.
  *
- * one thread: every call in recorded order, on one CPU. two threads: a window of allocations by one
- * thread (CPU 0), then the window's frees by another (CPU 1), in turn: no two calls overlap,
- * waiting for the other is not counted, and every free is remote.
+ * local: every call in recorded order, on one CPU. remote: a window of allocations on CPU 0, then
+ *the window's frees on CPU 1, by one thread; only the kernel's models have CPUs, malloc sees one
+ *thread. two threads: the same by two, in turn: no two calls overlap and waiting for the other is
+ *not counted, so that what they take longer is the host's work of bringing each one's lines to the
+ *other.
  *
  *	bench_slab [ROUNDS] TRACE.kmt…
  */
@@ -35,6 +37,8 @@
 #define MIN_OPS 400000u /* of a timed pass: the trace is repeated */
 #define MAX_SUBJECTS 12u
 
+enum way { LOCAL, REMOTE, TWO_THREADS, NR_WAYS };
+
 struct work {
 	const char *name;
 	struct km_program program; /* a trace's, with operations on objects alone, on CPU 0 */
@@ -47,8 +51,8 @@ struct work {
 struct subject {
 	const char *text;
 	struct km_model_choice choice;
-	struct km_replayer *replayer;      /* of this round */
-	double ns[2][KM_BENCH_MAX_VALUES]; /* one thread, two threads; by round */
+	struct km_replayer *replayer;            /* of this round */
+	double ns[NR_WAYS][KM_BENCH_MAX_VALUES]; /* by round */
 };
 
 static const char *const subject_texts[] = {"slub",
@@ -204,6 +208,11 @@ static void *free_windows(void *context)
 	return NULL;
 }
 
+static void pass_remote(struct km_replayer *replayer, const struct work *work)
+{
+	km_replay_ops(replayer, work->turns, work->turns + work->program.nr_ops);
+}
+
 /* ns spent in calls, by both. */
 static double pass_two(struct km_replayer *replayer, const struct work *work)
 {
@@ -226,18 +235,27 @@ static double pass_two(struct km_replayer *replayer, const struct work *work)
 	return spent + pair.freed_ns;
 }
 
-static void measure(struct subject *subject, const struct work *work, unsigned round)
+/* ns per object. The subject before left the host's caches full of its own records. */
+static double time_passes(void (*pass)(struct km_replayer *replayer, const struct work *work),
+			  struct km_replayer *replayer, const struct work *work)
 {
 	unsigned passes = (unsigned)(MIN_OPS / work->program.nr_ops) + 1;
 	double start;
 
-	/* The subject before left the host's caches full of its own records. */
-	pass_one(subject->replayer, work);
+	pass(replayer, work);
 	start = km_bench_now_ns();
 	for (unsigned i = 0; i < passes; i++)
-		pass_one(subject->replayer, work);
-	subject->ns[0][round] = (km_bench_now_ns() - start) / passes / (double)work->nr_objects;
-	subject->ns[1][round] = pass_two(subject->replayer, work) / (double)work->nr_objects;
+		pass(replayer, work);
+	return (km_bench_now_ns() - start) / passes / (double)work->nr_objects;
+}
+
+static void measure(struct subject *subject, const struct work *work, unsigned round)
+{
+	struct km_replayer *replayer = subject->replayer;
+
+	subject->ns[LOCAL][round] = time_passes(pass_one, replayer, work);
+	subject->ns[REMOTE][round] = time_passes(pass_remote, replayer, work);
+	subject->ns[TWO_THREADS][round] = pass_two(replayer, work) / (double)work->nr_objects;
 }
 
 /* ---- subjects ---- */
@@ -307,7 +325,7 @@ static void print_less_null(const struct subject *subject, const struct subject 
 
 	snprintf(title, sizeof(title), "%s less null", subject->text);
 	printf("%-24s", title);
-	for (unsigned t = 0; t < 2; t++) {
+	for (unsigned t = 0; t < NR_WAYS; t++) {
 		for (unsigned i = 0; i < rounds; i++)
 			less[i] = subject->ns[t][i] - null->ns[t][i];
 		print_figure(km_bench_figure(less, rounds), "%.1f");
@@ -319,12 +337,12 @@ static void print_less_null(const struct subject *subject, const struct subject 
 static void print_table(const struct work *work, const struct subject *subjects, unsigned count,
 			unsigned rounds)
 {
-	printf("\n%s: %zu objects, %u rounds\n%-24s %22s %22s %22s %22s\n", work->name,
-	       work->nr_objects, rounds, "ns per alloc+free", "one thread", "/ slub",
-	       "two threads, remote", "/ slub");
+	printf("\n%s: %zu objects, %u rounds\n%-24s %22s %22s %22s %22s %22s %22s\n", work->name,
+	       work->nr_objects, rounds, "ns per alloc+free", "local", "/ slub", "remote", "/ slub",
+	       "remote, two threads", "/ slub");
 	for (unsigned i = 0; i < count; i++) {
 		printf("%-24s", subjects[i].text);
-		for (unsigned t = 0; t < 2; t++) {
+		for (unsigned t = 0; t < NR_WAYS; t++) {
 			print_figure(km_bench_figure(subjects[i].ns[t], rounds), "%.1f");
 			print_figure(km_bench_ratio(subjects[i].ns[t], subjects[0].ns[t], rounds),
 				     "%.2f");
