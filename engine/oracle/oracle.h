@@ -178,6 +178,8 @@ int oracle_own_init(void);
 void oracle_own_exit(void);
 /* From now on, or no longer, what this task does is a call of the program. */
 void oracle_own_watch(int on);
+/* Before a call of a program of caches only: others see what pages it takes. */
+void oracle_own_warm(void);
 /* Lines "own BYTES FLAGS COUNT" for its kmallocs; "own kfree COUNT" if no call of the program
  * slept. */
 void oracle_print_own(struct oracle_text *text, int sleeps);

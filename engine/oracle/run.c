@@ -171,6 +171,8 @@ static unsigned long long vmalloc_call(const struct oracle_call *call)
 
 static void execute(struct oracle_call *call)
 {
+	if (parsed.only_caches)
+		oracle_own_warm();
 	oracle_own_watch(1);
 	if (call->kind < CALL_ALLOC_PAGES)
 		call->result = slab_call(call);
