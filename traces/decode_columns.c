@@ -192,8 +192,11 @@ typedef uint8_t bytes_vector __attribute__((vector_size(16)));
 typedef uint16_t ids_vector __attribute__((vector_size(32)));
 #define IDS_STEP (sizeof(bytes_vector))
 
-static void widen_ids(const uint8_t *restrict raw, uint16_t *restrict ids, uint32_t n)
+/* As 16-bit numbers. False: some are beyond the last. */
+static bool widen_ids(const uint8_t *restrict raw, uint16_t *restrict ids, uint32_t n, uint8_t last)
 {
+	bytes_vector limit = last - (bytes_vector){0}, beyond = {0};
+	bool any = false;
 	uint32_t i = 0;
 
 	for (; i + IDS_STEP <= n; i += IDS_STEP) {
@@ -201,40 +204,38 @@ static void widen_ids(const uint8_t *restrict raw, uint16_t *restrict ids, uint3
 		ids_vector wide;
 
 		memcpy(&narrow, raw + i, sizeof(narrow));
+		beyond |= (bytes_vector)(narrow > limit);
 		wide = __builtin_convertvector(narrow, ids_vector);
 		memcpy(ids + i, &wide, sizeof(wide));
 	}
-	for (; i < n; i++)
+	for (; i < n; i++) {
 		ids[i] = raw[i];
-}
-
-static bool any_beyond(const uint16_t *ids, uint32_t n, uint16_t last)
-{
-	ids_vector limit = last - (ids_vector){0}, beyond = {0};
-	bool any = false;
-	uint32_t i = 0;
-
-	for (; i + IDS_STEP <= n; i += IDS_STEP) {
-		ids_vector here;
-
-		memcpy(&here, ids + i, sizeof(here));
-		beyond |= (ids_vector)(here > limit);
+		any |= raw[i] > last;
 	}
-	for (; i < n; i++)
-		any |= ids[i] > last;
 	for (unsigned k = 0; k < IDS_STEP; k++)
 		any |= beyond[k] != 0;
-	return any;
+	return !any;
+}
+
+static bool copy_ids(const uint8_t *raw, uint16_t *ids, uint32_t n, uint16_t last)
+{
+	bool any = false;
+
+	memcpy(ids, raw, (size_t)n * 2);
+	for (uint32_t i = 0; i < n; i++)
+		any |= ids[i] > last;
+	return !any;
 }
 
 static int read_ids(const uint8_t *raw, uint16_t *ids, uint32_t from, uint32_t end,
 		    uint32_t distinct)
 {
-	if (distinct > 256)
-		memcpy(ids + from, raw + (size_t)from * 2, (size_t)(end - from) * 2);
-	else
-		widen_ids(raw + from, ids + from, end - from);
-	return any_beyond(ids + from, end - from, (uint16_t)(distinct - 1)) ? -EPROTO : 0;
+	bool good = distinct > 256 ? copy_ids(raw + (size_t)from * 2, ids + from, end - from,
+					      (uint16_t)(distinct - 1))
+				   : widen_ids(raw + from, ids + from, end - from,
+					       (uint8_t)(distinct - 1));
+
+	return good ? 0 : -EPROTO;
 }
 
 int km_decoder_shape_ids(struct km_decoder *decoder, struct km_columns *columns, uint32_t from,
@@ -284,72 +285,67 @@ static int check_ptrs(const struct km_decoder *decoder, uint32_t n)
 /* Where reading pointers has come to. */
 struct ptr_reader {
 	const uint8_t *from;
-	const struct km_columns *columns;
-	const uint16_t *shape_of;
-	uint64_t *ptr, *near; /* near: the last of the shape */
-	uint64_t bad;         /* not 0: something was not there */
+	uint64_t *near; /* by shape: its last */
+	uint64_t bad;   /* its highest bit: something was not there */
 };
 
 /*
  * The last pointer of the shape's group before event i; 0: there is none. Asked once per shape,
  * and where it has looked it need not look again for the group, so the looks are few.
  */
-static uint64_t group_ptr(const struct ptr_reader *reader, uint32_t i)
+static uint64_t group_ptr(const struct km_columns *columns, uint32_t i)
 {
-	const struct km_event *shapes = reader->columns->legend.shapes;
-	enum km_event_group group = km_event_group_of(shapes[reader->shape_of[i]].kind);
+	const struct km_event *shapes = columns->legend.shapes;
+	enum km_event_group group = km_event_group_of(shapes[columns->shape_of[i]].kind);
 
 	while (i-- > 0)
-		if (km_event_group_of(shapes[reader->shape_of[i]].kind) == group)
-			return reader->ptr[i];
+		if (km_event_group_of(shapes[columns->shape_of[i]].kind) == group)
+			return columns->ptr[i];
 	return 0;
 }
 
 /*
- * Both ways to tell a pointer are gone, and one result is taken: which it is cannot be predicted,
- * so there is no branch, and tables keep compilers from making one.
+ * A pointer is another, of earlier in the chunk or of its shape, and a difference to that. Which of
+ * the two it is cannot be predicted, so there is no branch: an address is chosen, and a difference
+ * is multiplied by 0.
  */
-static inline void read_ptr(struct ptr_reader *reader, uint32_t i, unsigned c)
+static inline void read_ptr(struct ptr_reader *reader, const struct km_columns *columns, uint32_t i,
+			    unsigned c)
 {
 	static const struct {
-		uint64_t mask, seen; /* of the value; all ones for KM_PTR_SEEN */
-		uint8_t width, shift;
-	} codes[16] = {{0xff, -1ull, 1, 0},   {0xffff, -1ull, 2, 0}, {0xff, 0, 1, 3},
-		       {0xffff, 0, 2, 3},     {0xffffff, 0, 3, 3},   {0xffffffff, 0, 4, 3},
-		       {UINT64_MAX, 0, 8, 3}, {0xff, 0, 1, 0},       {0xffff, 0, 2, 0},
-		       {0xffffff, 0, 3, 0},   {0xffffffff, 0, 4, 0}, {UINT64_MAX, 0, 8, 0}};
-	uint64_t *near = &reader->near[reader->shape_of[i]];
-	uint64_t value = km_load64(reader->from) & codes[c].mask, base = *near, there;
+		uint64_t mask, scale, seen, width; /* seen: all ones for KM_PTR_SEEN */
+	} codes[16] = {{0xff, 0, -1ull, 1},   {0xffff, 0, -1ull, 2}, {0xff, 8, 0, 1},
+		       {0xffff, 8, 0, 2},     {0xffffff, 8, 0, 3},   {0xffffffff, 8, 0, 4},
+		       {UINT64_MAX, 8, 0, 8}, {0xff, 1, 0, 1},       {0xffff, 1, 0, 2},
+		       {0xffffff, 1, 0, 3},   {0xffffffff, 1, 0, 4}, {UINT64_MAX, 1, 0, 8}};
+	uint64_t *near = &reader->near[columns->shape_of[i]];
+	uint64_t value = km_load64(reader->from) & codes[c].mask;
+	uint64_t at = i - 1 - value;
+	const uint64_t *base;
 
-	if (__builtin_expect(!base, 0))
-		base = group_ptr(reader, i);
-	there = codes[c].seen & -(uint64_t)(value < i);
-	reader->bad |= codes[c].seen ^ there;
+	if (__builtin_expect(!*near, 0))
+		*near = group_ptr(columns, i);
 	reader->from += codes[c].width;
-	base += km_unzigzag(value) << codes[c].shift;
-	base = (base & ~codes[c].seen) | (reader->ptr[(i - 1 - value) & there] & codes[c].seen);
-	reader->ptr[i] = *near = base;
+	reader->bad |= at & codes[c].seen;
+	base = (int64_t)(at | ~codes[c].seen) < 0 ? near : &columns->ptr[at];
+	columns->ptr[i] = *near = *base + km_unzigzag(value) * codes[c].scale;
 }
 
 /* Checked: check_ptrs(). Only "seen" distances are left to check. */
-static int read_ptrs(struct km_decoder *decoder, struct km_columns *columns, uint32_t end)
+static int read_ptrs(struct km_decoder *decoder, const struct km_columns *to, uint32_t end)
 {
 	const uint8_t *code = decoder->raw[KM_STREAM_PTR_CODE];
-	struct ptr_reader reader = {.from = decoder->raw[KM_STREAM_PTR],
-				    .columns = columns,
-				    .near = decoder->near,
-				    .shape_of = columns->shape_of,
-				    .ptr = columns->ptr};
+	const struct km_columns columns = *to; /* that nothing written here can change */
+	struct ptr_reader reader = {.from = decoder->raw[KM_STREAM_PTR], .near = decoder->near};
 	uint32_t i = 0;
 
-	columns->ptr[0] = 0; /* what an event without any before it finds */
 	for (; i + 2 <= end; i += 2, code++) {
-		read_ptr(&reader, i, *code & 15);
-		read_ptr(&reader, i + 1, *code >> 4);
+		read_ptr(&reader, &columns, i, *code & 15);
+		read_ptr(&reader, &columns, i + 1, *code >> 4);
 	}
 	if (i < end)
-		read_ptr(&reader, i, *code & 15);
-	return reader.bad ? -EPROTO : 0;
+		read_ptr(&reader, &columns, i, *code & 15);
+	return reader.bad >> 63 ? -EPROTO : 0;
 }
 
 int km_decoder_ptrs(struct km_decoder *decoder, struct km_columns *columns, uint32_t end)
