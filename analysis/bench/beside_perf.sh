@@ -34,7 +34,8 @@ perf kmem --slab record -m 65536 -o "$scratch/perf.data" -- $perf_load >"$scratc
 reading() { # name events command…: a line of it
 	local name=$1 events=$2
 	shift 2
-	/usr/bin/time -o "$scratch/time" -f '%e %U %S' "$@" >"$scratch/out" 2>"$scratch/err" || {
+	# By the shell, which tells milliseconds: time(1) tells hundredths, of a reading of six.
+	{ LC_ALL=C TIMEFORMAT='%3R %3U %3S'; time "$@" >"$scratch/out" 2>"$scratch/err"; } 2>"$scratch/time" || {
 		cat "$scratch/err" >&2
 		exit 2
 	}
@@ -83,8 +84,8 @@ awk '
 	}
 	{
 		i = ++count[$1]
-		walls[$1, i] = $2 / ($3 > 0 ? $3 : 0.01) / 1e6
-		cpus[$1, i] = $2 / ($4 + $5 > 0 ? $4 + $5 : 0.01) / 1e6
+		walls[$1, i] = $2 / ($3 > 0 ? $3 : 0.001) / 1e6
+		cpus[$1, i] = $2 / ($4 + $5 > 0 ? $4 + $5 : 0.001) / 1e6
 	}
 	END {
 		rate("perf script", "script")
