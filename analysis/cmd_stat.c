@@ -410,6 +410,16 @@ static int parse_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
+/* Zeros are not to be taken for counts of something. */
+static void note_no_events(const struct km_trace *trace, const char *file)
+{
+	if (!km_trace_events(trace))
+		km_note("%s holds no events", file);
+	else
+		km_note("no event of %s lies in the time asked for: it ends at %.6f s", file,
+			(double)km_trace_duration_ns(trace) / 1e9);
+}
+
 int km_cmd_stat(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
@@ -451,6 +461,8 @@ int km_cmd_stat(int argc, char **argv)
 		code = km_error("%s", err.text);
 	} else {
 		code = print(&stat, &args);
+		if (!stat.events)
+			note_no_events(trace, args.file);
 		if (!km_trace_complete(trace))
 			km_note("%s was not finished: it holds what was stored before its capture "
 				"ended",
