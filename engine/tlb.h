@@ -90,6 +90,8 @@ void km_tlb_slot_empty(const struct km_tlb_array *array, uint32_t slot);
 bool km_tlb_order_use(const struct km_tlb_array *array, uint64_t key);
 size_t km_tlb_order_use_many(struct km_tlb_array *array, const uint64_t *keys, size_t n,
 			     uint16_t *missed);
+/* The most keys that are compared and moved at a time, where the host can; tests lower it. */
+extern unsigned km_tlb_order_widest;
 void km_tlb_order_remove(const struct km_tlb_array *array, uint64_t key);
 
 static inline uint32_t km_tlb_set_of(const struct km_tlb_array *array, uint64_t key)

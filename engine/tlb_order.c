@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * LRU of few ways: a set's keys lie in the order of their use. The one that is used comes first,
- * those that were before it move one place, and what falls off the end was the oldest. With AVX-512
- * that is done without a branch on what is there, which hits and misses in turn would mislead: the
- * place where the key was, or the last one, says which lanes take their neighbour's key.
+ * those that were before it move one place, and what falls off the end was the oldest. With AVX2 or
+ * AVX-512 that is done without a branch on what is there, which hits and misses in turn would
+ * mislead: the place where the key was, or the last one, says which lanes take their neighbour's
+ * key.
  */
 #include "tlb.h"
+
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 
 /* ---- any machine ---- */
 
@@ -46,15 +51,99 @@ bool km_tlb_order_use(const struct km_tlb_array *array, uint64_t key)
 	return !use_many(array, &key, 1, &missed);
 }
 
-/* ---- AVX-512: eight keys at a time ---- */
+/* ---- x86: several keys at a time, without a branch on what is there ---- */
+
+unsigned km_tlb_order_widest = 8;
 
 #ifdef __x86_64__
+#define always static inline __attribute__((__always_inline__))
+#define with_4 __attribute__((target("avx2")))
+#define with_8 __attribute__((target("avx512f,avx512dq")))
+
+typedef bool (*use_set)(uint64_t *keys, uint64_t key, uint32_t ways, unsigned stride);
+
+always size_t use_each(const struct km_tlb_array *array, const uint64_t *keys, size_t n,
+		       uint16_t *missed, unsigned stride, bool ask, size_t *newest,
+		       use_set use_keys)
+{
+	const struct km_tlb_array copy = *array;
+	size_t misses = 0, same = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t *set = copy.order + (size_t)km_tlb_set_of(&copy, keys[i]) * stride;
+
+		same += *set == keys[i];
+		if (ask && *set == keys[i])
+			continue;
+		missed[misses] = (uint16_t)i;
+		misses += !use_keys(set, keys[i], copy.ways, stride);
+	}
+	*newest = same;
+	return misses;
+}
+
+/*
+ * Where the key is its set's newest nothing changes. To ask for that first is a branch, which
+ * misleads unless it goes one way: if most did so in the last call.
+ */
+always size_t use_strides(struct km_tlb_array *array, const uint64_t *keys, size_t n,
+			  uint16_t *missed, use_set use_keys)
+{
+	size_t misses, newest;
+
+	if (array->stride_bits == 3 && array->repeats)
+		misses = use_each(array, keys, n, missed, 8, true, &newest, use_keys);
+	else if (array->stride_bits == 3)
+		misses = use_each(array, keys, n, missed, 8, false, &newest, use_keys);
+	else if (array->stride_bits == 4 && array->repeats)
+		misses = use_each(array, keys, n, missed, 16, true, &newest, use_keys);
+	else if (array->stride_bits == 4)
+		misses = use_each(array, keys, n, missed, 16, false, &newest, use_keys);
+	else
+		misses = use_each(array, keys, n, missed, 32, true, &newest, use_keys);
+	array->repeats = newest > n / 4 * 3;
+	return misses;
+}
+
+/* ---- four, with AVX2 ---- */
+
+/* As use_8() below; which lanes move is found by comparing their numbers. */
+always with_4 bool use_4(uint64_t *keys, uint64_t key, uint32_t ways, unsigned stride)
+{
+	__m256i *part = (__m256i *)keys, wanted = _mm256_set1_epi64x((long long)key);
+	__m256i before = wanted, lanes = _mm256_setr_epi64x(0, 1, 2, 3), end;
+	uint32_t found = 0;
+
+	for (unsigned i = 0; i < stride / 4; i++) {
+		__m256i equal = _mm256_cmpeq_epi64(_mm256_loadu_si256(&part[i]), wanted);
+
+		found |= (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(equal)) << i * 4;
+	}
+	end = _mm256_set1_epi64x(__builtin_ctz(found | 1u << (ways - 1)) + 1);
+	for (unsigned i = 0; i < stride / 4; i++) {
+		__m256i old = _mm256_loadu_si256(&part[i]);
+		__m256i turned = _mm256_permute4x64_epi64(old, 0x93);
+		__m256i moved = _mm256_blend_epi32(turned, before, 3);
+		__m256i moves = _mm256_cmpgt_epi64(end, lanes);
+
+		_mm256_storeu_si256(&part[i], _mm256_blendv_epi8(old, moved, moves));
+		before = turned;
+		lanes = _mm256_add_epi64(lanes, _mm256_set1_epi64x(4));
+	}
+	return found;
+}
+
+static with_4 size_t use_many_4(struct km_tlb_array *array, const uint64_t *keys, size_t n,
+				uint16_t *missed)
+{
+	return use_strides(array, keys, n, missed, use_4);
+}
+
+/* ---- eight, with AVX-512 ---- */
 typedef uint64_t eight __attribute__((vector_size(64), may_alias));
-#define wide __attribute__((target("avx512f,avx512dq,bmi,bmi2")))
-#define wide_inline static inline wide __attribute__((__always_inline__))
 
 /* The keys that are equal, a bit each. */
-wide_inline uint8_t equal_8(const eight *keys, eight key)
+always with_8 uint8_t equal_8(const eight *keys, eight key)
 {
 	uint8_t lanes;
 
@@ -63,13 +152,13 @@ wide_inline uint8_t equal_8(const eight *keys, eight key)
 }
 
 /* In these lanes each key is its neighbour's; the first takes the last one of `before`. */
-wide_inline eight move_8(eight keys, eight before, uint8_t lanes)
+always with_8 eight move_8(eight keys, eight before, uint8_t lanes)
 {
 	__asm__("valignq $7, %1, %0, %0 %{%2%}" : "+v"(keys) : "v"(before), "Yk"(lanes));
 	return keys;
 }
 
-wide_inline bool use_wide(uint64_t *keys, uint64_t key, uint32_t ways, unsigned stride)
+always with_8 bool use_8(uint64_t *keys, uint64_t key, uint32_t ways, unsigned stride)
 {
 	eight *part = (eight *)keys, wanted = key - (eight){}, before = wanted;
 	uint32_t found = 0, taken;
@@ -87,46 +176,10 @@ wide_inline bool use_wide(uint64_t *keys, uint64_t key, uint32_t ways, unsigned 
 	return found;
 }
 
-wide_inline size_t use_each_wide(const struct km_tlb_array *array, const uint64_t *keys, size_t n,
-				 uint16_t *missed, unsigned stride, bool ask, size_t *newest)
+static with_8 size_t use_many_8(struct km_tlb_array *array, const uint64_t *keys, size_t n,
+				uint16_t *missed)
 {
-	const struct km_tlb_array copy = *array;
-	size_t misses = 0, same = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		uint64_t *set = copy.order + (size_t)km_tlb_set_of(&copy, keys[i]) * stride;
-
-		same += *set == keys[i];
-		if (ask && *set == keys[i])
-			continue;
-		missed[misses] = (uint16_t)i;
-		misses += !use_wide(set, keys[i], copy.ways, stride);
-	}
-	*newest = same;
-	return misses;
-}
-
-/*
- * Where the key is its set's newest nothing changes. To ask for that first is a branch, which
- * misleads unless it goes one way: if most did so in the last call.
- */
-static wide size_t use_many_wide(struct km_tlb_array *array, const uint64_t *keys, size_t n,
-				 uint16_t *missed)
-{
-	size_t misses, newest;
-
-	if (array->stride_bits == 3 && array->repeats)
-		misses = use_each_wide(array, keys, n, missed, 8, true, &newest);
-	else if (array->stride_bits == 3)
-		misses = use_each_wide(array, keys, n, missed, 8, false, &newest);
-	else if (array->stride_bits == 4 && array->repeats)
-		misses = use_each_wide(array, keys, n, missed, 16, true, &newest);
-	else if (array->stride_bits == 4)
-		misses = use_each_wide(array, keys, n, missed, 16, false, &newest);
-	else
-		misses = use_each_wide(array, keys, n, missed, 32, true, &newest);
-	array->repeats = newest > n / 4 * 3;
-	return misses;
+	return use_strides(array, keys, n, missed, use_8);
 }
 #endif
 
@@ -134,8 +187,10 @@ size_t km_tlb_order_use_many(struct km_tlb_array *array, const uint64_t *keys, s
 			     uint16_t *missed)
 {
 #ifdef __x86_64__
-	if (__builtin_cpu_supports("avx512dq"))
-		return use_many_wide(array, keys, n, missed);
+	if (km_tlb_order_widest >= 8 && __builtin_cpu_supports("avx512dq"))
+		return use_many_8(array, keys, n, missed);
+	if (km_tlb_order_widest >= 4 && __builtin_cpu_supports("avx2"))
+		return use_many_4(array, keys, n, missed);
 #endif
 	return use_many(array, keys, n, missed);
 }
