@@ -38,7 +38,7 @@ struct stream {
 };
 
 static struct stream *streams;
-static unsigned nr_streams;
+static unsigned nr_streams, nr_sampled; /* these come first */
 static struct km_env env;
 
 static struct stream *new_stream(void)
@@ -246,6 +246,33 @@ static void measure_all(void)
 		}
 }
 
+/* What the lab takes for the samples' references of one placement and model, or for all of them. */
+static void print_sampled(const char *what, const char *suffix, unsigned core)
+{
+	double rates[ROUNDS];
+	size_t refs = 0;
+
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		double us = 0;
+
+		refs = 0;
+		for (unsigned i = 0; i < nr_sampled; i++) {
+			const char *name = streams[i].what;
+			size_t n = refs_of(&streams[i]);
+
+			if (strlen(name) < strlen(suffix) ||
+			    strcmp(name + strlen(name) - strlen(suffix), suffix))
+				continue;
+			refs += n;
+			us += (double)n / streams[i].rates[core][round];
+		}
+		rates[round] = (double)refs / us;
+	}
+	qsort(rates, ROUNDS, sizeof(rates[0]), compare_doubles);
+	printf("%-12s %-38s %8zu %5.0f  [%.0f, %.0f]\n", cores[core], what, refs, rates[ROUNDS / 2],
+	       rates[ROUNDS / 20], rates[ROUNDS - 1 - ROUNDS / 20]);
+}
+
 /* Misses of a cold and some warm passes. */
 static void print_stream(struct stream *stream, unsigned core)
 {
@@ -352,18 +379,23 @@ int main(int argc, char **argv)
 		snprintf(path, sizeof(path), "traces/samples/%s.kmt", bundled[i]);
 		sample(path);
 	}
-	if (nr_streams + 5 > MOST_STREAMS)
+	nr_sampled = nr_streams;
+	if (nr_streams + 6 > MOST_STREAMS)
 		return KM_EXIT_ERROR;
 	make_objects("every line of random objects, 16 MiB", 4096);
 	make_objects("every line of random objects, 2 MiB", 512);
 	make_uniform("uniform over 64 pages (L1 hits)", 64);
+	make_uniform("uniform over 104 pages (some L1 hits)", 104);
 	make_uniform("uniform over 1024 pages (L2 hits)", 1024);
 	make_uniform("uniform over 65536 pages (walks)", 65536);
 	measure_all();
 	printf("%-12s %-38s %8s %5s  %-12s %8s %8s\n", "TLB", "references", "number", "M/s",
 	       "[5 %, 95 %]", "L1/kref", "L2/kref");
-	for (unsigned core = 0; core < NR_CORES; core++)
+	for (unsigned core = 0; core < NR_CORES; core++) {
+		print_sampled("all of the samples'", "", core);
+		print_sampled("  A0, vmalloc", "A0, vmalloc", core);
 		for (unsigned i = 0; i < nr_streams; i++)
 			print_stream(&streams[i], core);
+	}
 	return closed_forms() ? KM_EXIT_OK : KM_EXIT_NO;
 }
