@@ -339,7 +339,8 @@ static void test_options(void)
 		       json_number("$.rows_hidden") == 1,
 	       "--sort and --top");
 	TAP_OK(RUN(km_cmd_stat, "t.kmt", "--time", "5,6") == 0 &&
-		       strstr(ran.err, "no event of t.kmt lies in the time asked for: it ends at 0.000010 s"),
+		       strstr(ran.err, "no event of t.kmt lies in the time asked for: it ends at "
+				       "0.000010 s"),
 	       "a time without events is said to be so: %s", ran.err);
 	TAP_EQ(RUN(km_cmd_stat, "t.kmt", "--by", "colour"), 2, "no such group is exit 2");
 	TAP_EQ(RUN(km_cmd_stat, "t.kmt", "--sort", "colour"), 2, "no such column is exit 2");
