@@ -6,6 +6,12 @@
  */
 #include "buddy.h"
 
+/* Out of line: where sizes are known to be small GCC stores them in a way that is slow to begin. */
+void km_buddy_mark(struct km_buddy *buddy, uint64_t pfn, uint64_t pages, uint8_t byte)
+{
+	memset(buddy->page + pfn, byte, pages);
+}
+
 void km_buddy_retype(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu, uint64_t pfn,
 		     enum km_migratetype type)
 {
@@ -161,8 +167,8 @@ void km_buddy_free_direct(struct km_buddy *buddy, struct km_zone *zone, unsigned
 	if (buddy->profile.freelist_hygiene && order > KM_PAGEBLOCK_ORDER)
 		order = KM_PAGEBLOCK_ORDER;
 	for (; pfn < end; pfn += 1ull << order)
-		km_buddy_free_block(buddy, zone, cpu, pfn, order,
-				    (enum km_migratetype)km_pageblock_of(buddy, pfn)->type);
+		free_block(buddy, zone, cpu, pfn, order,
+			   (enum km_migratetype)km_pageblock_of(buddy, pfn)->type, false);
 }
 
 void km_buddy_set_blocks_type(struct km_buddy *buddy, uint64_t pfn, unsigned order,

@@ -349,6 +349,8 @@ void km_buddy_free_to_tail(struct km_buddy *buddy, struct km_zone *zone, unsigne
 /* A block that bypasses the per-CPU lists: its pageblocks' types decide. */
 void km_buddy_free_direct(struct km_buddy *buddy, struct km_zone *zone, unsigned cpu, uint64_t pfn,
 			  unsigned order);
+/* The bytes of so many pages. */
+void km_buddy_mark(struct km_buddy *buddy, uint64_t pfn, uint64_t pages, uint8_t byte);
 void km_buddy_set_blocks_type(struct km_buddy *buddy, uint64_t pfn, unsigned order,
 			      enum km_migratetype type);
 

@@ -81,9 +81,9 @@ int km_kfree(struct km_machine *machine, unsigned cpu, uint64_t addr)
 		return 0;
 	if (km_is_vmalloc_addr(addr))
 		return machine->model->vm->free(machine->vm, cpu, addr);
-	if (machine->model->slab->free(machine->slab, cpu, addr) == 0)
+	if (large_free(machine, cpu, addr) == 0)
 		return 0;
-	return large_free(machine, cpu, addr);
+	return machine->model->slab->free(machine->slab, cpu, addr);
 }
 
 /* The model's route is not Linux's. */

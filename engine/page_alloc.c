@@ -35,7 +35,7 @@ static inline void use_pages(struct km_buddy *buddy, uint64_t pfn, unsigned orde
 	uint8_t byte = movable ? KM_PAGE_USED_MOVABLE : KM_PAGE_USED;
 
 	if (order)
-		memset(buddy->page + pfn, byte, 1u << order);
+		km_buddy_mark(buddy, pfn, 1ull << order, byte);
 	else
 		buddy->page[pfn] = byte;
 	if (!movable)
@@ -296,7 +296,7 @@ static int buddy_free(void *self, unsigned cpu, km_pfn pfn, unsigned order)
 	     memcmp(buddy->page + pfn.value, buddy->page + pfn.value + 1, (1u << order) - 1)))
 		return -EFAULT;
 	if (order)
-		memset(buddy->page + pfn.value, 0, 1u << order);
+		km_buddy_mark(buddy, pfn.value, 1ull << order, 0);
 	if (byte == KM_PAGE_USED)
 		count_unmovable(buddy, pfn.value, order, -1);
 	else if (buddy->old)
