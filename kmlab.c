@@ -2,6 +2,7 @@
 /* The dispatcher: a table of commands. */
 #include <argp.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,6 +112,12 @@ int main(int argc, char **argv)
 	bool help;
 
 	argp_err_exit_status = KM_EXIT_ERROR;
+	/*
+	 * Chunks of a trace are some 100 KiB, one after the other: memory for one is kept for the
+	 * next, not given back and faulted in again.
+	 */
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);
+	mallopt(M_TRIM_THRESHOLD, 4 << 20);
 	if (argc < 2) {
 		print_usage(stderr);
 		return KM_EXIT_ERROR;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Live slab objects by address: what is seldom done. */
 #include "stat_living.h"
+#include "traces/huge.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #define MAX_ORDER 13                                           /* as in traces/repair.c */
 #define NR_LEAVES ((uint64_t)1 << (40 - KM_LIVING_LEAF_SHIFT)) /* 52 bits of physical address */
@@ -20,22 +20,9 @@ static size_t table_bytes(unsigned bits)
 	return sizeof(struct km_living_object) << bits;
 }
 
-/* Empty, aligned to pages, and in huge pages where the kernel has them: it is read at random. */
-static struct km_living_object *new_table(unsigned bits)
-{
-	void *table = mmap(NULL, table_bytes(bits), PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (table == MAP_FAILED)
-		return NULL;
-	madvise(table, table_bytes(bits), MADV_HUGEPAGE); /* or not */
-	return table;
-}
-
 static void free_table(struct km_living *live)
 {
-	if (live->objects)
-		munmap(live->objects, table_bytes(live->bits));
+	km_huge_unmap(live->objects, table_bytes(live->bits));
 }
 
 int km_living_init(struct km_living *live, uint32_t kinds, uint64_t calls, uint64_t direct_map,
@@ -48,7 +35,7 @@ int km_living_init(struct km_living *live, uint32_t kinds, uint64_t calls, uint6
 	while (live->bits < FIRST_BITS_MAX && (uint64_t)CALLS_PER_PLACE << live->bits < calls)
 		live->bits++;
 	live->shift = 64 - live->bits;
-	live->objects = new_table(live->bits);
+	live->objects = km_huge_map(table_bytes(live->bits));
 	live->large = calloc(cpus, sizeof(*live->large));
 	if (live->objects && live->large)
 		return 0;
@@ -75,7 +62,7 @@ int km_living_renew(struct km_living *live)
 	while (renewed.used > (size_t)1 << renewed.bits >> 2)
 		renewed.bits++;
 	renewed.shift = 64 - renewed.bits;
-	renewed.objects = new_table(renewed.bits);
+	renewed.objects = km_huge_map(table_bytes(renewed.bits));
 	if (!renewed.objects)
 		return -ENOMEM;
 	for (size_t i = 0; i < (size_t)1 << live->bits; i++)

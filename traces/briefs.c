@@ -6,12 +6,14 @@
  * which nothing comes: with a quarter of it each thread waited for the other at every chunk, a
  * third of the time.
  */
+#include "huge.h"
 #include "lane.h"
 #include "read_ahead.h"
 #include <stdlib.h>
 
-#define STRETCHES 64
+#define RING_BYTES ((size_t)4 << 20) /* two huge pages */
 #define STRETCH_EVENTS 2048
+#define STRETCHES (RING_BYTES / STRETCH_EVENTS / sizeof(struct km_brief))
 
 struct km_briefs {
 	struct km_trace_cursor *cursor;
@@ -201,7 +203,7 @@ struct km_briefs *km_briefs_new(struct km_trace_cursor *cursor)
 	if (!briefs)
 		return NULL;
 	briefs->cursor = cursor;
-	briefs->events = malloc(STRETCHES * STRETCH_EVENTS * sizeof(*briefs->events));
+	briefs->events = km_huge_map(RING_BYTES);
 	briefs->stores = calloc(lanes + 1, sizeof(*briefs->stores));
 	briefs->legends = calloc(lanes + 1, sizeof(*briefs->legends));
 	for (size_t i = 0; i < STRETCHES; i++)
@@ -225,7 +227,7 @@ void km_briefs_delete(struct km_briefs *briefs)
 		km_legend_store_free(&briefs->stores[i]);
 	free(briefs->stores);
 	free(briefs->legends);
-	free(briefs->events);
+	km_huge_unmap(briefs->events, RING_BYTES);
 	free(briefs);
 }
 
