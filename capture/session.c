@@ -102,6 +102,19 @@ static int keep_to(struct session *session, struct km_budget *budget, struct km_
 	return ret;
 }
 
+/* Without them a replay's start is inferred from what sysfs counts. */
+static void open_lists(struct session *session)
+{
+	int code = km_slab_lists_open(session->recording.recorder, &session->lists);
+
+	if (code == -ENODATA)
+		km_warn("the lists of slab caches are found with the help of page events; record "
+			"-e slab,page for them, as what lay where at the start is inferred now");
+	else if (code)
+		km_warn("the lists of slab caches cannot be read here; what lay where at the start "
+			"is inferred from counts");
+}
+
 /* Everything up to the moment events count. */
 static int prepare(struct session *session, struct km_err *err)
 {
@@ -126,9 +139,8 @@ static int prepare(struct session *session, struct km_err *err)
 	km_tally_open(&recording->tally, recording->recorder, recording->drain);
 	if (options->shrink && !km_slab_shrink_all(0, NULL, NULL))
 		km_warn("no slab cache could be shrunk; the trace starts from caches as they are");
-	if (options->shrink && km_slab_lists_open(recording->recorder, &session->lists))
-		km_warn("the lists of slab caches cannot be read here; what lay where at the start "
-			"is inferred from counts");
+	if (options->shrink)
+		open_lists(session);
 	tell_hidden();
 	return session->target->ops->prepare(session->target, err);
 }

@@ -79,8 +79,9 @@ int km_slab_lists_open(const struct km_recorder *recorder, struct km_slab_lists 
 	struct km_slab_lists *lists;
 	int ret;
 
-	if (!recorder->layout.vmemmap || !recorder->layout.direct_map ||
-	    access("/sys/devices/system/node/node1", F_OK) == 0)
+	if (!recorder->layout.vmemmap || !recorder->layout.direct_map)
+		return -ENODATA;
+	if (access("/sys/devices/system/node/node1", F_OK) == 0)
 		return -ENOTSUP;
 	lists = calloc(1, sizeof(*lists));
 	if (!lists)

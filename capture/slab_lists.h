@@ -10,8 +10,9 @@
 struct km_slab_lists;
 
 /*
- * -ENOTSUP: this kernel's structures are not known, or the machine has several memory nodes; others
- * when loading fails. The recorder tells where the kernel's mappings lie.
+ * -ENODATA: the recorder, which tells where the kernel's mappings lie, does not know, as it does
+ * not record kmallocs and pages; -ENOTSUP: this kernel's structures are not known, or the machine
+ * has several memory nodes; others when loading fails.
  */
 int km_slab_lists_open(const struct km_recorder *recorder, struct km_slab_lists **lists);
 void km_slab_lists_close(struct km_slab_lists *lists);

@@ -29,6 +29,8 @@ else
 	is "$(sql "$dir/shrunk.kmt" "select count(*) from snapshot where phase = 'end' and source in ('slab shrink lists', 'slab lists') and bytes > 100 * $caches")" \
 		2 "which slab lay where is in the trace, at the shrink and at the end"
 fi
+"$capture" -q --shrink -e slab -o "$dir/slabs.kmt" -- true 2>"$dir/slabs.err"
+like "$dir/slabs.err" 'record -e slab,page for them' "--shrink without page events says what it lacks"
 "$kmlab" fidelity -q "$dir/shrunk.kmt" | grep -q '^slab_choice  .* %'
 ok $? "from there slab choices are compared"
 
