@@ -3,6 +3,7 @@
 #include "compare.h"
 
 #include "results/result.h"
+#include "results/sorted.h"
 
 #include <kmlab/env.h>
 
@@ -12,20 +13,6 @@
 #include <string.h>
 
 #define RESAMPLES 2000
-
-static int compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* Sorts. */
-static double median(double *values, size_t n)
-{
-	qsort(values, n, sizeof(*values), compare_doubles);
-	return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
-}
 
 static double divide(double value, double base)
 {
@@ -67,7 +54,7 @@ static double resampled_median(struct km_env *env, const double *values, size_t 
 {
 	for (size_t i = 0; i < n; i++)
 		room[i] = values[km_env_random(env) % n];
-	return median(room, n);
+	return km_median(room, n);
 }
 
 static int interval(const struct values *side, const struct values *base, bool paired,
@@ -89,11 +76,11 @@ static int interval(const struct values *side, const struct values *base, bool p
 				   : divide(resampled_median(&env, side->of, side->count, room),
 					    resampled_median(&env, base->of, base->count, room));
 	if (!code) {
-		qsort(ratios, RESAMPLES, sizeof(*ratios), compare_doubles);
+		km_sort(ratios, RESAMPLES);
 		ratio->low = ratios[RESAMPLES / 40];
 		ratio->high = ratios[RESAMPLES - 1 - RESAMPLES / 40];
 		if (paired)
-			ratio->ratio = median(pairs, ratio->runs);
+			ratio->ratio = km_median(pairs, ratio->runs);
 	}
 out:
 	free(pairs);
@@ -119,8 +106,8 @@ int km_compare(const struct km_side *side, const struct km_side *base, const cha
 	/* In their order first: medians sort. */
 	if (ratio->runs > 1 || !(of_side.timed || of_base.timed))
 		code = interval(&of_side, &of_base, paired, ratio);
-	ratio->value = median(of_side.of, of_side.count);
-	ratio->base = median(of_base.of, of_base.count);
+	ratio->value = km_median(of_side.of, of_side.count);
+	ratio->base = km_median(of_base.of, of_base.count);
 	if (!paired || ratio->runs < 2)
 		ratio->ratio = divide(ratio->value, ratio->base);
 	/* Nothing can be drawn from what is divided by nothing. */

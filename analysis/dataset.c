@@ -7,6 +7,7 @@
 
 #include "results/query.h"
 #include "results/result.h"
+#include "results/sorted.h"
 
 #include <errno.h>
 #include <math.h>
@@ -269,13 +270,6 @@ double km_dataset_fact_number(const struct km_trace_results *trace, const char *
 	return end == text || *end ? NAN : value;
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* Sorts the values. */
 static struct km_spread spread_of(double *values, size_t n)
 {
@@ -283,10 +277,10 @@ static struct km_spread spread_of(double *values, size_t n)
 
 	if (!n)
 		return spread;
-	qsort(values, n, sizeof(*values), compare_doubles);
+	km_sort(values, n);
 	spread.min = values[0];
 	spread.max = values[n - 1];
-	spread.median = n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+	spread.median = km_middle(values, n);
 	spread.count = n;
 	return spread;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "replay/bench_figures.h"
+#include "results/sorted.h"
 
 #include <kmlab/env.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -30,18 +30,11 @@ const char *km_bench_text(const struct km_bench_figure *figure, const char *form
 	return text;
 }
 
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* By insertion where there are few: the usual case, and most of the work. */
 static void sort(double *values, size_t n)
 {
 	if (n > 32) {
-		qsort(values, n, sizeof(*values), compare);
+		km_sort(values, n);
 		return;
 	}
 	for (size_t i = 1; i < n; i++) {
@@ -58,13 +51,13 @@ static void sort(double *values, size_t n)
 static double median_of(double *values, size_t n)
 {
 	sort(values, n);
-	return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+	return km_middle(values, n);
 }
 
 /* The middle 95 % of n resamples; sorts them. */
 static void find_interval(struct km_bench_figure *figure, double *resamples, size_t n)
 {
-	qsort(resamples, n, sizeof(*resamples), compare);
+	km_sort(resamples, n);
 	figure->low = resamples[n / 40];
 	figure->high = resamples[n - 1 - n / 40];
 }

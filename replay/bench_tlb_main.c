@@ -13,6 +13,7 @@
 #include "replay/access.h"
 #include "replay/host.h"
 #include "replay/tlb_choice.h"
+#include "results/sorted.h"
 #include "results/term.h"
 
 #define REFS (1u << 18)
@@ -182,13 +183,6 @@ static void make_uniform(const char *what, uint32_t pages)
 
 /* ---- measuring ---- */
 
-static int compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* M/s. */
 static double run_stream(const struct stream *stream, unsigned core, unsigned passes)
 {
@@ -268,7 +262,7 @@ static void print_sampled(const char *what, const char *suffix, unsigned core)
 		}
 		rates[round] = (double)refs / us;
 	}
-	qsort(rates, ROUNDS, sizeof(rates[0]), compare_doubles);
+	km_sort(rates, ROUNDS);
 	printf("%-12s %-38s %8zu %5.0f  [%.0f, %.0f]\n", cores[core], what, refs, rates[ROUNDS / 2],
 	       rates[ROUNDS / 20], rates[ROUNDS - 1 - ROUNDS / 20]);
 }
@@ -289,7 +283,7 @@ static void print_stream(struct stream *stream, unsigned core)
 		l2 += (double)counts.l2_misses;
 		km_tlb_destroy(stream->tlb[core][cpu]);
 	}
-	qsort(rates, ROUNDS, sizeof(rates[0]), compare_doubles);
+	km_sort(rates, ROUNDS);
 	printf("%-12s %-38s %8zu %5.0f  [%.0f, %.0f]  %8.1f %8.1f\n", cores[core], stream->what,
 	       refs_of(stream), rates[ROUNDS / 2], rates[ROUNDS / 20],
 	       rates[ROUNDS - 1 - ROUNDS / 20], l1 * 1e3 / refs, l2 * 1e3 / refs);

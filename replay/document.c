@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "replay/session.h"
+#include "results/sorted.h"
 
 static void emit_json(const struct km_session *session)
 {
@@ -83,13 +84,6 @@ static double utilisation(const struct km_measures *measures)
 	return measures->utilisation * 100;
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 static double median(const struct km_session *session, unsigned choice, figure of)
 {
 	double values[KM_MAX_REPS];
@@ -103,8 +97,7 @@ static double median(const struct km_session *session, unsigned choice, figure o
 	}
 	if (!n)
 		return NAN;
-	qsort(values, n, sizeof(values[0]), compare_doubles);
-	return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+	return km_median(values, n);
 }
 
 static const struct {

@@ -5,17 +5,11 @@
  * left out: so it favours no model, and no point that is held out.
  */
 #include "replay/tlb_repeat.h"
+#include "results/sorted.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
 
 static uint32_t clamp_rank(double rank, uint32_t rounds)
 {
@@ -28,7 +22,7 @@ struct km_tlb_point km_tlb_point_of(enum km_tlb_place place, uint32_t pages, dou
 	const double quantile = 0.1;
 	double middle = quantile * rounds, half = 1.96 * __builtin_sqrt(middle * (1 - quantile));
 
-	qsort(ns, rounds, sizeof(*ns), compare_doubles);
+	km_sort(ns, rounds);
 	return (struct km_tlb_point){
 		.place = (uint8_t)place,
 		.pages = pages,

@@ -5,6 +5,7 @@
  * resampling the rounds (percentile bootstrap).
  */
 #include "capture/bench/bench.h"
+#include "results/sorted.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -104,19 +105,6 @@ struct spread {
 	double median, low, high; /* low and high: NAN where one round says nothing of them */
 };
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *values, unsigned n)
-{
-	qsort(values, n, sizeof(*values), by_value);
-	return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
-}
-
 static uint64_t next_random(uint64_t *state)
 {
 	uint64_t z = *state += 0x9e3779b97f4a7c15ull; /* splitmix64 */
@@ -134,15 +122,15 @@ static struct spread spread_of(const double *values, unsigned n)
 	uint64_t state = 1;
 
 	memcpy(sample, values, n * sizeof(*values));
-	spread.median = median(sample, n);
+	spread.median = km_median(sample, n);
 	if (n < 2)
 		return spread;
 	for (unsigned i = 0; i < RESAMPLES; i++) {
 		for (unsigned j = 0; j < n; j++)
 			sample[j] = values[next_random(&state) % n];
-		medians[i] = median(sample, n);
+		medians[i] = km_median(sample, n);
 	}
-	qsort(medians, RESAMPLES, sizeof(*medians), by_value);
+	km_sort(medians, RESAMPLES);
 	spread.low = medians[RESAMPLES / 40];
 	spread.high = medians[RESAMPLES - 1 - RESAMPLES / 40];
 	return spread;
@@ -159,7 +147,7 @@ static double usual_nothing_ns(const struct bench *bench)
 			for (unsigned i = 0; i < bench->rounds; i++)
 				if (bench->runs[setup][load][i].timing.nothing_ns > 0)
 					values[n++] = bench->runs[setup][load][i].timing.nothing_ns;
-	return n ? median(values, n) : NAN;
+	return n ? km_median(values, n) : NAN;
 }
 
 /* ---- the document ---- */
