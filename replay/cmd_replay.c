@@ -82,50 +82,14 @@ static void parse_models(struct km_replay_options *options, char *list, struct a
 		argp_error(state, "--model names no model; 'kmlab models' lists them");
 }
 
-/* The parameter of that name, or a new one. */
-static struct km_param *find_param(struct km_replay_options *options, const char *name,
-				   struct argp_state *state)
-{
-	struct km_param *param;
-
-	for (unsigned i = 0; i < options->nr_params; i++)
-		if (!strcmp(options->params[i].name, name))
-			return &options->params[i];
-	if (options->nr_params == KM_MAX_PARAMS)
-		argp_error(state, "at most %d parameters", KM_MAX_PARAMS);
-	param = &options->params[options->nr_params++];
-	strcpy(param->name, name);
-	return param;
-}
-
 static void parse_param(struct km_replay_options *options, const char *text,
 			struct argp_state *state)
 {
-	struct km_profile scratch = {0};
-	const char *equals = strchr(text, '=');
-	char name[sizeof(options->params[0].name)], what[sizeof(name) + 16];
-	uint64_t value;
-	int code;
+	struct km_param param;
+	struct km_err err;
 
-	if (!equals || equals == text)
-		argp_error(state, "--param takes KEY=NUMBER, not '%s'", text);
-	if ((size_t)(equals - text) >= sizeof(name))
-		argp_error(state, "there is no parameter '%.*s'; 'kmlab models' lists them",
-			   (int)(equals - text), text);
-	snprintf(name, sizeof(name), "%.*s", (int)(equals - text), text);
-	snprintf(what, sizeof(what), "parameter '%s'", name);
-	if (km_profile_word(name, equals + 1, &value) && !strcmp(name, "reclaim") &&
-	    !strchr("0123456789", equals[1]))
-		argp_error(state, "%s takes none, oom or N%%, not '%s'", what, equals + 1);
-	else if (km_profile_word(name, equals + 1, &value))
-		value = km_parse_number(state, what, equals + 1, 0, UINT64_MAX);
-	code = km_profile_set(&scratch, name, value);
-	if (code == -ERANGE)
-		argp_error(state, "%s takes 0 to %llu, not %llu", what,
-			   (unsigned long long)km_profile_max(name), (unsigned long long)value);
-	else if (code)
-		argp_error(state, "there is no %s; 'kmlab models' lists them", what);
-	find_param(options, name, state)->value = value;
+	if (km_param_parse(text, &param, &err) || km_params_set(&options->params, &param, &err))
+		argp_error(state, "%s", err.text);
 }
 
 static void parse_access(struct km_replay_options *options, const char *text,

@@ -16,9 +16,9 @@ static void emit_json(const struct km_session *session)
 	km_json_begin(&json, stdout);
 	km_json_u64(&json, "schema", 1);
 	km_json_str(&json, "trace", options->trace);
-	km_json_str(&json, "kernel", km_trace_meta(session->trace, "kernel"));
-	km_json_str(&json, "profile", session->start.profile->name);
-	km_json_str(&json, "start_state", session->start.describe);
+	km_json_str(&json, "kernel", km_trace_meta(session->workload.trace, "kernel"));
+	km_json_str(&json, "profile", session->workload.start.profile->name);
+	km_json_str(&json, "start_state", session->workload.start.describe);
 	km_json_str(&json, "reclaim",
 		    km_profile_text("reclaim", session->profiles[0].reclaim, text, false));
 	km_json_array(&json, "runs");
@@ -139,19 +139,19 @@ static void print_table(const struct km_session *session)
 
 static void print_footer(const struct km_session *session)
 {
-	const struct km_fidelity *fidelity = &session->fidelity;
+	const struct km_fidelity *fidelity = &session->workload.fidelity;
 	char bytes[16], geometry[16], choice[16], sheaves[16];
 
 	printf("\nfidelity of slub@%s to the traced kernel: bytes_alloc %s, geometry %s, "
 	       "slab choice %s (caches with sheaves, apart: %s)\n",
-	       session->start.profile->name, km_score_text(&fidelity->bytes_alloc, bytes),
+	       session->workload.start.profile->name, km_score_text(&fidelity->bytes_alloc, bytes),
 	       km_score_text(&fidelity->geometry, geometry),
 	       km_score_text(&fidelity->slab_choice, choice),
 	       km_score_text(&fidelity->slab_choice_sheaves, sheaves));
 	printf("coverage %.2f %%: of the events recorded or lost, all but losses and %llu frees of "
 	       "objects older than the trace\n",
-	       km_coverage(session->trace, session->program) * 100,
-	       (unsigned long long)session->program->counts.preexisting);
+	       km_coverage(session->workload.trace, session->workload.program) * 100,
+	       (unsigned long long)session->workload.program->counts.preexisting);
 	printf("%u rep%s, timer cost %.0f ns included in each latency; '-' = not measured\n",
 	       session->options.reps, session->options.reps == 1 ? "" : "s",
 	       (double)session->timer.cost_ticks * session->timer.ns_per_tick);

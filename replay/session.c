@@ -6,80 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "replay/loss.h"
 #include "results/term.h"
 
 #define KERNEL_TLB_WHY "the kernel's own accesses were not recorded"
-
-static int on_compile_progress(void *context, uint64_t done)
-{
-	km_progress_update(context, done);
-	return km_interrupted();
-}
-
-/* A choice without a profile gets the trace's own; parameters are applied to copies. */
-static void choose_profiles(struct km_session *session)
-{
-	const struct km_replay_options *options = &session->options;
-
-	for (unsigned i = 0; i < options->nr_choices; i++) {
-		struct km_model_choice *choice = &session->options.choices[i];
-		struct km_profile *own = &session->profiles[i];
-
-		*own = choice->profile ? *choice->profile : *session->start.profile;
-		for (unsigned j = 0; j < options->nr_params; j++)
-			km_profile_set(own, options->params[j].name, options->params[j].value);
-		choice->profile = own;
-	}
-}
-
-static int prepare(struct km_session *session, struct km_err *err)
-{
-	struct km_progress progress;
-	int code = km_trace_open(session->options.trace, &session->trace, err);
-
-	if (!code)
-		code = km_refuse_loss(session->trace, session->options.trace,
-				      session->options.allow_loss, err);
-	if (!code)
-		code = km_start_read(session->trace, &session->start, err);
-	if (code)
-		return code;
-	choose_profiles(session);
-	km_progress_start(&progress, "compiling", km_trace_events(session->trace));
-	code = km_compile(session->trace, on_compile_progress, &progress, &session->program, err);
-	km_progress_end(&progress);
-	if (!code && !session->program->nr_ops)
-		code = km_fail(err, -EINVAL,
-			       "%s holds no allocation that can be replayed; record some load with "
-			       "'kmlab capture -o T.kmt -- COMMAND'",
-			       session->options.trace);
-	if (!code)
-		code = km_fidelity_measure(session->trace, &session->start, session->options.seed,
-					   &session->fidelity, err);
-	return code;
-}
-
-static int compare_params(const void *a, const void *b)
-{
-	return strcmp(((const struct km_param *)a)->name, ((const struct km_param *)b)->name);
-}
-
-static void write_params(struct km_session *session)
-{
-	struct km_replay_options *options = &session->options;
-	size_t used = 0;
-	char text[24];
-
-	qsort(options->params, options->nr_params, sizeof(struct km_param), compare_params);
-	session->params[used++] = '{';
-	for (unsigned i = 0; i < options->nr_params; i++)
-		used += (size_t)sprintf(session->params + used, "%s\"%s\":%s", i ? "," : "",
-					options->params[i].name,
-					km_profile_text(options->params[i].name,
-							options->params[i].value, text, true));
-	strcpy(session->params + used, "}");
-}
 
 static int measure_one(struct km_session *session, const struct km_model_choice *choice,
 		       uint64_t seed, struct km_measures **measures, struct km_pmu_reading *reading,
@@ -90,12 +19,12 @@ static int measure_one(struct km_session *session, const struct km_model_choice 
 	*reading = session->no_pmu;
 	if (!choice->model) {
 		snprintf(reading->why, sizeof(reading->why), "%s", KERNEL_TLB_WHY);
-		return km_measure_kernel(session->program, session->trace, &session->start,
-					 measures, err);
+		return km_measure_kernel(session->workload.program, session->workload.trace,
+					 &session->workload.start, measures, err);
 	}
 	km_pmu_start(session->pmu);
-	code = km_measure(session->program, session->trace, &session->start, choice, seed,
-			  &session->timer, measures, err);
+	code = km_measure(session->workload.program, session->workload.trace,
+			  &session->workload.start, choice, seed, &session->timer, measures, err);
 	km_pmu_stop(session->pmu, reading);
 	return code;
 }
@@ -104,9 +33,9 @@ static int measure_one(struct km_session *session, const struct km_model_choice 
 static int simulate_tlb(struct km_session *session, unsigned index, struct km_err *err)
 {
 	const struct km_tlb_pass pass = {
-		.program = session->program,
-		.trace = session->trace,
-		.start = &session->start,
+		.program = session->workload.program,
+		.trace = session->workload.trace,
+		.start = &session->workload.start,
 		.model = &session->options.choices[index],
 		.tlb = &session->tlb,
 		.access = &session->options.access,
@@ -138,9 +67,9 @@ static int time_touches(struct km_session *session, struct km_err *err)
 	const struct km_replay_options *options = &session->options;
 	struct km_placement placements[KM_PLACEMENTS];
 	struct km_placing placing = {
-		.program = session->program,
-		.trace = session->trace,
-		.start = &session->start,
+		.program = session->workload.program,
+		.trace = session->workload.trace,
+		.start = &session->workload.start,
 		.tlb = &session->tlb,
 		.predict = !strcmp(options->tlb, "host"),
 		.access = &options->access,
@@ -228,15 +157,19 @@ int km_session_run(struct km_session *session, struct km_err *err)
 	int code = km_tlb_choose(session->options.tlb, &session->tlb, err);
 
 	if (!code)
-		code = prepare(session, err);
+		code = km_workload_open(&session->workload, session->options.trace,
+					session->options.allow_loss, session->options.seed, err);
 	if (code)
 		return code;
-	write_params(session);
+	for (unsigned i = 0; i < session->options.nr_choices; i++)
+		km_workload_choose(&session->workload, &session->options.params,
+				   &session->options.choices[i], &session->profiles[i]);
+	km_params_json(&session->options.params, session->params);
 	code = km_result_create(session->options.output, &session->result, err);
 	if (!code)
-		code = km_store_trace(session->result, session->trace, session->program,
-				      &session->fidelity, session->options.command,
-				      &session->trace_row, err);
+		code = km_store_trace(session->result, session->workload.trace,
+				      session->workload.program, &session->workload.fidelity,
+				      session->options.command, &session->trace_row, err);
 	if (code)
 		return code;
 	km_timer_calibrate(&session->timer);
@@ -256,9 +189,7 @@ int km_session_close(struct km_session *session, struct km_err *err)
 	free(session->touches);
 	free(session->measures);
 	free(session->readings);
-	km_fidelity_release(&session->fidelity);
-	km_program_free(session->program);
 	km_pmu_close(session->pmu);
-	km_trace_close(session->trace);
+	km_workload_close(&session->workload);
 	return km_result_close(session->result, err);
 }

@@ -5,22 +5,16 @@
 
 #include "replay/store_run.h"
 #include "replay/tlb_access.h"
+#include "replay/workload.h"
 
 #define KM_MAX_CHOICES 32
-#define KM_MAX_PARAMS 64
 #define KM_MAX_REPS 1000
-
-struct km_param {
-	char name[48]; /* a profile switch (kmlab/profile.h) */
-	uint64_t value;
-};
 
 struct km_replay_options {
 	const char *trace, *output;
 	struct km_model_choice choices[KM_MAX_CHOICES];
 	unsigned nr_choices;
-	struct km_param params[KM_MAX_PARAMS];
-	unsigned nr_params;
+	struct km_params params;
 	uint64_t seed;
 	unsigned reps;
 	enum km_format format;
@@ -36,11 +30,8 @@ struct km_replay_options {
 
 struct km_session {
 	struct km_replay_options options;
-	struct km_trace *trace;
-	struct km_start start;
+	struct km_workload workload;
 	struct km_profile profiles[KM_MAX_CHOICES]; /* the choices' own, with parameters applied */
-	struct km_program *program;
-	struct km_fidelity fidelity;
 	struct km_result *result;
 	int64_t trace_row;
 	struct km_timer timer;
@@ -50,8 +41,8 @@ struct km_session {
 	unsigned touch_of[KM_MAX_CHOICES];     /* a choice's placement in it, or KM_PLACEMENTS */
 	struct km_pmu *pmu;
 	struct km_pmu_reading no_pmu;
-	char params[KM_MAX_PARAMS * 80 + 8]; /* JSON object, keys sorted */
-	struct km_measures **measures;       /* [rep * nr_choices + choice] */
+	char params[KM_PARAMS_TEXT];   /* JSON object, keys sorted */
+	struct km_measures **measures; /* [rep * nr_choices + choice] */
 	struct km_pmu_reading *readings;
 	unsigned nr_done;
 };

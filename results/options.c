@@ -37,18 +37,24 @@ static const struct argp common_argp = {.options = options, .parser = parse_opti
 
 const struct argp_child km_common_children[] = {{.argp = &common_argp}, {0}};
 
-uint64_t km_parse_number(struct argp_state *state, const char *what, const char *text,
-			 uint64_t least, uint64_t most)
+bool km_read_number(const char *text, uint64_t *value)
 {
 	/* No octal: 010 is ten. */
 	int base = text[0] == '0' && (text[1] == 'x' || text[1] == 'X') ? 16 : 10;
 	char *end = NULL;
-	uint64_t value;
 
 	errno = 0;
-	value = strtoull(text, &end, base);
+	*value = strtoull(text, &end, base);
 	/* strtoull() takes blanks and signs, too. */
-	if (isdigit((unsigned char)text[0]) && !*end && !errno && value >= least && value <= most)
+	return isdigit((unsigned char)text[0]) && !*end && !errno;
+}
+
+uint64_t km_parse_number(struct argp_state *state, const char *what, const char *text,
+			 uint64_t least, uint64_t most)
+{
+	uint64_t value;
+
+	if (km_read_number(text, &value) && value >= least && value <= most)
 		return value;
 	if (least == 0 && most == UINT64_MAX)
 		argp_error(state, "%s takes a number, not '%s'", what, text);

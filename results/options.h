@@ -19,6 +19,9 @@ struct km_common_options {
  */
 extern const struct argp_child km_common_children[];
 
+/* Decimal or 0x hexadecimal. False: anything else (a sign, junk, too large for 64 bits). */
+bool km_read_number(const char *text, uint64_t *value);
+
 /*
  * The value of `text`, decimal or 0x hexadecimal. A usage error that names `what` ends the program
  * when it is anything else (a sign, junk, too large for 64 bits) or not from `least` to `most`.
