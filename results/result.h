@@ -50,6 +50,9 @@ struct km_run_key {
 /* Replaces an earlier run with the same key. *run is the new row id. */
 int km_result_add_run(struct km_result *result, const struct km_run_key *key, int64_t *run,
 		      struct km_err *err);
+/* A run that could not be made, with the sentence that says why; until it is made. */
+int km_result_add_failure(struct km_result *result, const struct km_run_key *key, const char *why,
+			  struct km_err *err);
 /* A number with its unit; `timing` marks what may differ between two equal runs. */
 int km_result_metric(struct km_result *result, int64_t run, const char *name, const char *unit,
 		     double value, bool timing, struct km_err *err);
@@ -65,6 +68,12 @@ int km_result_path(struct km_result *result, int64_t run, const char *name, uint
 		   struct km_err *err);
 
 /* ---- reading; every pointer lives until the next call with the same result ---- */
+
+/* Row ids: 0, or -ENOENT. */
+int km_result_find_trace(struct km_result *result, const char *uuid, int64_t *trace);
+int km_result_find_run(struct km_result *result, const struct km_run_key *key, int64_t *run);
+/* Why the run could not be made, or NULL. */
+const char *km_result_get_failure(struct km_result *result, const struct km_run_key *key);
 
 /* Metric of a run: 0 and *value, or -ENOENT when it was not measured. */
 int km_result_get_metric(struct km_result *result, int64_t run, const char *name, double *value);

@@ -1,17 +1,17 @@
 -- SPDX-License-Identifier: GPL-2.0-only
 -- The result file (.kmr). application_id 'kmlr', user_version 1.
 -- Numbers are kept beside what they were measured on; what was not measured has no row (or NULL in
--- a series), never 0.
+-- a series), never 0. What an older file lacks is added when runs are.
 
 -- One trace (or scenario) that runs refer to.
-CREATE TABLE trace (
+CREATE TABLE IF NOT EXISTS trace (
   id    INTEGER PRIMARY KEY,
   uuid  TEXT NOT NULL UNIQUE,          -- identity of the capture
   path  TEXT NOT NULL                  -- file name as given to replay
 ) STRICT;
 
 -- Provenance of a trace: kernel, cpus, command, losses, coverage, repair decisions, fidelity.
-CREATE TABLE trace_fact (
+CREATE TABLE IF NOT EXISTS trace_fact (
   trace INTEGER NOT NULL REFERENCES trace(id) ON DELETE CASCADE,
   key   TEXT NOT NULL,
   value TEXT NOT NULL,
@@ -19,7 +19,7 @@ CREATE TABLE trace_fact (
 ) STRICT, WITHOUT ROWID;
 
 -- Distributions of the trace itself: size_req, size_alloc, lifetime_ns, lifetime_page_ns.
-CREATE TABLE trace_hist (
+CREATE TABLE IF NOT EXISTS trace_hist (
   trace INTEGER NOT NULL REFERENCES trace(id) ON DELETE CASCADE,
   name  TEXT NOT NULL,
   unit  TEXT NOT NULL,
@@ -29,7 +29,7 @@ CREATE TABLE trace_hist (
 ) STRICT, WITHOUT ROWID;
 
 -- One replay of one trace through one machine.
-CREATE TABLE run (
+CREATE TABLE IF NOT EXISTS run (
   id     INTEGER PRIMARY KEY,
   trace  INTEGER NOT NULL REFERENCES trace(id) ON DELETE CASCADE,
   model  TEXT NOT NULL,                -- as given: slub, slub@6.1, kvmalloc:65536
@@ -39,8 +39,19 @@ CREATE TABLE run (
   UNIQUE (trace, model, params, seed, rep)
 ) STRICT;
 
+-- A run that could not be made, until it is.
+CREATE TABLE IF NOT EXISTS failure (
+  trace  INTEGER NOT NULL REFERENCES trace(id) ON DELETE CASCADE,
+  model  TEXT NOT NULL,
+  params TEXT NOT NULL CHECK (json_valid(params)),
+  seed   INTEGER NOT NULL,
+  rep    INTEGER NOT NULL,
+  why    TEXT NOT NULL,                -- one sentence
+  PRIMARY KEY (trace, model, params, seed, rep)
+) STRICT, WITHOUT ROWID;
+
 -- A number measured or computed in a run.
-CREATE TABLE metric (
+CREATE TABLE IF NOT EXISTS metric (
   run    INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,
   name   TEXT NOT NULL,                -- latency_ns.alloc.p99, pages.peak ...
   unit   TEXT NOT NULL,
@@ -49,8 +60,9 @@ CREATE TABLE metric (
   PRIMARY KEY (run, name)
 ) STRICT, WITHOUT ROWID;
 
--- A text fact of a run: method, start_state, tlb.source, why something was not measured.
-CREATE TABLE note (
+-- A text fact of a run: method, start_state, tlb.source, why something was not measured; of what was
+-- timed, where: host.name, host.cpu, host.kernel, and workers, how many runs were made at once.
+CREATE TABLE IF NOT EXISTS note (
   run  INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,
   name TEXT NOT NULL,
   text TEXT NOT NULL,
@@ -58,7 +70,7 @@ CREATE TABLE note (
 ) STRICT, WITHOUT ROWID;
 
 -- A whole log-linear histogram (engine/include/kmlab/hist.h).
-CREATE TABLE hist (
+CREATE TABLE IF NOT EXISTS hist (
   run   INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,
   name  TEXT NOT NULL,                 -- latency_ns.alloc, latency_ns.free.le64 ...
   unit  TEXT NOT NULL,
@@ -68,7 +80,7 @@ CREATE TABLE hist (
 ) STRICT, WITHOUT ROWID;
 
 -- A curve over trace time.
-CREATE TABLE series (
+CREATE TABLE IF NOT EXISTS series (
   run     INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,
   name    TEXT NOT NULL,               -- pages, unusable_order9 ...
   unit    TEXT NOT NULL,
@@ -78,7 +90,7 @@ CREATE TABLE series (
 ) STRICT, WITHOUT ROWID;
 
 -- Exact counts of which way calls went (engine/include/kmlab/counters.h).
-CREATE TABLE path (
+CREATE TABLE IF NOT EXISTS path (
   run   INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,
   name  TEXT NOT NULL,
   count INTEGER NOT NULL,
@@ -86,7 +98,7 @@ CREATE TABLE path (
 ) STRICT, WITHOUT ROWID;
 
 -- Runs with their headline numbers side by side.
-CREATE VIEW run_wide AS
+CREATE VIEW IF NOT EXISTS run_wide AS
 SELECT run.id, trace.path AS trace, run.model, run.params, run.seed, run.rep,
   max(CASE WHEN name = 'ops_per_s' THEN value END) AS ops_per_s,
   max(CASE WHEN name = 'latency_ns.alloc.p50' THEN value END) AS alloc_p50_ns,

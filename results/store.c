@@ -21,6 +21,15 @@
 	X(DROP_RUN, "DELETE FROM run WHERE trace=?1 AND model=?2 AND params=?3 AND seed=?4"        \
 		    " AND rep=?5")                                                                 \
 	X(ADD_RUN, "INSERT INTO run(trace, model, params, seed, rep) VALUES(?1, ?2, ?3, ?4, ?5)")  \
+	X(DROP_FAILURE,                                                                            \
+	  "DELETE FROM failure WHERE trace=?1 AND model=?2 AND params=?3 AND seed=?4"              \
+	  " AND rep=?5")                                                                           \
+	X(ADD_FAILURE, "INSERT OR REPLACE INTO failure VALUES(?1, ?2, ?3, ?4, ?5, ?6)")            \
+	X(FIND_TRACE, "SELECT id FROM trace WHERE uuid=?1")                                        \
+	X(FIND_RUN, "SELECT id FROM run WHERE trace=?1 AND model=?2 AND params=?3 AND seed=?4"     \
+		    " AND rep=?5")                                                                 \
+	X(GET_FAILURE, "SELECT why FROM failure WHERE trace=?1 AND model=?2 AND params=?3"         \
+		       " AND seed=?4 AND rep=?5")                                                  \
 	X(METRIC, "INSERT OR REPLACE INTO metric VALUES(?1, ?2, ?3, ?4, ?5)")                      \
 	X(NOTE, "INSERT OR REPLACE INTO note VALUES(?1, ?2, ?3)")                                  \
 	X(HIST, "INSERT OR REPLACE INTO hist VALUES(?1, ?2, ?3, ?4, ?5)")                          \
@@ -215,9 +224,11 @@ int km_result_create(const char *path, struct km_result **result, struct km_err 
 	code = open_file(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &opened, err);
 	if (code)
 		return code;
-	code = empty ? initialise(opened, err) : check_identity(opened, err);
+	code = empty ? 0 : check_identity(opened, err);
 	if (!code && !empty)
 		code = check_whole(opened, err);
+	if (!code) /* also what an older kmlab did not know of */
+		code = initialise(opened, err);
 	if (!code)
 		code = exec(opened,
 			    "PRAGMA foreign_keys=ON; PRAGMA journal_mode=WAL;"
@@ -342,27 +353,44 @@ int km_result_trace_fact(struct km_result *result, int64_t trace, const char *ke
 	return step_done(result, statement, err);
 }
 
+static void bind_key(sqlite3_stmt *statement, const struct km_run_key *key)
+{
+	sqlite3_bind_int64(statement, 1, key->trace);
+	sqlite3_bind_text(statement, 2, key->model, -1, SQLITE_STATIC);
+	sqlite3_bind_text(statement, 3, key->params, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(statement, 4, (int64_t)key->seed);
+	sqlite3_bind_int64(statement, 5, key->rep);
+}
+
 int km_result_add_run(struct km_result *result, const struct km_run_key *key, int64_t *run,
 		      struct km_err *err)
 {
-	const enum statement steps[] = {SQL_DROP_RUN, SQL_ADD_RUN};
+	const enum statement steps[] = {SQL_DROP_RUN, SQL_DROP_FAILURE, SQL_ADD_RUN};
 	int code = 0;
 
-	for (unsigned i = 0; i < 2 && !code; i++) {
+	for (unsigned i = 0; i < 3 && !code; i++) {
 		sqlite3_stmt *statement = prepared(result, steps[i]);
 
 		if (!statement)
 			return fail(result, "adding a run", err);
-		sqlite3_bind_int64(statement, 1, key->trace);
-		sqlite3_bind_text(statement, 2, key->model, -1, SQLITE_STATIC);
-		sqlite3_bind_text(statement, 3, key->params, -1, SQLITE_STATIC);
-		sqlite3_bind_int64(statement, 4, (int64_t)key->seed);
-		sqlite3_bind_int64(statement, 5, key->rep);
+		bind_key(statement, key);
 		code = step_done(result, statement, err);
 	}
 	if (!code)
 		*run = sqlite3_last_insert_rowid(result->db);
 	return code;
+}
+
+int km_result_add_failure(struct km_result *result, const struct km_run_key *key, const char *why,
+			  struct km_err *err)
+{
+	sqlite3_stmt *statement = prepared(result, SQL_ADD_FAILURE);
+
+	if (!statement)
+		return fail(result, "storing why a run failed", err);
+	bind_key(statement, key);
+	sqlite3_bind_text(statement, 6, why, -1, SQLITE_STATIC);
+	return step_done(result, statement, err);
 }
 
 int km_result_metric(struct km_result *result, int64_t run, const char *name, const char *unit,
@@ -577,6 +605,51 @@ const char *km_result_get_note(struct km_result *result, int64_t run, const char
 		return NULL;
 	sqlite3_bind_int64(statement, 1, run);
 	sqlite3_bind_text(statement, 2, name, -1, SQLITE_STATIC);
+	if (sqlite3_step(statement) != SQLITE_ROW)
+		return NULL;
+	return (const char *)sqlite3_column_text(statement, 0);
+}
+
+/* The one number of the first row. */
+static int find_id(sqlite3_stmt *statement, int64_t *id)
+{
+	int code = -ENOENT;
+
+	if (sqlite3_step(statement) == SQLITE_ROW) {
+		*id = sqlite3_column_int64(statement, 0);
+		code = 0;
+	}
+	sqlite3_reset(statement);
+	return code;
+}
+
+int km_result_find_trace(struct km_result *result, const char *uuid, int64_t *trace)
+{
+	sqlite3_stmt *statement = prepared(result, SQL_FIND_TRACE);
+
+	if (!statement)
+		return -EIO;
+	sqlite3_bind_text(statement, 1, uuid, -1, SQLITE_STATIC);
+	return find_id(statement, trace);
+}
+
+int km_result_find_run(struct km_result *result, const struct km_run_key *key, int64_t *run)
+{
+	sqlite3_stmt *statement = prepared(result, SQL_FIND_RUN);
+
+	if (!statement)
+		return -EIO;
+	bind_key(statement, key);
+	return find_id(statement, run);
+}
+
+const char *km_result_get_failure(struct km_result *result, const struct km_run_key *key)
+{
+	sqlite3_stmt *statement = prepared(result, SQL_GET_FAILURE);
+
+	if (!statement) /* an older file has no such table */
+		return NULL;
+	bind_key(statement, key);
 	if (sqlite3_step(statement) != SQLITE_ROW)
 		return NULL;
 	return (const char *)sqlite3_column_text(statement, 0);

@@ -98,6 +98,59 @@ static void test_replacing(void)
 	km_result_close(result, NULL);
 }
 
+static void set_pragma(const char *name, const char *pragma)
+{
+	sqlite3 *db;
+
+	sqlite3_open(in_directory(name), &db);
+	sqlite3_exec(db, pragma, NULL, NULL, NULL);
+	sqlite3_close(db);
+}
+
+static void test_failures(void)
+{
+	struct km_run_key key = {.model = "buddy", .params = "{}", .seed = 1};
+	struct km_result *result;
+	struct km_err err = {""};
+	int64_t run = 0, found;
+	const char *why;
+
+	km_result_create(in_directory("failed.kmr"), &result, &err);
+	TAP_EQ(km_result_find_trace(result, "uuid-1", &key.trace), -2, "there is no trace yet");
+	km_result_add_trace(result, "uuid-1", "a.kmt", &key.trace, &err);
+	TAP_OK(!km_result_find_trace(result, "uuid-1", &found) && found == key.trace,
+	       "then it is found");
+	TAP_OK(!km_result_get_failure(result, &key), "nothing failed yet");
+	TAP_EQ(km_result_add_failure(result, &key, "it was not there", &err), 0, "a failure");
+	why = km_result_get_failure(result, &key);
+	TAP_OK(why && !strcmp(why, "it was not there"), "is remembered");
+	TAP_EQ(km_result_find_run(result, &key, &found), -2, "it is no run");
+	TAP_EQ(km_result_add_run(result, &key, &run, &err), 0, "then it can be made");
+	TAP_OK(!km_result_find_run(result, &key, &found) && found == run, "and is found");
+	TAP_OK(!km_result_get_failure(result, &key), "which ends the failure");
+	km_result_close(result, NULL);
+}
+
+/* What an older kmlab wrote has no table of failures. */
+static void test_older(void)
+{
+	struct km_run_key key = {.trace = 1, .model = "slub", .params = "{}"};
+	struct km_result *result = NULL;
+	struct km_err err = {""};
+
+	km_result_create(in_directory("older.kmr"), &result, &err);
+	add_run(result, 0, &err);
+	km_result_close(result, NULL);
+	set_pragma("older.kmr", "DROP TABLE failure");
+	TAP_EQ(km_result_open(in_directory("older.kmr"), &result, &err), 0, "it is read");
+	TAP_OK(!km_result_get_failure(result, &key), "and tells of no failure");
+	km_result_close(result, NULL);
+	TAP_EQ(km_result_create(in_directory("older.kmr"), &result, &err), 0, "it is added to");
+	TAP_EQ(km_result_add_failure(result, &key, "no", &err), 0, "and gets what it lacks");
+	TAP_EQ(count(result, "SELECT count(*) FROM run"), 1, "its runs stay");
+	km_result_close(result, NULL);
+}
+
 static void test_transaction(void)
 {
 	struct km_result *result;
@@ -109,15 +162,6 @@ static void test_transaction(void)
 	km_result_rollback(result);
 	TAP_EQ(count(result, "SELECT count(*) FROM run"), 0, "a run is there whole or not at all");
 	km_result_close(result, NULL);
-}
-
-static void set_pragma(const char *name, const char *pragma)
-{
-	sqlite3 *db;
-
-	sqlite3_open(in_directory(name), &db);
-	sqlite3_exec(db, pragma, NULL, NULL, NULL);
-	sqlite3_close(db);
 }
 
 static void expect_refusal(const char *name, const char *part)
@@ -229,6 +273,8 @@ int main(void)
 		TAP_SKIP_ALL("no temporary directory");
 	test_round_trip();
 	test_replacing();
+	test_failures();
+	test_older();
 	test_transaction();
 	test_refusals();
 	test_disk_full();
