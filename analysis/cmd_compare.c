@@ -42,6 +42,7 @@ struct compare_args {
 	unsigned nr_metrics;
 	struct km_condition conditions[MOST_CONDITIONS];
 	unsigned nr_conditions;
+	bool across_hosts;
 	struct km_common_options common;
 };
 
@@ -55,7 +56,7 @@ struct comparison {
 	size_t nr_rows;
 };
 
-enum { OPT_FAIL_IF = 256, OPT_METRIC, OPT_REFERENCE };
+enum { OPT_FAIL_IF = 256, OPT_METRIC, OPT_REFERENCE, OPT_ACROSS_HOSTS };
 
 static const struct argp_option options[] = {
 	{"fail-if", OPT_FAIL_IF, "'METRIC>+5%'", 0,
@@ -67,6 +68,9 @@ static const struct argp_option options[] = {
 	{"reference", OPT_REFERENCE, "MODEL", 0,
 	 "Compare with this model of the first file (default: slub, or the first that was timed; "
 	 "of several files each model with itself in the first)",
+	 0},
+	{"across-hosts", OPT_ACROSS_HOSTS, NULL, 0,
+	 "Judge also what was timed on different hosts, or beside different numbers of other runs",
 	 0},
 	{0},
 };
@@ -104,6 +108,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_REFERENCE:
 		args->reference = arg;
+		return 0;
+	case OPT_ACROSS_HOSTS:
+		args->across_hosts = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (args->nr_files == MOST_FILES)
@@ -218,7 +225,9 @@ static int add_rows(struct comparison *comparison, const struct km_side *side,
 
 		for (size_t k = first; k < comparison->nr_rows; k++)
 			there |= !strcmp(comparison->rows[k].metric, metric);
-		code = there ? -ENOENT : km_compare(side, base, metric, &row->ratio);
+		code = there ? -ENOENT
+			     : km_compare(side, base, metric, comparison->args->across_hosts,
+					  &row->ratio);
 		if (code == -ENOENT)
 			continue;
 		if (code)
@@ -267,6 +276,8 @@ static int compare_all(struct comparison *comparison, struct km_err *err)
 
 static const char *verdict(const struct km_ratio *ratio)
 {
+	if (ratio->elsewhere)
+		return "timed elsewhere: not told";
 	if (isnan(ratio->ratio))
 		return "from nothing";
 	if (isnan(ratio->low))
@@ -361,7 +372,8 @@ static void print_rows(const struct comparison *comparison, enum km_format forma
 
 static bool is_broken(const struct row *row, const struct km_condition *condition)
 {
-	return !strcmp(row->metric, condition->metric) && km_condition_met(condition, &row->ratio);
+	return !strcmp(row->metric, condition->metric) && !row->ratio.elsewhere &&
+	       km_condition_met(condition, &row->ratio);
 }
 
 static void print_json(const struct comparison *comparison)
@@ -395,6 +407,7 @@ static void print_json(const struct comparison *comparison)
 		km_json_f64(&json, "low", row->ratio.low);
 		km_json_f64(&json, "high", row->ratio.high);
 		km_json_u64(&json, "runs", row->ratio.runs);
+		km_json_bool(&json, "timed_elsewhere", row->ratio.elsewhere);
 		km_json_str(&json, "verdict", verdict(&row->ratio));
 		km_json_array(&json, "failed");
 		for (unsigned k = 0; k < args->nr_conditions; k++)
@@ -406,7 +419,8 @@ static void print_json(const struct comparison *comparison)
 	km_json_end(&json);
 }
 
-/* A condition on what nobody measured would hold forever: that is an error, not a yes. */
+/* A condition on what nobody measured, or on two machines' times, would hold by chance: that is an
+ * error, not a yes. */
 static int judge(const struct comparison *comparison)
 {
 	int status = KM_EXIT_OK;
@@ -420,6 +434,13 @@ static int judge(const struct comparison *comparison)
 			const struct row *row = &comparison->rows[i];
 
 			measured |= !strcmp(row->metric, condition->metric);
+			if (!strcmp(row->metric, condition->metric) && row->ratio.elsewhere)
+				status =
+					km_error("%s cannot be judged: %s of %s was timed on "
+						 "another host than the reference, or beside other "
+						 "runs; time both on one, or give --across-hosts",
+						 condition->text, row->metric,
+						 side_name(comparison, row->side, text));
 			if (!is_broken(row, condition))
 				continue;
 			km_warn("%s: %s of %s is %.4f times that of the reference", condition->text,
@@ -446,7 +467,9 @@ int km_cmd_compare(int argc, char **argv)
 		"none. A verdict of more or less is one whose whole interval says so. What is "
 		"measured in another way in the recorded kernel is left out. How closely the "
 		"trace's "
-		"own model follows that kernel stands below.\n\n"
+		"own model follows that kernel stands below. What was timed on different hosts, or "
+		"beside different numbers of other runs, has a ratio but neither interval nor "
+		"verdict.\n\n"
 		"Exit status: 0, or 1 if a --fail-if is met (without an interval: by the "
 		"ratio).\n\n"
 		"EXAMPLES\n"

@@ -23,9 +23,18 @@ static double divide(double value, double base)
 
 struct values {
 	double *of;
+	char **where; /* it was timed; NULL: not known */
 	size_t count;
 	bool timed;
 };
+
+static void free_values(struct values *values)
+{
+	for (size_t i = 0; values->where && i < values->count; i++)
+		free(values->where[i]);
+	free(values->where);
+	free(values->of);
+}
 
 static int read_values(const struct km_side *side, const char *metric, struct values *values,
 		       char unit[24])
@@ -33,18 +42,37 @@ static int read_values(const struct km_side *side, const char *metric, struct va
 	const struct km_machine_runs *machine = side->machine;
 	struct km_measure measure;
 
-	*values = (struct values){.of = calloc(machine->count, sizeof(double))};
-	if (!values->of)
+	*values = (struct values){.of = calloc(machine->count, sizeof(double)),
+				  .where = calloc(machine->count, sizeof(char *))};
+	if (!values->of || !values->where)
 		return -ENOMEM;
 	for (size_t i = 0; i < machine->count; i++) {
 		if (km_result_get_measure(side->dataset->result, machine->runs[i], metric,
 					  &measure))
 			continue;
+		if (measure.timed)
+			values->where[values->count] =
+				km_dataset_where(side->dataset, machine->runs[i]);
 		values->of[values->count++] = measure.value;
 		values->timed |= measure.timed;
 		memcpy(unit, measure.unit, sizeof(measure.unit));
 	}
 	return values->count ? 0 : -ENOENT;
+}
+
+static bool differ(const char *where, const char *other)
+{
+	return where && other && strcmp(where, other);
+}
+
+/* Of pairs both must be of one place; of medians all runs. */
+static bool timed_elsewhere(const struct values *side, const struct values *base, bool paired)
+{
+	for (size_t i = 0; i < side->count; i++)
+		for (size_t k = paired ? i : 0; k < (paired ? i + 1 : base->count); k++)
+			if (differ(side->where[i], base->where[k]))
+				return true;
+	return false;
 }
 
 /* ---- intervals ---- */
@@ -90,7 +118,7 @@ out:
 }
 
 int km_compare(const struct km_side *side, const struct km_side *base, const char *metric,
-	       struct km_ratio *ratio)
+	       bool across, struct km_ratio *ratio)
 {
 	struct values of_side = {NULL}, of_base = {NULL};
 	bool paired;
@@ -103,6 +131,7 @@ int km_compare(const struct km_side *side, const struct km_side *base, const cha
 	paired = side->dataset == base->dataset && of_side.count == of_base.count;
 	ratio->runs = of_side.count < of_base.count ? of_side.count : of_base.count;
 	ratio->ratio = ratio->low = ratio->high = NAN;
+	ratio->elsewhere = !across && timed_elsewhere(&of_side, &of_base, paired);
 	/* In their order first: medians sort. */
 	if (ratio->runs > 1 || !(of_side.timed || of_base.timed))
 		code = interval(&of_side, &of_base, paired, ratio);
@@ -110,12 +139,12 @@ int km_compare(const struct km_side *side, const struct km_side *base, const cha
 	ratio->base = km_median(of_base.of, of_base.count);
 	if (!paired || ratio->runs < 2)
 		ratio->ratio = divide(ratio->value, ratio->base);
-	/* Nothing can be drawn from what is divided by nothing. */
-	if (isnan(ratio->ratio))
+	/* Nothing can be drawn from what is divided by nothing, or by another machine's. */
+	if (isnan(ratio->ratio) || ratio->elsewhere)
 		ratio->low = ratio->high = NAN;
 out:
-	free(of_side.of);
-	free(of_base.of);
+	free_values(&of_side);
+	free_values(&of_base);
 	return code;
 }
 

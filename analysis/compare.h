@@ -16,17 +16,19 @@ struct km_ratio {
 	double value, base; /* medians over the runs */
 	double ratio;       /* NAN: base is 0, and value is not */
 	double low, high;   /* 95 % interval of the ratio; NAN: timed in one run only */
-	size_t runs;        /* of the side that has fewer */
+	bool elsewhere; /* timed on different hosts, or beside others: then there is none, too */
+	size_t runs;    /* of the side that has fewer */
 	char unit[24];
 };
 
 /*
- * Runs of one file took turns, so they are paired; those of two files are not. The interval is that
- * of the medians of 2000 resamples with replacement, the same each time. What is not timed has none
- * to speak of: low = high where the runs agree. 0, -ENOENT when a side did not measure it, -ENOMEM.
+ * `across`: do not look at where both were timed. Runs of one file took turns, so they are paired;
+ * those of two files are not. The interval is that of the medians of 2000 resamples with
+ * replacement, the same each time. What is not timed has none to speak of: low = high where the
+ * runs agree. 0, -ENOENT when a side did not measure it, -ENOMEM.
  */
 int km_compare(const struct km_side *side, const struct km_side *base, const char *metric,
-	       struct km_ratio *ratio);
+	       bool across, struct km_ratio *ratio);
 
 /* "p99>+5%": what must not be. */
 struct km_condition {

@@ -137,8 +137,8 @@ static int load_runs(const struct km_dataset *dataset, struct km_trace_results *
 {
 	struct km_query *rows = NULL;
 	int code = open_rows(dataset,
-			     "SELECT id, model, params, seed FROM run WHERE trace = ?1"
-			     " ORDER BY id",
+			     "SELECT id, model, params, seed FROM run WHERE trace = ?1 ORDER BY"
+			     " min(id) OVER (PARTITION BY model, params), seed, rep, id",
 			     trace->id, &rows, err);
 
 	while (!code && (code = step(dataset, rows, err)) > 0)
@@ -300,19 +300,48 @@ struct km_spread km_dataset_metric(const struct km_dataset *dataset,
 	return spread;
 }
 
+char *km_dataset_where(const struct km_dataset *dataset, int64_t run)
+{
+	static const char *const notes[] = {"host.name", "host.cpu", "workers"};
+	char *where = strdup("");
+
+	for (size_t i = 0; where && i < sizeof(notes) / sizeof(notes[0]); i++) {
+		const char *text = km_result_get_note(dataset->result, run, notes[i]);
+		char *longer = NULL;
+
+		if (!text || asprintf(&longer, "%s%s%s", where, i ? ", " : "", text) < 0)
+			longer = NULL;
+		free(where);
+		where = longer;
+	}
+	return where;
+}
+
+static bool timed_elsewhere(const struct km_dataset *dataset, int64_t a, int64_t b)
+{
+	char *where = km_dataset_where(dataset, a), *other = km_dataset_where(dataset, b);
+	bool elsewhere = where && other && strcmp(where, other);
+
+	free(where);
+	free(other);
+	return elsewhere;
+}
+
 struct km_spread km_dataset_ratio(const struct km_dataset *dataset,
 				  const struct km_machine_runs *machine,
 				  const struct km_machine_runs *base, const char *name)
 {
 	size_t runs = machine->count < base->count ? machine->count : base->count, n = 0;
-	double *values = calloc(runs, sizeof(*values)), value, against;
+	double *values = calloc(runs, sizeof(*values));
+	struct km_measure value, against;
 	struct km_spread spread;
 
 	for (size_t i = 0; values && i < runs; i++)
-		if (!km_result_get_metric(dataset->result, machine->runs[i], name, &value) &&
-		    !km_result_get_metric(dataset->result, base->runs[i], name, &against) &&
-		    against > 0)
-			values[n++] = value / against;
+		if (!km_result_get_measure(dataset->result, machine->runs[i], name, &value) &&
+		    !km_result_get_measure(dataset->result, base->runs[i], name, &against) &&
+		    against.value > 0 &&
+		    !(value.timed && timed_elsewhere(dataset, machine->runs[i], base->runs[i])))
+			values[n++] = value.value / against.value;
 	spread = spread_of(values, n);
 	free(values);
 	return spread;
@@ -326,6 +355,35 @@ const char *km_dataset_note(const struct km_dataset *dataset, const struct km_ma
 	for (size_t i = 0; i < machine->count && !text; i++)
 		text = km_result_get_note(dataset->result, machine->runs[i], name);
 	return text;
+}
+
+/* Is it one of the texts that stand there already, with semicolons between? */
+static bool told(const char *texts, const char *text)
+{
+	size_t length = strlen(text);
+
+	for (const char *at = texts; (at = strstr(at, text)) != NULL; at += length)
+		if ((at == texts || at[-1] == ' ') && (!at[length] || at[length] == ';'))
+			return true;
+	return false;
+}
+
+char *km_dataset_notes(const struct km_dataset *dataset, const struct km_machine_runs *machine,
+		       const char *name)
+{
+	char *texts = NULL, *longer;
+
+	for (size_t i = 0; i < machine->count; i++) {
+		const char *text = km_result_get_note(dataset->result, machine->runs[i], name);
+
+		if (!text || !*text || (texts && told(texts, text)))
+			continue;
+		if (asprintf(&longer, "%s%s%s", texts ? texts : "", texts ? "; " : "", text) < 0)
+			return texts;
+		free(texts);
+		texts = longer;
+	}
+	return texts;
 }
 
 int km_dataset_hist(const struct km_dataset *dataset, const struct km_machine_runs *machine,

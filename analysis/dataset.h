@@ -53,6 +53,11 @@ struct km_spread {
 };
 struct km_spread km_dataset_metric(const struct km_dataset *dataset,
 				   const struct km_machine_runs *machine, const char *name);
+/*
+ * Where a run was timed: host, CPU, and beside how many others; to free(). NULL: it does not say,
+ * as older ones do not, or nothing was timed.
+ */
+char *km_dataset_where(const struct km_dataset *dataset, int64_t run);
 /* Note of the first run that has it, or NULL. The pointer lives until the next call. */
 const char *km_dataset_note(const struct km_dataset *dataset, const struct km_machine_runs *machine,
 			    const char *name);
@@ -64,7 +69,13 @@ int km_dataset_hist(const struct km_dataset *dataset, const struct km_machine_ru
  * frees *hists. */
 size_t km_dataset_hists(const struct km_dataset *dataset, const struct km_machine_runs *machine,
 			const char *name, struct km_hist **hists);
-/* A metric divided by the same of another machine, run by run: runs of one number took turns. */
+/* All the different texts of a note, with semicolons between; to free(). NULL: no run has it. */
+char *km_dataset_notes(const struct km_dataset *dataset, const struct km_machine_runs *machine,
+		       const char *name);
+/*
+ * A metric divided by the same of another machine, run by run: runs of one number took turns. What
+ * was timed in different places is left out.
+ */
 struct km_spread km_dataset_ratio(const struct km_dataset *dataset,
 				  const struct km_machine_runs *machine,
 				  const struct km_machine_runs *base, const char *name);

@@ -222,18 +222,19 @@ static void fact_row(const struct km_report *report, const struct km_fact *fact)
 static void note_rows(const struct km_report *report, const char *name)
 {
 	const struct km_trace_results *trace = report->trace;
-	const char *note;
-	char *first = NULL;
+	char *note, *first = NULL;
 	bool shared = true;
 
 	for (size_t i = 0; i < trace->machine_count; i++) {
-		note = km_dataset_note(report->dataset, &trace->machines[i], name);
-		if (!first && note)
-			first = strdup(note);
-		shared = shared && note && first && !strcmp(note, first);
+		note = km_dataset_notes(report->dataset, &trace->machines[i], name);
+		shared = shared && note && (!first || !strcmp(note, first));
+		if (!first)
+			first = note;
+		else
+			free(note);
 	}
 	for (size_t i = 0; i < (shared ? 1 : trace->machine_count); i++) {
-		note = km_dataset_note(report->dataset, &trace->machines[i], name);
+		note = km_dataset_notes(report->dataset, &trace->machines[i], name);
 		if (!note)
 			continue;
 		fputs("<tr><th scope=\"row\">", report->out);
@@ -243,6 +244,7 @@ static void note_rows(const struct km_report *report, const char *name)
 		fputs("</td><td>", report->out);
 		km_html_text(report->out, note);
 		fputs("</td></tr>\n", report->out);
+		free(note);
 	}
 	free(first);
 }

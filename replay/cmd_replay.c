@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "replay/commands.h"
-#include "replay/memory.h"
 #include "replay/session.h"
 #include "results/options.h"
 #include "results/term.h"
@@ -103,13 +102,10 @@ static void parse_access(struct km_replay_options *options, const char *text,
 
 static void parse_map(struct km_replay_options *options, const char *text, struct argp_state *state)
 {
-	struct km_memory_layout layout = {0};
 	struct km_err err;
 
-	if (km_memory_parse(text, &layout, &err))
+	if (km_tlb_map_parse(text, &options->map, &options->split_percent, &err))
 		argp_error(state, "%s", err.text);
-	options->split_percent = layout.split_percent;
-	options->map = layout.split_percent ? KM_TLB_SPLIT : km_tlb_map_of(layout.direct);
 }
 
 struct arguments {

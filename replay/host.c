@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Host memory for models, and the calibration of the time-stamp clock. */
+/* Host memory for models, the calibration of the time-stamp clock, and what machine this is. */
 #include "replay/host.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 #include <time.h>
+
+#include "replay/tlb_calibration.h"
 
 /* From here on blocks are mapped on their own: zero pages cost nothing until touched. */
 #define MAP_FROM_BYTES (256u << 10)
@@ -100,4 +103,19 @@ void km_timer_calibrate(struct km_timer *timer)
 		.ns_per_tick = (double)(now_ns - start_ns) / (double)(now - start),
 		.cost_ticks = samples[COST_SAMPLES / 2],
 	};
+}
+
+const struct km_host *km_host_describe(void)
+{
+	static struct km_host host;
+	struct km_tlb_cpu cpu;
+	struct utsname names;
+
+	if (host.name[0] || uname(&names))
+		return &host;
+	km_tlb_cpu_read(&cpu);
+	snprintf(host.name, sizeof(host.name), "%s", names.nodename);
+	snprintf(host.kernel, sizeof(host.kernel), "%s", names.release);
+	snprintf(host.cpu, sizeof(host.cpu), "%s", cpu.brand[0] ? cpu.brand : names.machine);
+	return &host;
 }

@@ -15,6 +15,13 @@ void km_host_env(struct km_env *env, uint64_t seed);
  */
 void *km_host_map(uint64_t bytes, int advice);
 
+/* The machine that times, as a person knows it; the same for the whole process. */
+struct km_host {
+	char name[65], cpu[80],
+		kernel[65]; /* "node7", "AMD EPYC 9654 96-Core Processor", "6.1.0" */
+};
+const struct km_host *km_host_describe(void);
+
 /* ---- timing of single operations ---- */
 
 struct km_timer {

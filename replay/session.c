@@ -8,8 +8,6 @@
 
 #include "results/term.h"
 
-#define KERNEL_TLB_WHY "the kernel's own accesses were not recorded"
-
 static int measure_one(struct km_session *session, const struct km_model_choice *choice,
 		       uint64_t seed, struct km_measures **measures, struct km_pmu_reading *reading,
 		       struct km_err *err)
@@ -17,36 +15,28 @@ static int measure_one(struct km_session *session, const struct km_model_choice 
 	int code;
 
 	*reading = session->no_pmu;
-	if (!choice->model) {
-		snprintf(reading->why, sizeof(reading->why), "%s", KERNEL_TLB_WHY);
-		return km_measure_kernel(session->workload.program, session->workload.trace,
-					 &session->workload.start, measures, err);
-	}
-	km_pmu_start(session->pmu);
-	code = km_measure(session->workload.program, session->workload.trace,
-			  &session->workload.start, choice, seed, &session->timer, measures, err);
-	km_pmu_stop(session->pmu, reading);
+	if (!choice->model)
+		snprintf(reading->why, sizeof(reading->why), "%s", KM_KERNEL_TLB_WHY);
+	else
+		km_pmu_start(session->pmu);
+	code = km_workload_measure(&session->workload, choice, seed, &session->timer, measures,
+				   err);
+	if (choice->model)
+		km_pmu_stop(session->pmu, reading);
 	return code;
 }
 
 /* Deterministic: once for all repetitions. */
 static int simulate_tlb(struct km_session *session, unsigned index, struct km_err *err)
 {
-	const struct km_tlb_pass pass = {
-		.program = session->workload.program,
-		.trace = session->workload.trace,
-		.start = &session->workload.start,
-		.model = &session->options.choices[index],
-		.tlb = &session->tlb,
-		.access = &session->options.access,
-		.split_percent = session->options.split_percent,
-		.seed = session->options.seed,
-		.site_to_vmalloc = UINT32_MAX,
-	};
+	const struct km_replay_options *options = &session->options;
 
-	if (!pass.model->model || session->options.count_with_pmu || session->tlb_measures[index])
+	if (!options->choices[index].model || options->count_with_pmu ||
+	    session->tlb_measures[index])
 		return 0;
-	return km_tlb_measure(&pass, &session->tlb_measures[index], err);
+	return km_workload_simulate_tlb(&session->workload, &options->choices[index], &session->tlb,
+					&options->access, options->split_percent, options->seed,
+					&session->tlb_measures[index], err);
 }
 
 /* Models whose pages are a machine's; kmalloc on every direct map, areas beside one of 2 MiB. */
@@ -110,13 +100,14 @@ void km_session_describe_run(const struct km_session *session, unsigned i, struc
 		.pmu = options->count_with_pmu ? &session->readings[i] : NULL,
 		.tlb = session->tlb_measures[choice],
 		.tlb_choice = &session->tlb,
-		.tlb_why = options->choices[choice].model ? "" : KERNEL_TLB_WHY,
+		.tlb_why = options->choices[choice].model ? "" : KM_KERNEL_TLB_WHY,
 		.access = &options->access,
 		.tlb_map = options->map,
 		.touches = session->touches,
 		.touch_placement = session->touch_of[choice],
 		.touch_why = options->touch_rounds ? "no model here places what can be touched"
 						   : "not asked for: --touch",
+		.workers = 1,
 	};
 }
 

@@ -204,11 +204,16 @@ static int store_notes(struct km_result *result, int64_t id, const struct km_run
 		       struct km_err *err)
 {
 	const struct km_measures *measures = run->measures;
-	char text[24];
+	const struct km_host *host = km_host_describe();
+	char text[24], workers[16];
 	const char *reclaim = reclaim_of(run, text);
 	const struct {
 		const char *name, *text;
 	} notes[] = {
+		{"host.name", measures->latency ? host->name : ""},
+		{"host.cpu", measures->latency ? host->cpu : ""},
+		{"host.kernel", measures->latency ? host->kernel : ""},
+		{"workers", measures->latency ? workers : ""},
 		{"reclaim", reclaim ? reclaim : ""},
 		{"method", measures->method},
 		{"start_state", measures->start_state},
@@ -228,6 +233,7 @@ static int store_notes(struct km_result *result, int64_t id, const struct km_run
 	};
 	int code = 0;
 
+	snprintf(workers, sizeof(workers), "%u", run->workers);
 	for (unsigned i = 0; i < sizeof(notes) / sizeof(notes[0]) && !code; i++)
 		if (notes[i].text[0])
 			code = km_result_note(result, id, notes[i].name, notes[i].text, err);

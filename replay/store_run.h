@@ -11,6 +11,8 @@
 #include "results/emit.h"
 #include "results/result.h"
 
+#define KM_KERNEL_TLB_WHY "the kernel's own accesses were not recorded"
+
 struct km_run {
 	const struct km_model_choice *choice;
 	const char *params; /* JSON object text */
@@ -26,6 +28,7 @@ struct km_run {
 	const struct km_touches *touches;    /* NULL: not timed, touch_why says why */
 	unsigned touch_placement;            /* of it; KM_PLACEMENTS: none */
 	const char *touch_why;
+	unsigned workers; /* so many runs were made at once on this machine */
 };
 
 /* Provenance and distributions of the trace. *id is its row. */

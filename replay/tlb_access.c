@@ -31,6 +31,18 @@ unsigned km_tlb_map_of(enum km_leaf leaf)
 	return maps[leaf];
 }
 
+int km_tlb_map_parse(const char *text, unsigned *map, unsigned *split_percent, struct km_err *err)
+{
+	struct km_memory_layout layout = {0};
+	int code = km_memory_parse(text, &layout, err);
+
+	if (code)
+		return code;
+	*split_percent = layout.split_percent;
+	*map = layout.split_percent ? KM_TLB_SPLIT : km_tlb_map_of(layout.direct);
+	return 0;
+}
+
 struct access_run {
 	const struct km_tlb_pass *pass;
 	struct km_tlb_measures *measures;

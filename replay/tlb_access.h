@@ -17,6 +17,8 @@ enum { KM_TLB_MAP_1G, KM_TLB_MAP_2M, KM_TLB_MAP_4K, KM_TLB_SPLIT, KM_TLB_MAPS };
 const char *km_tlb_map_name(unsigned map); /* "1G" "2M" "4K" "split" */
 /* The map in pages of that size, none of them split. */
 unsigned km_tlb_map_of(enum km_leaf leaf);
+/* "1G" "2M" "4K" or "split:25%", which sets *split_percent. 0, or -EINVAL with a sentence. */
+int km_tlb_map_parse(const char *text, unsigned *map, unsigned *split_percent, struct km_err *err);
 
 #define KM_TLB_WINDOWS 4
 extern const uint32_t km_tlb_windows[KM_TLB_WINDOWS]; /* operations on objects */

@@ -54,3 +54,34 @@ void km_workload_choose(const struct km_workload *workload, const struct km_para
 	km_params_apply(params, own);
 	choice->profile = own;
 }
+
+int km_workload_measure(const struct km_workload *workload, const struct km_model_choice *choice,
+			uint64_t seed, const struct km_timer *timer, struct km_measures **measures,
+			struct km_err *err)
+{
+	if (!choice->model)
+		return km_measure_kernel(workload->program, workload->trace, &workload->start,
+					 measures, err);
+	return km_measure(workload->program, workload->trace, &workload->start, choice, seed, timer,
+			  measures, err);
+}
+
+int km_workload_simulate_tlb(const struct km_workload *workload,
+			     const struct km_model_choice *choice, const struct km_tlb_choice *tlb,
+			     const struct km_access_spec *access, unsigned split_percent,
+			     uint64_t seed, struct km_tlb_measures **measures, struct km_err *err)
+{
+	const struct km_tlb_pass pass = {
+		.program = workload->program,
+		.trace = workload->trace,
+		.start = &workload->start,
+		.model = choice,
+		.tlb = tlb,
+		.access = access,
+		.split_percent = split_percent,
+		.seed = seed,
+		.site_to_vmalloc = UINT32_MAX,
+	};
+
+	return km_tlb_measure(&pass, measures, err);
+}

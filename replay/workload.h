@@ -5,9 +5,9 @@
 
 #include "replay/compile.h"
 #include "replay/fidelity.h"
+#include "replay/measure.h"
 #include "replay/params.h"
-#include "replay/replayer.h"
-#include "replay/start.h"
+#include "replay/tlb_access.h"
 
 struct km_workload {
 	struct km_trace *trace;
@@ -27,5 +27,15 @@ void km_workload_close(struct km_workload *workload);
 /* The choice gets a profile of its own: that it names, or the trace's; with these parameters. */
 void km_workload_choose(const struct km_workload *workload, const struct km_params *params,
 			struct km_model_choice *choice, struct km_profile *own);
+
+/* One repetition on a model, or of what the kernel did. As km_measure(). */
+int km_workload_measure(const struct km_workload *workload, const struct km_model_choice *choice,
+			uint64_t seed, const struct km_timer *timer, struct km_measures **measures,
+			struct km_err *err);
+/* What this model's objects do to a TLB; all repetitions do the same. As km_tlb_measure(). */
+int km_workload_simulate_tlb(const struct km_workload *workload,
+			     const struct km_model_choice *choice, const struct km_tlb_choice *tlb,
+			     const struct km_access_spec *access, unsigned split_percent,
+			     uint64_t seed, struct km_tlb_measures **measures, struct km_err *err);
 
 #endif

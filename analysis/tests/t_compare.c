@@ -53,6 +53,39 @@ static void make_result(const char *path, const char *uuid, double slub, unsigne
 	km_result_close(result, NULL);
 }
 
+/* A timed run, and where it was: on which host, how many at once. */
+static void add_on_host(struct km_result *result, int64_t trace, const char *model, unsigned rep,
+			const char *host, const char *workers)
+{
+	const struct km_run_key key = {trace, model, "{}", 1, rep};
+	int64_t run;
+
+	km_result_add_run(result, &key, &run, NULL);
+	km_result_metric(result, run, "latency_ns.alloc.p50", "ns", rep + 1, true, NULL);
+	km_result_metric(result, run, "pages.peak", "pages", 100, false, NULL);
+	km_result_note(result, run, "host.name", host, NULL);
+	km_result_note(result, run, "host.cpu", "a CPU", NULL);
+	km_result_note(result, run, "workers", workers, NULL);
+}
+
+/* slub and buddy on `host` and then on "b"; slab on "b" and then on "b"; slob beside others. */
+static void make_hosts(const char *path, const char *host)
+{
+	struct km_result *result;
+	int64_t trace;
+
+	if (km_result_create(path, &result, NULL) ||
+	    km_result_add_trace(result, "uuid-1", "t.kmt", &trace, NULL))
+		return;
+	for (unsigned rep = 0; rep < 2; rep++) {
+		add_on_host(result, trace, "slub", rep, rep ? "b" : host, "1");
+		add_on_host(result, trace, "buddy", rep, rep ? "b" : host, "1");
+		add_on_host(result, trace, "slab", rep, "b", "1");
+		add_on_host(result, trace, "slob", rep, rep ? "b" : host, "4");
+	}
+	km_result_close(result, NULL);
+}
+
 /* A value of the first row of that metric and model. */
 static const char *of_row(const char *metric, const char *model, const char *key)
 {
@@ -151,6 +184,36 @@ static void test_conditions(void)
 	       "or refused");
 }
 
+static void test_hosts(void)
+{
+	static const char elsewhere[] = "timed elsewhere: not told";
+
+	make_hosts("hosts.kmr", "a");
+	make_hosts("only_b.kmr", "b");
+	TAP_EQ(RUN(km_cmd_compare, "hosts.kmr", "-f", "json"), 0, "runs of two hosts");
+	TAP_OK(!strcmp(of_row("latency_ns.alloc.p50", "buddy", "verdict"), "the same") &&
+		       !strcmp(of_row("latency_ns.alloc.p50", "buddy", "timed_elsewhere"), "0"),
+	       "are told where each repetition was on one host");
+	TAP_OK(!strcmp(of_row("latency_ns.alloc.p50", "slab", "verdict"), elsewhere) &&
+		       !strcmp(of_row("latency_ns.alloc.p50", "slab", "timed_elsewhere"), "1") &&
+		       !*of_row("latency_ns.alloc.p50", "slab", "low"),
+	       "and not where one was on another");
+	TAP_OK(!strcmp(of_row("pages.peak", "slab", "verdict"), "the same"),
+	       "what was counted may be counted anywhere");
+	TAP_OK(!strcmp(of_row("latency_ns.alloc.p50", "slob", "verdict"), elsewhere),
+	       "runs beside others are another thing, too");
+	TAP_EQ(RUN(km_cmd_compare, "hosts.kmr", "only_b.kmr", "-f", "json"), 0, "two files");
+	TAP_OK(!strcmp(of_row("latency_ns.alloc.p50", "only_b.kmr: slub", "verdict"), elsewhere) &&
+		       !strcmp(of_row("latency_ns.alloc.p50", "only_b.kmr: slab", "verdict"),
+			       "no difference told"),
+	       "are compared where all runs are of one host");
+	TAP_EQ(RUN(km_cmd_compare, "hosts.kmr", "--fail-if", "p50>+900%"), 2,
+	       "a condition on two hosts' times is no yes");
+	TAP_OK(strstr(ran.err, "was timed on another host") != NULL, "and said");
+	TAP_EQ(RUN(km_cmd_compare, "hosts.kmr", "--fail-if", "p50>+900%", "--across-hosts"), 0,
+	       "unless that is asked for");
+}
+
 static void test_bad_input(void)
 {
 	TAP_EQ(RUN(km_cmd_compare, "-q"), 2, "no file is exit 2");
@@ -175,6 +238,7 @@ int main(void)
 	test_models();
 	test_files();
 	test_conditions();
+	test_hosts();
 	test_bad_input();
 	leave_scratch();
 	return tap_done();
