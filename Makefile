@@ -232,7 +232,7 @@ fuzz_folders := $(patsubst %/fuzz/corpus.tar.xz,%,$(wildcard */fuzz/corpus.tar.x
 fuzz_shared  := $(addprefix $(BUILD)/obj/traces/fuzz/,targets.o mutate.o)
 define fuzz_test
 $(BUILD)/tests/$(1)/tests/t_fuzz: $(sort $(call fuzz_of,$(1)) $(fuzz_shared))
-$(BUILD)/tests/$(1)/tests/t_fuzz: LDLIBS += $(below_$(1)) $(LDLIBS_BASE)
+$(BUILD)/tests/$(1)/tests/t_fuzz: LDLIBS += $(below_$(1)) $(if $(filter replay,$(1)),$(PERF_LIBS)) $(LDLIBS_BASE)
 endef
 $(foreach f,$(fuzz_folders),$(eval $(call fuzz_test,$(f))))
 

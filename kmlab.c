@@ -56,6 +56,7 @@ static const struct command {
 	{"sql", km_cmd_sql, "SQL over a trace: tables event, object, cache, site, task …"},
 	{"tune", km_cmd_tune, "size classes of kmalloc that would waste least for a trace"},
 	{"replay", km_cmd_replay, "run a trace through models and measure"},
+	{"sweep", km_cmd_sweep, "many traces, models and parameters, here or on a cluster"},
 	{"fidelity", km_cmd_fidelity, "how closely the models reproduce the traced kernel"},
 	{"run", km_cmd_run, "execute a scenario"},
 	{"tlb", km_cmd_tlb, "measure this machine's address translation; what the model uses"},

@@ -60,25 +60,15 @@ static const struct argp_option argp_options[] = {
 	{0},
 };
 
-static void parse_models(struct km_replay_options *options, char *list, struct argp_state *state)
+static void parse_models(struct km_replay_options *options, char *list)
 {
 	struct km_err err;
 
-	options->nr_choices = 0;
-	for (char *name = strtok(list, ","); name; name = strtok(NULL, ",")) {
-		if (options->nr_choices == KM_MAX_CHOICES)
-			argp_error(state, "at most %d models at once", KM_MAX_CHOICES);
-		if (km_model_choice_parse(name, &options->choices[options->nr_choices], &err)) {
-			km_error("%s", err.text);
-			exit(KM_EXIT_ERROR);
-		}
-		for (unsigned i = 0; i < options->nr_choices; i++)
-			if (strcmp(options->choices[i].text, name) == 0)
-				argp_error(state, "the model '%s' is named twice", name);
-		options->nr_choices++;
-	}
-	if (!options->nr_choices)
-		argp_error(state, "--model names no model; 'kmlab models' lists them");
+	if (!km_model_choices_parse(list, options->choices, KM_MAX_CHOICES, &options->nr_choices,
+				    &err))
+		return;
+	km_error("%s", err.text);
+	exit(KM_EXIT_ERROR);
 }
 
 static void parse_param(struct km_replay_options *options, const char *text,
@@ -123,7 +113,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		state->child_inputs[0] = &arguments->common;
 		return 0;
 	case 'm':
-		parse_models(options, arg, state);
+		parse_models(options, arg);
 		return 0;
 	case 'p':
 		parse_param(options, arg, state);

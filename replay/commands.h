@@ -8,6 +8,7 @@ int km_cmd_fidelity(int argc, char **argv);
 int km_cmd_models(int argc, char **argv);
 int km_cmd_run(int argc, char **argv);
 int km_cmd_tlb(int argc, char **argv);
+int km_cmd_sweep(int argc, char **argv);
 int km_cmd_module(int argc, char **argv);
 
 #endif

@@ -79,6 +79,25 @@ int km_model_choice_parse(const char *text, struct km_model_choice *choice, stru
 	return at ? parse_profile(at + 1, choice, err) : 0;
 }
 
+int km_model_choices_parse(char *list, struct km_model_choice *choices, unsigned most, unsigned *nr,
+			   struct km_err *err)
+{
+	char *rest = NULL;
+
+	*nr = 0;
+	for (char *name = strtok_r(list, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
+		if (*nr == most)
+			return km_fail(err, -E2BIG, "at most %u models at once", most);
+		if (km_model_choice_parse(name, &choices[*nr], err))
+			return -EINVAL;
+		for (unsigned i = 0; i < *nr; i++)
+			if (!strcmp(choices[i].text, name))
+				return km_fail(err, -EINVAL, "the model '%s' is named twice", name);
+		++*nr;
+	}
+	return *nr ? 0 : km_fail(err, -EINVAL, "--model names no model; 'kmlab models' lists them");
+}
+
 /* ---- caches of the trace on the machine ---- */
 
 static void cache_spec(const struct km_trace_cache *cache, bool own_profile,

@@ -22,6 +22,9 @@ struct km_model_choice {
 
 /* 0, or -EINVAL with a sentence naming what can be given. */
 int km_model_choice_parse(const char *text, struct km_model_choice *choice, struct km_err *err);
+/* "A,B,C", which is taken apart: *nr of them, at most `most`, none twice. As for one. */
+int km_model_choices_parse(char *list, struct km_model_choice *choices, unsigned most, unsigned *nr,
+			   struct km_err *err);
 
 struct km_replayer {
 	const struct km_program *program;
