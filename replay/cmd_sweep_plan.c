@@ -396,10 +396,9 @@ int km_cmd_sweep_plan(int argc, char **argv)
 		"did "
 		"(model kernel) is planned once for each trace.\n"
 		"\nEXAMPLES\n"
-		"  kmlab sweep plan *.kmt --model kernel,slub,slub@7.2,vmalloc --reps 5 -o "
-		"plan.tsv\n"
-		"  kmlab sweep plan a.kmt -m slub -p cpu_partial=$(seq -s, 0 10 120) -p "
-		"min_partial=5,10\n"
+		"  kmlab sweep plan *.kmt -m kernel,slub,slub@7.2 --reps 5 -o plan.tsv\n"
+		"  kmlab sweep plan a.kmt -p vmap_block_order=$(seq -s, 6 10) -p merge=0,1\n"
+		"  kmlab sweep plan a.kmt -m buddy,slub -p 'reclaim=none,10%,30%,oom'\n"
 		"  cut -f4,5 plan.tsv | sort | uniq -c";
 	static const struct argp argp = {options, parse_option, "T.kmt…", doc, km_common_children,
 					 NULL,    NULL};

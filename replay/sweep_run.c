@@ -1,23 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A sweep, run. A trace is opened and compiled once; each of its jobs is a process that has this in
- * memory, measures, and leaves what it measured in memory that both see. This process alone writes
- * the result file, one run after the other, so that it holds whole runs at any kill.
+ * A sweep, run. A trace is opened and compiled once; each of its jobs is a process
+ * (sweep_worker.h). This one alone writes the result file, one run after the other, so that it
+ * holds whole runs at any kill.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "replay/store_run.h"
-#include "replay/sweep.h"
-#include "replay/workload.h"
+#include "replay/sweep_worker.h"
 #include "results/term.h"
 
 #define LOOK_EVERY_MS 200
@@ -52,36 +47,7 @@ void km_sweep_take_range(struct km_sweep *sweep, size_t first, size_t last)
 		set_state(sweep, i, KM_SWEEP_WAITING);
 }
 
-/* ---- a job's process ---- */
-
-/* What it leaves. Whatever a struct points to is filled in by the one who reads. */
-struct product {
-	int code;
-	struct km_err err;
-	bool timed, has_tlb;
-	struct km_measures measures;
-	struct km_latency latency;
-	struct km_tlb_measures tlb;
-};
-
-struct worker {
-	pid_t pid; /* 0: none */
-	int end;   /* closed on the other side when the process is gone */
-	size_t job;
-	struct product *product; /* shared */
-	struct km_model_choice choice;
-	struct km_profile profile;
-	int64_t trace_row;
-	const struct setting *setting;
-};
-
-/* The jobs' settings, those that differ. */
-struct setting {
-	const char *text;
-	struct km_sweep_settings settings;
-	struct km_tlb_choice tlb;
-	struct setting *next;
-};
+/* ---- what runs ---- */
 
 /* Simulated once for all repetitions. */
 struct known_tlb {
@@ -93,9 +59,9 @@ struct known_tlb {
 struct running {
 	struct km_sweep *sweep;
 	struct km_timer timer;
-	struct worker *workers;
+	struct km_sweep_worker *workers;
 	unsigned nr_busy, at_once;
-	struct setting *settings;
+	struct km_sweep_setting *settings;
 	/* The trace that is open. */
 	struct km_workload workload;
 	uint32_t number; /* of the workload; UINT32_MAX: none */
@@ -107,50 +73,6 @@ struct running {
 	size_t finished;
 	struct km_err *err;
 };
-
-static void measure(struct running *running, struct worker *worker, struct km_workload *workload)
-{
-	const struct km_sweep_job *job = &running->sweep->plan->jobs[worker->job];
-	const struct setting *setting = worker->setting;
-	struct product *product = worker->product;
-	struct km_measures *measures = NULL;
-	struct km_tlb_measures *tlb = NULL;
-
-	product->code = km_workload_measure(workload, &worker->choice, job->seed, &running->timer,
-					    &measures, &product->err);
-	if (product->code)
-		return;
-	product->measures = *measures;
-	product->timed = measures->latency != NULL;
-	if (product->timed)
-		product->latency = *measures->latency;
-	if (!worker->choice.model || product->has_tlb)
-		return;
-	product->code = km_workload_simulate_tlb(
-		workload, &worker->choice, &setting->tlb, &setting->settings.access,
-		setting->settings.split_percent, job->seed, &tlb, &product->err);
-	if (product->code)
-		return;
-	product->tlb = *tlb;
-	product->has_tlb = true;
-}
-
-/* In the new process. An SQLite connection must not be used on both sides of fork(). */
-static void work(struct running *running, struct worker *worker, pid_t parent)
-{
-	const struct km_sweep_job *job = &running->sweep->plan->jobs[worker->job];
-	struct km_workload workload = running->workload;
-	struct product *product = worker->product;
-
-	close(running->sweep->lock);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(1);
-	product->code = km_trace_open(job->trace, &workload.trace, &product->err);
-	if (!product->code)
-		measure(running, worker, &workload);
-	_exit(0);
-}
 
 /* ---- what became of it ---- */
 
@@ -186,9 +108,9 @@ static int fail_job(struct running *running, size_t number, const char *why)
 	return code;
 }
 
-static void remember_tlb(struct running *running, const struct worker *worker)
+static void remember_tlb(struct running *running, const struct km_sweep_worker *worker)
 {
-	const struct km_sweep_job *job = &running->sweep->plan->jobs[worker->job];
+	const struct km_sweep_job *job = worker->job;
 	struct known_tlb *known;
 
 	if (!worker->product->has_tlb || job->workload != running->number)
@@ -204,9 +126,9 @@ static void remember_tlb(struct running *running, const struct worker *worker)
 	running->tlbs = known;
 }
 
-static void recall_tlb(const struct running *running, struct worker *worker)
+static void recall_tlb(const struct running *running, struct km_sweep_worker *worker)
 {
-	const struct km_sweep_job *job = &running->sweep->plan->jobs[worker->job];
+	const struct km_sweep_job *job = worker->job;
 
 	for (const struct known_tlb *known = running->tlbs; known; known = known->next) {
 		if (known->job->seed != job->seed || strcmp(known->job->model, job->model) ||
@@ -218,11 +140,11 @@ static void recall_tlb(const struct running *running, struct worker *worker)
 	}
 }
 
-static int store(struct running *running, struct worker *worker)
+static int store(struct running *running, struct km_sweep_worker *worker)
 {
 	struct km_sweep *sweep = running->sweep;
-	const struct km_sweep_job *job = &sweep->plan->jobs[worker->job];
-	struct product *product = worker->product;
+	const struct km_sweep_job *job = worker->job;
+	struct km_sweep_product *product = worker->product;
 	const struct km_run run = {
 		.choice = &worker->choice,
 		.params = job->params,
@@ -244,43 +166,22 @@ static int store(struct running *running, struct worker *worker)
 	code = km_store_run(sweep->result, worker->trace_row, &run, running->err);
 	if (code)
 		return code;
-	set_state(sweep, worker->job, KM_SWEEP_DONE);
+	set_state(sweep, worker->number, KM_SWEEP_DONE);
 	remember_tlb(running, worker);
 	km_progress_update(&running->progress, ++running->finished);
 	return 0;
 }
 
 /* Its process has ended, or will in a moment. */
-static int collect(struct running *running, struct worker *worker)
+static int collect(struct running *running, struct km_sweep_worker *worker)
 {
-	const struct product *product = worker->product;
-	char why[200];
-	int status = 0;
-	bool whole;
+	struct km_err why = {""};
+	int code = km_sweep_worker_wait(worker, &why);
 
-	close(worker->end);
-	while (waitpid(worker->pid, &status, 0) < 0 && errno == EINTR)
-		;
-	worker->pid = 0;
 	running->nr_busy--;
-	whole = WIFEXITED(status) && !WEXITSTATUS(status);
-	if (whole && !product->code)
+	if (!code)
 		return store(running, worker);
-	if (product->code == -EINTR || km_interrupted())
-		return -EINTR;
-	if (whole)
-		return fail_job(running, worker->job, product->err.text);
-	if (WIFSIGNALED(status))
-		snprintf(why, sizeof(why),
-			 "its process was ended by signal %d (%s)%s; replay it alone to see why",
-			 WTERMSIG(status), strsignal(WTERMSIG(status)),
-			 WTERMSIG(status) == SIGKILL ? ", as where there is too little memory"
-						     : "");
-	else
-		snprintf(why, sizeof(why),
-			 "its process ended with status %d; replay it alone to see why",
-			 WEXITSTATUS(status));
-	return fail_job(running, worker->job, why);
+	return code == -EINTR ? code : fail_job(running, worker->number, why.text);
 }
 
 /* Until fewer than `most` processes run. */
@@ -346,7 +247,7 @@ static int open_trace(struct running *running, const struct km_sweep_job *job, b
 }
 
 static int open_workload(struct running *running, const struct km_sweep_job *job,
-			 const struct setting *setting)
+			 const struct km_sweep_setting *setting)
 {
 	int code = running->at_once == 1 ? wait_below(running, 1) : 0;
 
@@ -365,9 +266,9 @@ static int open_workload(struct running *running, const struct km_sweep_job *job
 /* ---- jobs ---- */
 
 static int setting_of(struct running *running, const struct km_sweep_job *job,
-		      const struct setting **found, struct km_err *err)
+		      const struct km_sweep_setting **found, struct km_err *err)
 {
-	struct setting *setting = running->settings;
+	struct km_sweep_setting *setting = running->settings;
 	int code;
 
 	while (setting && strcmp(setting->text, job->settings))
@@ -391,43 +292,18 @@ static int setting_of(struct running *running, const struct km_sweep_job *job,
 	return 0;
 }
 
-static struct worker *idle_worker(const struct running *running)
+static struct km_sweep_worker *idle_worker(const struct running *running)
 {
-	struct worker *worker = running->workers;
+	struct km_sweep_worker *worker = running->workers;
 
 	while (worker->pid)
 		worker++;
 	return worker;
 }
 
-static int start(struct running *running, struct worker *worker)
-{
-	pid_t parent = getpid();
-	int ends[2];
-
-	if (pipe2(ends, O_CLOEXEC))
-		return km_fail(running->err, -errno, "no process can be made for a job: %s",
-			       strerror(errno));
-	fflush(NULL);
-	worker->pid = fork();
-	if (!worker->pid)
-		work(running, worker, parent);
-	close(ends[1]);
-	worker->end = ends[0];
-	if (worker->pid < 0) {
-		worker->pid = 0;
-		close(ends[0]);
-		return km_fail(running->err, -EAGAIN,
-			       "no process can be made for a job: %s; run again with fewer at once",
-			       strerror(errno));
-	}
-	running->nr_busy++;
-	return 0;
-}
-
 /* Parameters are right: the plan was read. */
-static int prepare(struct running *running, struct worker *worker, size_t number,
-		   const struct setting *setting, struct km_err *err)
+static int prepare(struct running *running, struct km_sweep_worker *worker, size_t number,
+		   const struct km_sweep_setting *setting, struct km_err *err)
 {
 	const struct km_sweep_job *job = &running->sweep->plan->jobs[number];
 	struct km_params params;
@@ -439,7 +315,8 @@ static int prepare(struct running *running, struct worker *worker, size_t number
 		return code;
 	km_workload_choose(&running->workload, &params, &worker->choice, &worker->profile);
 	memset(worker->product, 0, sizeof(*worker->product));
-	worker->job = number;
+	worker->number = number;
+	worker->job = job;
 	worker->trace_row = running->trace_row;
 	worker->setting = setting;
 	recall_tlb(running, worker);
@@ -449,8 +326,8 @@ static int prepare(struct running *running, struct worker *worker, size_t number
 static int run_job(struct running *running, size_t number)
 {
 	const struct km_sweep_job *job = &running->sweep->plan->jobs[number];
-	const struct setting *setting;
-	struct worker *worker;
+	const struct km_sweep_setting *setting;
+	struct km_sweep_worker *worker;
 	struct km_err why = {""};
 	int code = setting_of(running, job, &setting, &why);
 
@@ -467,7 +344,10 @@ static int run_job(struct running *running, size_t number)
 	worker = idle_worker(running);
 	if (prepare(running, worker, number, setting, &why))
 		return fail_job(running, number, why.text);
-	return start(running, worker);
+	code = km_sweep_worker_start(worker, &running->workload, &running->timer,
+				     running->sweep->lock, running->err);
+	running->nr_busy += !code;
+	return code;
 }
 
 /* Trace by trace, and in the plan's order within: runs of a group take turns. */
@@ -498,38 +378,26 @@ static int run_jobs(struct running *running)
 
 static void stop_workers(struct running *running)
 {
-	for (unsigned i = 0; running->workers && i < running->at_once; i++) {
-		struct worker *worker = &running->workers[i];
-
-		if (worker->pid) {
-			kill(worker->pid, SIGKILL);
-			waitpid(worker->pid, NULL, 0);
-			close(worker->end);
-		}
-		if (worker->product && worker->product != MAP_FAILED)
-			munmap(worker->product, sizeof(*worker->product));
-	}
+	for (unsigned i = 0; running->workers && i < running->at_once; i++)
+		km_sweep_worker_release(&running->workers[i]);
 	free(running->workers);
 }
 
 static int make_workers(struct running *running)
 {
 	size_t waiting = running->sweep->count[KM_SWEEP_WAITING];
+	int code;
 
 	running->at_once = running->sweep->workers;
 	if (running->at_once > waiting)
 		running->at_once = waiting ? (unsigned)waiting : 1;
 	running->workers = calloc(running->at_once, sizeof(*running->workers));
-	for (unsigned i = 0; running->workers && i < running->at_once; i++) {
-		running->workers[i].product =
-			mmap(NULL, sizeof(struct product), PROT_READ | PROT_WRITE,
-			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-		if (running->workers[i].product == MAP_FAILED)
-			return km_fail(running->err, -ENOMEM,
-				       "no memory for %u jobs at once; run fewer",
-				       running->at_once);
-	}
-	return running->workers ? 0 : km_fail(running->err, -ENOMEM, "no memory to run the sweep");
+	code = running->workers ? 0 : -ENOMEM;
+	for (unsigned i = 0; !code && i < running->at_once; i++)
+		code = km_sweep_worker_init(&running->workers[i]);
+	return code ? km_fail(running->err, code, "no memory for %u jobs at once; run fewer",
+			      running->at_once)
+		    : 0;
 }
 
 /* What the result file holds already is not run again. */
@@ -589,7 +457,7 @@ int km_sweep_run(struct km_sweep *sweep, struct km_err *err)
 	km_progress_end(&running.progress);
 	stop_workers(&running);
 	close_workload(&running);
-	for (struct setting *next, *setting = running.settings; setting; setting = next) {
+	for (struct km_sweep_setting *next, *setting = running.settings; setting; setting = next) {
 		next = setting->next;
 		free(setting);
 	}
