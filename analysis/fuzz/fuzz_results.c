@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Fuzzes result files: opened as reports open them, and every list and number of every run read.
- * What is drawn and written of that is not covered. In libFuzzer's program the file lies in memory.
+ * Fuzzes result files: opened as reports open them, and every list and number of every run read;
+ * merged into an empty one, which then holds all of it or nothing. What is drawn and written of
+ * that is not covered. In libFuzzer's program the file lies in memory.
  */
 #include "analysis/dataset.h"
+#include "results/merge.h"
+#include "results/query.h"
+#include "results/result.h"
 #include "traces/fuzz/targets.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -76,20 +80,58 @@ static void read_trace(const struct km_dataset *dataset, const struct km_trace_r
 		km_dataset_fact_number(trace, trace->facts[i].key);
 }
 
+static uint64_t count_runs(struct km_result *result)
+{
+	struct km_query *rows = NULL;
+	uint64_t count = 0;
+
+	if (km_query_open(km_result_db(result), "SELECT count(*) FROM run", &rows, NULL) ||
+	    km_query_step(rows, NULL) <= 0)
+		abort();
+	count = (uint64_t)km_query_i64(rows, 0);
+	km_query_close(rows);
+	return count;
+}
+
+static void merge(const char *path)
+{
+	struct km_merge merged = {.keep_first = true};
+	struct km_result *to;
+	struct km_err err = {""};
+	int code;
+
+	if (km_result_create(":memory:", &to, &err) || km_result_begin(to, &err))
+		abort();
+	code = km_result_merge(to, path, &merged, &err);
+	if (code && !*err.text)
+		abort();
+	if (code)
+		km_result_rollback(to);
+	else if (km_result_commit(to, &err))
+		abort();
+	if (count_runs(to) != (code ? 0 : merged.added))
+		abort();
+	km_result_close(to, NULL);
+}
+
 static void run_results(const uint8_t *data, size_t size)
 {
 	struct km_dataset dataset;
 	struct km_err err = {""};
 
+	const char *path;
+
 	if (km_fuzz_shortcuts)
 		km_fuzz_shortcuts->threads(false);
-	if (!km_dataset_open(km_fuzz_file(data, size), &dataset, &err)) {
+	path = km_fuzz_file(data, size);
+	if (!km_dataset_open(path, &dataset, &err)) {
 		for (size_t i = 0; i < dataset.count; i++)
 			read_trace(&dataset, &dataset.traces[i], km_fuzz_draw(data, size, NAMES));
 		km_dataset_close(&dataset);
 	} else if (!*err.text) {
 		abort();
 	}
+	merge(path);
 	km_fuzz_file_remove();
 }
 
