@@ -24,6 +24,7 @@ static double divide(double value, double base)
 struct values {
 	double *of;
 	char **where; /* it was timed; NULL: not known */
+	size_t *runs; /* which of the machine's */
 	size_t count;
 	bool timed;
 };
@@ -33,6 +34,7 @@ static void free_values(struct values *values)
 	for (size_t i = 0; values->where && i < values->count; i++)
 		free(values->where[i]);
 	free(values->where);
+	free(values->runs);
 	free(values->of);
 }
 
@@ -43,8 +45,9 @@ static int read_values(const struct km_side *side, const char *metric, struct va
 	struct km_measure measure;
 
 	*values = (struct values){.of = calloc(machine->count, sizeof(double)),
-				  .where = calloc(machine->count, sizeof(char *))};
-	if (!values->of || !values->where)
+				  .where = calloc(machine->count, sizeof(char *)),
+				  .runs = calloc(machine->count, sizeof(size_t))};
+	if (!values->of || !values->where || !values->runs)
 		return -ENOMEM;
 	for (size_t i = 0; i < machine->count; i++) {
 		if (km_result_get_measure(side->dataset->result, machine->runs[i], metric,
@@ -53,11 +56,24 @@ static int read_values(const struct km_side *side, const char *metric, struct va
 		if (measure.timed)
 			values->where[values->count] =
 				km_dataset_where(side->dataset, machine->runs[i]);
+		values->runs[values->count] = i;
 		values->of[values->count++] = measure.value;
 		values->timed |= measure.timed;
 		memcpy(unit, measure.unit, sizeof(measure.unit));
 	}
 	return values->count ? 0 : -ENOENT;
+}
+
+/* Did the runs take turns, all of them? */
+static bool are_pairs(const struct km_side *side, const struct values *of_side,
+		      const struct km_side *base, const struct values *of_base)
+{
+	bool pairs = side->dataset == base->dataset && of_side->count == of_base->count;
+
+	for (size_t i = 0; pairs && i < of_side->count; i++)
+		pairs = km_machine_turn(side->machine, of_side->runs[i], base->machine,
+					of_base->runs[i]);
+	return pairs;
 }
 
 static bool differ(const char *where, const char *other)
@@ -120,7 +136,7 @@ out:
 int km_compare(const struct km_side *side, const struct km_side *base, const char *metric,
 	       bool across, struct km_ratio *ratio)
 {
-	struct values of_side = {NULL}, of_base = {NULL};
+	struct values of_side = {.of = NULL}, of_base = {.of = NULL};
 	bool paired;
 	int code = read_values(side, metric, &of_side, ratio->unit);
 
@@ -128,7 +144,7 @@ int km_compare(const struct km_side *side, const struct km_side *base, const cha
 		code = read_values(base, metric, &of_base, ratio->unit);
 	if (code)
 		goto out;
-	paired = side->dataset == base->dataset && of_side.count == of_base.count;
+	paired = are_pairs(side, &of_side, base, &of_base);
 	ratio->runs = of_side.count < of_base.count ? of_side.count : of_base.count;
 	ratio->ratio = ratio->low = ratio->high = NAN;
 	ratio->elsewhere = !across && timed_elsewhere(&of_side, &of_base, paired);

@@ -102,8 +102,8 @@ static int add_run(struct km_trace_results *trace, const struct km_query *row, s
 	const char *model = km_query_text(row, 1);
 	const char *params = km_query_text(row, 2);
 	struct km_machine_runs *machine = NULL;
-	size_t seeds;
-	uint64_t *seed;
+	size_t seeds, reps;
+	uint64_t *seed, *rep;
 	int64_t *run;
 
 	if (!model || !params)
@@ -122,12 +122,14 @@ static int add_run(struct km_trace_results *trace, const struct km_query *row, s
 		if (!machine->model || !machine->params || !machine->label)
 			return no_memory(err);
 	}
-	seeds = machine->count;
+	seeds = reps = machine->count;
 	seed = array_add(&machine->seeds, &seeds, sizeof(*seed));
-	run = seed ? array_add(&machine->runs, &machine->count, sizeof(*run)) : NULL;
+	rep = array_add(&machine->reps, &reps, sizeof(*rep));
+	run = seed && rep ? array_add(&machine->runs, &machine->count, sizeof(*run)) : NULL;
 	if (!run)
 		return no_memory(err);
 	*seed = (uint64_t)km_query_i64(row, 3);
+	*rep = (uint64_t)km_query_i64(row, 4);
 	*run = km_query_i64(row, 0);
 	return 0;
 }
@@ -136,10 +138,11 @@ static int load_runs(const struct km_dataset *dataset, struct km_trace_results *
 		     struct km_err *err)
 {
 	struct km_query *rows = NULL;
-	int code = open_rows(dataset,
-			     "SELECT id, model, params, seed FROM run WHERE trace = ?1 ORDER BY"
-			     " min(id) OVER (PARTITION BY model, params), seed, rep, id",
-			     trace->id, &rows, err);
+	int code =
+		open_rows(dataset,
+			  "SELECT id, model, params, seed, rep FROM run WHERE trace = ?1 ORDER BY"
+			  " min(id) OVER (PARTITION BY model, params), seed, rep, id",
+			  trace->id, &rows, err);
 
 	while (!code && (code = step(dataset, rows, err)) > 0)
 		code = add_run(trace, rows, err);
@@ -232,6 +235,7 @@ static void free_trace(struct km_trace_results *trace)
 		free(machine->label);
 		free(machine->runs);
 		free(machine->seeds);
+		free(machine->reps);
 	}
 	free(trace->facts);
 	free(trace->machines);
@@ -327,21 +331,43 @@ static bool timed_elsewhere(const struct km_dataset *dataset, int64_t a, int64_t
 	return elsewhere;
 }
 
+bool km_machine_turn(const struct km_machine_runs *machine, size_t i,
+		     const struct km_machine_runs *other, size_t k)
+{
+	return machine->seeds[i] == other->seeds[k] && machine->reps[i] == other->reps[k];
+}
+
+/* NAN: one of them did not measure it, or they cannot be divided. */
+static double run_ratio(const struct km_dataset *dataset, int64_t run, int64_t base,
+			const char *name)
+{
+	struct km_measure value, against;
+
+	if (km_result_get_measure(dataset->result, run, name, &value) ||
+	    km_result_get_measure(dataset->result, base, name, &against) || !(against.value > 0) ||
+	    (value.timed && timed_elsewhere(dataset, run, base)))
+		return NAN;
+	return value.value / against.value;
+}
+
 struct km_spread km_dataset_ratio(const struct km_dataset *dataset,
 				  const struct km_machine_runs *machine,
 				  const struct km_machine_runs *base, const char *name)
 {
-	size_t runs = machine->count < base->count ? machine->count : base->count, n = 0;
-	double *values = calloc(runs, sizeof(*values));
-	struct km_measure value, against;
+	double *values = calloc(machine->count, sizeof(*values));
 	struct km_spread spread;
+	size_t n = 0, k = 0;
 
-	for (size_t i = 0; values && i < runs; i++)
-		if (!km_result_get_measure(dataset->result, machine->runs[i], name, &value) &&
-		    !km_result_get_measure(dataset->result, base->runs[i], name, &against) &&
-		    against.value > 0 &&
-		    !(value.timed && timed_elsewhere(dataset, machine->runs[i], base->runs[i])))
-			values[n++] = value.value / against.value;
+	for (size_t i = 0; values && i < machine->count; i++) {
+		/* Mostly the next one. */
+		for (size_t tried = 0; tried < base->count; tried++, k++)
+			if (km_machine_turn(machine, i, base, k % base->count))
+				break;
+		if (!km_machine_turn(machine, i, base, k % base->count))
+			continue;
+		values[n] = run_ratio(dataset, machine->runs[i], base->runs[k % base->count], name);
+		n += !isnan(values[n]);
+	}
 	spread = spread_of(values, n);
 	free(values);
 	return spread;

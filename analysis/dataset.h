@@ -11,12 +11,13 @@
 #include <kmlab/hist.h>
 
 struct km_machine_runs {
-	char *model;  /* "slub@6.1" */
-	char *params; /* JSON object text */
-	char *label;  /* model, and the parameters when there are any */
-	int64_t *runs;
+	char *model;   /* "slub@6.1" */
+	char *params;  /* JSON object text */
+	char *label;   /* model, and the parameters when there are any */
+	int64_t *runs; /* in order of seed and repetition */
 	size_t count;
 	uint64_t *seeds;
+	uint64_t *reps;
 };
 
 struct km_fact {
@@ -72,9 +73,12 @@ size_t km_dataset_hists(const struct km_dataset *dataset, const struct km_machin
 /* All the different texts of a note, with semicolons between; to free(). NULL: no run has it. */
 char *km_dataset_notes(const struct km_dataset *dataset, const struct km_machine_runs *machine,
 		       const char *name);
+/* Did the i-th run of one machine and the k-th of another take turns: one seed, one repetition? */
+bool km_machine_turn(const struct km_machine_runs *machine, size_t i,
+		     const struct km_machine_runs *other, size_t k);
 /*
- * A metric divided by the same of another machine, run by run: runs of one number took turns. What
- * was timed in different places is left out.
+ * A metric divided by the same of another machine, run by run where both took turns. What was timed
+ * in different places is left out.
  */
 struct km_spread km_dataset_ratio(const struct km_dataset *dataset,
 				  const struct km_machine_runs *machine,

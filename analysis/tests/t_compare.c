@@ -156,6 +156,27 @@ static void test_files(void)
 	       "where it was counted it needs none");
 }
 
+/* Each has two runs, of which only the second took turns. */
+static void test_turns(void)
+{
+	static const unsigned reps[2][2] = {{0, 1}, {1, 2}};
+	struct km_result *result;
+	int64_t trace;
+
+	km_result_create("turns.kmr", &result, NULL);
+	km_result_add_trace(result, "uuid-1", "t.kmt", &trace, NULL);
+	for (unsigned i = 0; i < 2; i++) {
+		add_on_host(result, trace, "slub", reps[0][i], "a", "1");
+		add_on_host(result, trace, "buddy", reps[1][i], "a", "1");
+	}
+	km_result_close(result, NULL);
+	TAP_EQ(RUN(km_cmd_compare, "turns.kmr", "-f", "json"), 0, "some runs failed");
+	/* 1, 2 against 2, 3: not 2 / 1 and 3 / 2. */
+	TAP_OK(!strncmp(of_row("latency_ns.alloc.p50", "buddy", "ratio"), "1.66666", 7),
+	       "medians are divided where not all took turns: %s",
+	       of_row("latency_ns.alloc.p50", "buddy", "ratio"));
+}
+
 static void test_conditions(void)
 {
 	struct km_condition condition;
@@ -237,6 +258,7 @@ int main(void)
 	make_result("other.kmr", "uuid-2", 1, REPS);
 	test_models();
 	test_files();
+	test_turns();
 	test_conditions();
 	test_hosts();
 	test_bad_input();
