@@ -126,17 +126,10 @@ static bool level_has(struct km_tlb *tlb, const struct km_tlb_route *route, uint
 
 int km_tlb_access(struct km_tlb *tlb, uint64_t addr, enum km_tlb_size size)
 {
-	const struct km_tlb_route *first = &tlb->route[0][size];
-	uint64_t key = km_tlb_route_key(first, addr);
-
 	tlb->counts.refs++;
 	if (tlb->spec.data_lines)
 		km_tlb_data_line(tlb, addr);
-	/* Using the newest entry again changes nothing. */
-	if (key == tlb->last_key)
-		return 1;
-	tlb->last_key = first->array ? key : 0;
-	if (level_has(tlb, first, addr))
+	if (level_has(tlb, &tlb->route[0][size], addr))
 		return 1;
 	tlb->counts.l1_misses++;
 	if (level_has(tlb, &tlb->route[1][size], addr))
@@ -193,7 +186,6 @@ void km_tlb_flush(struct km_tlb *tlb)
 	}
 	km_tlb_array_clear(&tlb->host_tlb);
 	clear_structures(tlb);
-	tlb->last_key = 0;
 }
 
 void km_tlb_invalidate(struct km_tlb *tlb, uint64_t addr, uint64_t bytes)
@@ -211,7 +203,6 @@ void km_tlb_invalidate(struct km_tlb *tlb, uint64_t addr, uint64_t bytes)
 			km_tlb_array_remove(array, km_tlb_key(size, number));
 	}
 	clear_structures(tlb);
-	tlb->last_key = 0;
 }
 
 /* ---- counts ---- */

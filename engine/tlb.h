@@ -28,7 +28,7 @@ struct km_tlb_log {
 	uint32_t oldest; /* no place before it is a slot's last */
 };
 
-/* Nothing here changes after creation but `repeats`, and what the pointers lead to. */
+/* Nothing here changes after creation but `repeats`, `last`, and what the pointers lead to. */
 struct km_tlb_array {
 	bool ordered;      /* LRU, up to 32 ways */
 	bool power_of_two; /* number of sets */
@@ -39,6 +39,7 @@ struct km_tlb_array {
 	uint64_t per_set; /* 2^64 / sets, rounded down */
 	uint64_t *order;  /* ordered, by set: keys, newest first; 0: empty */
 	bool repeats;     /* ordered: most keys of late were their sets' newest */
+	uint64_t last;    /* the key used last: again it changes nothing. 0: none */
 	/* The others. By set << stride_bits | way; behind all the end of every chain, whose key
 	 * is 0.
 	 */
@@ -60,7 +61,10 @@ int km_tlb_array_init(struct km_tlb_array *array, const struct km_tlb_array_spec
 void km_tlb_array_free(struct km_tlb_array *array, struct km_env *env);
 /* Use the key: was it there? It is now. */
 bool km_tlb_array_use(struct km_tlb_array *array, uint64_t key, struct km_env *env);
-/* Use n keys in order; missed[n]: the numbers of those that were not there, how many. */
+/*
+ * Use n keys in order; missed[n]: the numbers of those that were not there, how many. Who lists the
+ * keys leaves out what follows itself, and keeps `last`.
+ */
 size_t km_tlb_array_use_many(struct km_tlb_array *array, const uint64_t *keys, size_t n,
 			     uint16_t *missed, struct km_env *env);
 /* Empty the key's entry, if there is one: its set's next victim. */
@@ -126,7 +130,6 @@ struct km_tlb_block;
 struct km_tlb {
 	struct km_env *env;
 	struct km_tlb_spec spec;
-	uint64_t last_key; /* of the last reference; 0: none, or the L1 keeps none */
 	struct km_tlb_array l1[KM_TLB_ARRAYS], l2[KM_TLB_ARRAYS];
 	struct km_tlb_array structures[KM_TLB_STRUCTURES], lines[KM_TLB_LINE_LEVELS - 1], host_tlb;
 	struct km_tlb_route route[2][KM_TLB_SIZES];

@@ -48,6 +48,7 @@ void km_tlb_array_clear(struct km_tlb_array *array)
 {
 	if (!array->spec.entries)
 		return;
+	array->last = 0;
 	if (array->ordered) {
 		memset(array->order, 0, places(array) * sizeof(*array->order));
 		return;

@@ -11,51 +11,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "tlb.h"
+#include "tlb_block.h"
 
-#define BLOCK 256u
-#define MOST_LEVELS 5u
-#define MOST_LINES (BLOCK * (MOST_LEVELS + 1)) /* each level's, and the data's */
 #define always_inline static inline __attribute__((always_inline))
-
-/* What one array is asked for: keys, and of which references. */
-struct list {
-	size_t n;
-	uint64_t key[BLOCK];
-	uint16_t of[BLOCK];
-};
-
-struct km_tlb_block {
-	const uint64_t *addrs; /* the references */
-	const uint8_t *sizes;  /* NULL: all are `size` */
-	size_t nr_refs;
-	uint8_t size;
-	/* Those that are still to be found. */
-	size_t n;
-	uint16_t at[BLOCK];
-	/* Of the arrays of a level; those of sizes that it keeps in none. */
-	struct list lists[KM_TLB_ARRAYS + 1];
-	uint16_t missed[BLOCK];
-	bool is_missed[BLOCK];
-	/* Walks: their addresses, and at which level of tables they begin. */
-	uint64_t addr[BLOCK];
-	uint8_t leaf[BLOCK], start[BLOCK];
-	/*
-	 * Lines that walks and data read: of which walk, if of one; how many levels, from the
-	 * nearest on, lack it.
-	 */
-	size_t nr_lines;
-	uint64_t line[MOST_LINES];
-	uint16_t of[MOST_LINES], far[MOST_LINES];
-	uint8_t absent[MOST_LINES];
-};
-
-#define NO_WALK UINT16_MAX
-
-static inline uint8_t size_of(const struct km_tlb_block *block, size_t at)
-{
-	return block->sizes ? block->sizes[at] : block->size;
-}
 
 /* ---- creation ---- */
 
@@ -98,37 +56,45 @@ static unsigned only_number(const struct km_tlb_block *block, const struct km_tl
 	return routes[block->size].number;
 }
 
-/* A reference to the page of the one before it finds it: it is left out. */
+/* To the page that its array had last it finds it, and changes nothing: it is left out. */
 always_inline void list_references(struct km_tlb *tlb, const uint8_t *sizes, bool several)
 {
 	const struct km_tlb_route *routes = tlb->route[0];
 	struct km_tlb_block *block = tlb->block;
 	const uint64_t *addrs = block->addrs;
 	unsigned size = block->size;
-	struct list *list = &block->lists[routes[size].number];
-	uint64_t last = tlb->last_key;
+	struct km_tlb_list *list = &block->lists[routes[size].number];
+	uint64_t last = routes[size].array->last;
 	size_t n = 0;
 
 	for (unsigned i = 0; i <= KM_TLB_ARRAYS; i++)
 		block->lists[i].n = 0;
+	for (unsigned i = 0; several && i < KM_TLB_ARRAYS; i++)
+		block->lists[i].last = tlb->l1[i].last;
 	for (size_t i = 0; i < block->nr_refs; i++) {
 		uint64_t key;
 
 		size = sizes ? sizes[i] : size;
 		if (several) {
 			list = &block->lists[routes[size].number];
+			last = list->last;
 			n = list->n;
 		}
 		key = km_tlb_route_key(&routes[size], addrs[i]);
 		list->key[n] = key;
 		list->of[n] = (uint16_t)i;
 		n += key != last;
-		if (several)
-			list->n = n;
 		last = key;
+		if (several) {
+			list->n = n;
+			list->last = key;
+		}
 	}
 	list->n = n;
-	tlb->last_key = last;
+	list->last = last;
+	for (unsigned i = 0; several && i < KM_TLB_ARRAYS; i++)
+		tlb->l1[i].last = block->lists[i].last;
+	routes[size].array->last = last;
 }
 
 always_inline void list_misses(struct km_tlb *tlb, const uint8_t *sizes, bool several)
@@ -137,7 +103,7 @@ always_inline void list_misses(struct km_tlb *tlb, const uint8_t *sizes, bool se
 	struct km_tlb_block *block = tlb->block;
 	const uint64_t *addrs = block->addrs;
 	unsigned size = block->size;
-	struct list *list = &block->lists[routes[size].number];
+	struct km_tlb_list *list = &block->lists[routes[size].number];
 	size_t n = 0;
 
 	for (unsigned i = 0; i <= KM_TLB_ARRAYS; i++)
@@ -158,14 +124,11 @@ always_inline void list_misses(struct km_tlb *tlb, const uint8_t *sizes, bool se
 	list->n = n;
 }
 
-/* What the array has not remains. A size without an array is missed. */
-static void use_list(struct km_tlb *tlb, struct km_tlb_array *array, struct list *list)
+void km_tlb_use_list(struct km_tlb *tlb, struct km_tlb_array *array, struct km_tlb_list *list)
 {
 	struct km_tlb_block *block = tlb->block;
 	size_t misses;
 
-	if (!array)
-		return;
 	misses = km_tlb_array_use_many(array, list->key, list->n, block->missed, tlb->env);
 	for (size_t i = 0; i < misses; i++)
 		list->of[i] = list->of[block->missed[i]];
@@ -192,13 +155,14 @@ static void merge(struct km_tlb_block *block)
 static void use_level(struct km_tlb *tlb, struct km_tlb_array *arrays)
 {
 	struct km_tlb_block *block = tlb->block;
-	const struct list *only = &block->lists[0];
+	const struct km_tlb_list *only = &block->lists[0];
 	unsigned some = 0;
 
 	for (unsigned i = 0; i <= KM_TLB_ARRAYS; i++) {
 		if (!block->lists[i].n)
 			continue;
-		use_list(tlb, i < KM_TLB_ARRAYS ? &arrays[i] : NULL, &block->lists[i]);
+		if (i < KM_TLB_ARRAYS)
+			km_tlb_use_list(tlb, &arrays[i], &block->lists[i]);
 		if (!block->lists[i].n)
 			continue;
 		some++;
@@ -217,137 +181,6 @@ static void say_level(const struct km_tlb_block *block, struct km_tlb_outcome *o
 {
 	for (size_t i = 0; outcomes && i < block->n; i++)
 		outcomes[block->at[i]].level = level;
-}
-
-/* ---- walks ---- */
-
-static void begin_walks(struct km_tlb *tlb)
-{
-	struct km_tlb_block *block = tlb->block;
-
-	if (!block->sizes)
-		tlb->counts.walks[block->size] += block->n;
-	for (size_t i = 0; i < block->n; i++) {
-		uint8_t size = size_of(block, block->at[i]);
-
-		if (block->sizes)
-			tlb->counts.walks[size]++;
-		block->addr[i] = km_tlb_index_part(&tlb->spec, block->addrs[block->at[i]]);
-		block->leaf[i] = block->start[i] = (uint8_t)km_tlb_leaf_level(size);
-	}
-}
-
-/*
- * Paging-structure caches, from the leaf's up: where a walk's entry is, there it begins. The
- * highest level at which one does.
- */
-static unsigned find_starts(struct km_tlb *tlb)
-{
-	struct km_tlb_block *block = tlb->block;
-	struct list *list = &block->lists[0];
-	unsigned level = 0;
-
-	for (size_t below = block->n; below && level + 1 < tlb->spec.levels; level++) {
-		struct km_tlb_array *array = &tlb->structures[level];
-		size_t n = 0, misses;
-
-		for (size_t i = 0; i < block->n; i++) {
-			list->key[n] = km_tlb_structure_key(level, KM_TLB_GUEST, block->addr[i]);
-			list->of[n] = (uint16_t)i;
-			n += block->start[i] == level;
-		}
-		list->n = misses = n;
-		if (array->spec.entries)
-			use_list(tlb, array, list);
-		misses = list->n;
-		for (size_t i = 0; i < misses; i++)
-			block->start[list->of[i]]++;
-		/* Found ones stay below; all others begin higher, or have not been looked for. */
-		below -= n - misses;
-		if (!below)
-			return level;
-	}
-	return level;
-}
-
-static size_t add_data_lines(struct km_tlb *tlb, size_t n, size_t from, size_t to)
-{
-	struct km_tlb_block *block = tlb->block;
-
-	for (; from < to; from++) {
-		block->line[n] = km_tlb_data_key(&tlb->spec, block->addrs[from]);
-		block->of[n++] = NO_WALK;
-	}
-	return n;
-}
-
-/* From its first level down; none begins above `top`. */
-always_inline size_t add_walk_lines(struct km_tlb_block *block, size_t n, size_t walk, unsigned top)
-{
-	for (unsigned level = top + 1; level-- > 0;) {
-		block->line[n] = km_tlb_line_key(level, KM_TLB_GUEST, block->addr[walk]);
-		block->of[n] = (uint16_t)walk;
-		n += level <= block->start[walk] && level >= block->leaf[walk];
-	}
-	return n;
-}
-
-/* In the order of references: its data's line, then its walk's. */
-static void list_lines(struct km_tlb *tlb, unsigned top)
-{
-	struct km_tlb_block *block = tlb->block;
-	size_t n = 0, from = 0;
-
-	for (size_t i = 0; i < block->n; i++) {
-		if (tlb->spec.data_lines) {
-			n = add_data_lines(tlb, n, from, block->at[i] + 1u);
-			from = block->at[i] + 1u;
-		}
-		n = add_walk_lines(block, n, i, top);
-	}
-	if (tlb->spec.data_lines)
-		n = add_data_lines(tlb, n, from, block->nr_refs);
-	block->nr_lines = n;
-}
-
-/* The lines that a level of caches lacks, by number, to `far`; how many. */
-static size_t use_lines_of(struct km_tlb *tlb, unsigned level)
-{
-	struct km_tlb_block *block = tlb->block;
-	struct km_tlb_array *array = &tlb->lines[level];
-
-	if (array->spec.entries)
-		return km_tlb_array_use_many(array, block->line, block->nr_lines, block->far,
-					     tlb->env);
-	for (size_t i = 0; i < block->nr_lines; i++)
-		block->far[i] = (uint16_t)i;
-	return block->nr_lines;
-}
-
-/* Every level sees every line; the nearest that had a walk's counts. */
-static void use_lines(struct km_tlb *tlb, struct km_tlb_outcome *outcomes)
-{
-	struct km_tlb_block *block = tlb->block;
-	size_t left = block->nr_lines - (tlb->spec.data_lines ? block->nr_refs : 0);
-
-	memset(block->absent, 0, block->nr_lines);
-	for (unsigned level = 0; level < KM_TLB_LINE_LEVELS - 1; level++) {
-		size_t misses = use_lines_of(tlb, level), walks = 0;
-
-		for (size_t i = 0; i < misses; i++) {
-			uint16_t line = block->far[i];
-			bool so_far = block->absent[line] == level;
-
-			block->absent[line] += so_far;
-			walks += so_far & (block->of[line] != NO_WALK);
-		}
-		tlb->counts.lines[level] += left - walks;
-		left = walks;
-	}
-	tlb->counts.lines[KM_TLB_LINE_LEVELS - 1] += left;
-	for (size_t i = 0; outcomes && i < block->nr_lines; i++)
-		if (block->of[i] != NO_WALK)
-			outcomes[block->at[block->of[i]]].lines[block->absent[i]]++;
 }
 
 /* ---- a block ---- */
@@ -379,11 +212,7 @@ static void use_block(struct km_tlb *tlb, struct km_tlb_outcome *outcomes)
 		tlb->counts.l2_misses += block->n;
 		say_level(block, outcomes, 3);
 	}
-	if (!block->n && !tlb->spec.data_lines)
-		return;
-	begin_walks(tlb);
-	list_lines(tlb, find_starts(tlb));
-	use_lines(tlb, outcomes);
+	km_tlb_walk_block(tlb, outcomes);
 }
 
 /* Mostly a block's pages are of one size, and then it is asked of each array once. */
@@ -402,9 +231,9 @@ void km_tlb_use_blocks(struct km_tlb *tlb, const uint64_t *addrs, const uint8_t 
 	struct km_tlb_block *block = tlb->block;
 
 	block->size = size;
-	for (size_t from = 0; from < n; from += BLOCK) {
+	for (size_t from = 0; from < n; from += KM_TLB_BLOCK) {
 		block->addrs = addrs + from;
-		block->nr_refs = n - from < BLOCK ? n - from : BLOCK;
+		block->nr_refs = n - from < KM_TLB_BLOCK ? n - from : KM_TLB_BLOCK;
 		set_sizes(block, sizes ? sizes + from : NULL);
 		use_block(tlb, outcomes ? outcomes + from : NULL);
 	}

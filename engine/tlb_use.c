@@ -182,6 +182,9 @@ always_inline bool use(const struct km_tlb_array *array, uint64_t key, struct km
 
 bool km_tlb_array_use(struct km_tlb_array *array, uint64_t key, struct km_env *env)
 {
+	if (key == array->last)
+		return true;
+	array->last = key;
 	if (array->ordered)
 		return km_tlb_order_use(array, key);
 	return use(array, key, NULL, env, array->spec.policy);
@@ -223,6 +226,7 @@ void km_tlb_array_remove(struct km_tlb_array *array, uint64_t key)
 {
 	uint32_t set = km_tlb_set_of(array, key), slot;
 
+	array->last = 0;
 	if (array->ordered) {
 		km_tlb_order_remove(array, key);
 		return;
