@@ -3,7 +3,8 @@
  * Inside the TLB model: one set-associative array. TLB levels, paging-structure caches and the
  * caches of page-table lines are all such arrays. LRU up to 32 ways keeps a set's keys in the order
  * of their use, newest first: all are compared at once, and those before the key move one place.
- * Everything else keeps a key in its way, and finds it through a chain of slots.
+ * LRU of more ways writes a log of uses. PLRU and random keep a key in its way, and find it through
+ * a chain of slots.
  */
 #ifndef ENGINE_TLB_H
 #define ENGINE_TLB_H
@@ -15,44 +16,45 @@
 /* One way of one set, of arrays with chains. An empty one holds a key that no page has. */
 struct km_tlb_slot {
 	uint64_t key;
-	uint32_t next;  /* of the chain */
-	uint32_t place; /* LRU: in the log, of its last use */
+	uint32_t next; /* of the chain */
 };
 
-/*
- * Every use of a set is written down. The oldest slot is that of the first place which is still its
- * slot's last; when the log is full, it is copied without the others.
- */
+/* A set's log of uses: its places come in words of 64. */
 struct km_tlb_log {
-	uint32_t end;    /* the next place */
-	uint32_t oldest; /* no place before it is a slot's last */
+	uint32_t end;   /* the next place */
+	uint32_t first; /* of the word of the oldest that is the last one of a key that is there */
+	uint64_t live;  /* in this word: the last ones of such keys, and all that are to come */
 };
 
 /* Nothing here changes after creation but `repeats`, `last`, and what the pointers lead to. */
 struct km_tlb_array {
 	bool ordered;      /* LRU, up to 32 ways */
+	bool logged;       /* LRU, more ways */
 	bool power_of_two; /* number of sets */
 	/* Places of a set: the power of two >= ways, ordered at least 8. */
 	uint8_t stride_bits;
-	uint8_t head_bits; /* of the number of heads */
+	uint8_t head_bits; /* of the number of heads; logged: of each set */
 	uint32_t sets, ways;
 	uint64_t per_set; /* 2^64 / sets, rounded down */
 	uint64_t *order;  /* ordered, by set: keys, newest first; 0: empty */
 	bool repeats;     /* ordered: most keys of late were their sets' newest */
 	uint64_t last;    /* the key used last: again it changes nothing. 0: none */
-	/* The others. By set << stride_bits | way; behind all the end of every chain, whose key
-	 * is 0.
+	uint32_t *heads;  /* by a hash of the key or its number: a chain's first slot, or place */
+	/* Logged: by set, and by set << log_bits | place; 0 is no place. */
+	struct km_tlb_log *logs;
+	uint64_t *keys;
+	uint32_t *before; /* the next place of its chain, which is older */
+	uint64_t *lasts;  /* a bit each: as `live`; words before the log's own do not matter */
+	uint8_t log_bits;
+	/* PLRU and random: by set << stride_bits | way; behind all the end of every chain, whose
+	 * key is 0.
 	 */
 	struct km_tlb_slot *slots;
 	uint32_t end;
-	uint32_t *heads;         /* by a hash of the number: the first of a chain */
-	struct km_tlb_log *logs; /* LRU, by set */
-	uint32_t *places;        /* by set << log_bits | place: a slot */
-	uint8_t log_bits;
 	uint64_t *trees; /* PLRU, by set: bits of the nodes, 1 the root */
 	uint32_t tree_words;
 	uint64_t *clear_on, *set_on; /* up to 64 ways, by way: node bits that a touch changes */
-	uint32_t *vacant;            /* PLRU and random, by set: empty ways */
+	uint32_t *vacant;            /* by set: empty ways */
 	struct km_tlb_array_spec spec;
 };
 
@@ -94,9 +96,15 @@ void km_tlb_slot_empty(const struct km_tlb_array *array, uint32_t slot);
 bool km_tlb_order_use(const struct km_tlb_array *array, uint64_t key);
 size_t km_tlb_order_use_many(struct km_tlb_array *array, const uint64_t *keys, size_t n,
 			     uint16_t *missed);
-/* The most keys that are compared and moved at a time, where the host can; tests lower it. */
-extern unsigned km_tlb_order_widest;
+/* The most keys that are handled at a time, where the host can; 1: plain C. Tests lower it. */
+extern unsigned km_tlb_widest;
 void km_tlb_order_remove(const struct km_tlb_array *array, uint64_t key);
+/* tlb_log.c: the same of logged ones. */
+bool km_tlb_log_use(const struct km_tlb_array *array, uint64_t key);
+size_t km_tlb_log_use_many(const struct km_tlb_array *array, const uint64_t *keys, size_t n,
+			   uint16_t *missed);
+void km_tlb_log_remove(const struct km_tlb_array *array, uint64_t key);
+void km_tlb_log_clear(const struct km_tlb_array *array);
 
 static inline uint32_t km_tlb_set_of(const struct km_tlb_array *array, uint64_t key)
 {

@@ -21,27 +21,18 @@ static size_t places(const struct km_tlb_array *array)
 
 static size_t heads(const struct km_tlb_array *array)
 {
-	return (size_t)1 << array->head_bits;
+	return (size_t)(array->logged ? array->sets : 1) << array->head_bits;
 }
 
 /* ---- emptying ---- */
 
-/* Every slot was used once, the first one first. */
 static void clear_set(struct km_tlb_array *array, uint32_t set)
 {
 	uint32_t first = set << array->stride_bits;
 
 	for (uint32_t way = 0; way < array->ways; way++)
 		km_tlb_slot_empty(array, first + way);
-	if (array->vacant)
-		array->vacant[set] = array->ways;
-	if (!array->logs)
-		return;
-	for (uint32_t way = 0; way < array->ways; way++) {
-		array->places[((size_t)set << array->log_bits) + way] = first + way;
-		array->slots[first + way].place = way;
-	}
-	array->logs[set] = (struct km_tlb_log){.end = array->ways};
+	array->vacant[set] = array->ways;
 }
 
 void km_tlb_array_clear(struct km_tlb_array *array)
@@ -51,6 +42,10 @@ void km_tlb_array_clear(struct km_tlb_array *array)
 	array->last = 0;
 	if (array->ordered) {
 		memset(array->order, 0, places(array) * sizeof(*array->order));
+		return;
+	}
+	if (array->logged) {
+		km_tlb_log_clear(array);
 		return;
 	}
 	for (size_t head = 0; head < heads(array); head++)
@@ -86,25 +81,26 @@ struct table {
 	size_t bytes;
 };
 
-#define MOST_TABLES 9
+#define MOST_TABLES 11
 
 /* All that an array may need, as its spec says. */
 static unsigned list_tables(struct km_tlb_array *array, struct table *tables)
 {
-	bool chains = !array->ordered, lru = array->spec.policy == KM_TLB_LRU;
+	bool order = array->ordered, log = array->logged, chains = !order && !log;
 	bool tree = array->spec.policy == KM_TLB_PLRU, word = array->ways <= WORD_WAYS;
-	bool log = chains && lru;
-	size_t n = places(array), sets = array->sets;
+	size_t n = places(array), sets = array->sets, uses = sets << array->log_bits;
 	const struct table all[] = {
-		{(void **)&array->order, !chains, n * sizeof(*array->order)},
-		{(void **)&array->slots, chains, (n + 1) * sizeof(*array->slots)},
-		{(void **)&array->heads, chains, heads(array) * sizeof(*array->heads)},
+		{(void **)&array->order, order, n * sizeof(*array->order)},
+		{(void **)&array->heads, !order, heads(array) * sizeof(*array->heads)},
 		{(void **)&array->logs, log, sets * sizeof(*array->logs)},
-		{(void **)&array->places, log, (sets << array->log_bits) * sizeof(*array->places)},
+		{(void **)&array->keys, log, uses * sizeof(*array->keys)},
+		{(void **)&array->before, log, uses * sizeof(*array->before)},
+		{(void **)&array->lasts, log, uses / 64 * sizeof(*array->lasts)},
+		{(void **)&array->slots, chains, (n + 1) * sizeof(*array->slots)},
 		{(void **)&array->trees, tree, sets * array->tree_words * 8},
 		{(void **)&array->clear_on, tree && word, WORD_WAYS * sizeof(uint64_t)},
 		{(void **)&array->set_on, tree && word, WORD_WAYS * sizeof(uint64_t)},
-		{(void **)&array->vacant, !lru, sets * sizeof(*array->vacant)},
+		{(void **)&array->vacant, chains, sets * sizeof(*array->vacant)},
 	};
 
 	memcpy(tables, all, sizeof(all));
@@ -146,7 +142,9 @@ int km_tlb_array_init(struct km_tlb_array *array, const struct km_tlb_array_spec
 	array->ordered = spec->policy == KM_TLB_LRU && array->ways <= KM_TLB_ORDERED_WAYS;
 	array->stride_bits = (uint8_t)log2_up(array->ordered && array->ways < 8 ? 8 : array->ways);
 	array->tree_words = ((1u << array->stride_bits) + 63) / 64;
-	array->head_bits = (uint8_t)log2_up(HEAD_TIMES * spec->entries);
+	array->logged = spec->policy == KM_TLB_LRU && !array->ordered;
+	array->head_bits =
+		(uint8_t)log2_up(HEAD_TIMES * (array->logged ? array->ways : spec->entries));
 	array->log_bits = (uint8_t)log2_up(array->ways * LOG_TIMES);
 	array->end = (uint32_t)places(array);
 	return make_tables(array, env);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The walks of a block of references, all of them one step after the other: where each begins, then
- * which page-table lines they read, and where those lie. Neighbouring walks mostly begin at the same
- * entry and read the same line, which is then the newest of its array, and is not looked for again.
+ * which page-table lines they read, and where those lie. Neighbouring walks mostly begin at the
+ * same entry and read the same line, which is then the newest of its array, and is not looked for
+ * again.
  */
 #include <string.h>
 

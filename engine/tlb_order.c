@@ -53,7 +53,7 @@ bool km_tlb_order_use(const struct km_tlb_array *array, uint64_t key)
 
 /* ---- x86: several keys at a time, without a branch on what is there ---- */
 
-unsigned km_tlb_order_widest = 8;
+unsigned km_tlb_widest = 8;
 
 #ifdef __x86_64__
 #define always static inline __attribute__((__always_inline__))
@@ -187,9 +187,9 @@ size_t km_tlb_order_use_many(struct km_tlb_array *array, const uint64_t *keys, s
 			     uint16_t *missed)
 {
 #ifdef __x86_64__
-	if (km_tlb_order_widest >= 8 && __builtin_cpu_supports("avx512dq"))
+	if (km_tlb_widest >= 8 && __builtin_cpu_supports("avx512dq"))
 		return use_many_8(array, keys, n, missed);
-	if (km_tlb_order_widest >= 4 && __builtin_cpu_supports("avx2"))
+	if (km_tlb_widest >= 4 && __builtin_cpu_supports("avx2"))
 		return use_many_4(array, keys, n, missed);
 #endif
 	return use_many(array, keys, n, missed);

@@ -268,8 +268,8 @@ static void test_many(void)
 int main(void)
 {
 	/* Each width that this host can; one by one is one key at a time throughout. */
-	for (km_tlb_order_widest = 1; km_tlb_order_widest <= 8; km_tlb_order_widest *= 2)
-		if (km_tlb_order_widest != 2) {
+	for (km_tlb_widest = 1; km_tlb_widest <= 8; km_tlb_widest *= 2)
+		if (km_tlb_widest != 2) {
 			test_arrays();
 			test_many();
 		}
