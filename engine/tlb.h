@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Inside the TLB model: one set-associative array. TLB levels, paging-structure caches and the
- * caches of page-table lines are all such arrays. LRU up to 32 ways keeps a set's keys in the order
+ * caches of page-table lines are all such arrays. LRU up to 16 ways keeps a set's keys in the order
  * of their use, newest first: all are compared at once, and those before the key move one place.
  * LRU of more ways writes a log of uses. PLRU and random keep a key in its way, and find it through
  * a chain of slots.
@@ -11,7 +11,7 @@
 
 #include <kmlab/tlb.h>
 
-#define KM_TLB_ORDERED_WAYS 32u
+#define KM_TLB_ORDERED_WAYS 16u
 
 /* One way of one set, of arrays with chains. An empty one holds a key that no page has. */
 struct km_tlb_slot {
@@ -28,7 +28,7 @@ struct km_tlb_log {
 
 /* Nothing here changes after creation but `repeats`, `last`, and what the pointers lead to. */
 struct km_tlb_array {
-	bool ordered;      /* LRU, up to 32 ways */
+	bool ordered;      /* LRU, up to 16 ways */
 	bool logged;       /* LRU, more ways */
 	bool power_of_two; /* number of sets */
 	/* Places of a set: the power of two >= ways, ordered at least 8. */

@@ -14,17 +14,17 @@
 static void begin_walks(struct km_tlb *tlb)
 {
 	struct km_tlb_block *block = tlb->block;
+	uint64_t walks = 0; /* by size, 16 bits each: a block has fewer */
 
-	if (!block->sizes)
-		tlb->counts.walks[block->size] += block->n;
 	for (size_t i = 0; i < block->n; i++) {
 		uint8_t size = block->sizes ? block->sizes[block->at[i]] : block->size;
 
-		if (block->sizes)
-			tlb->counts.walks[size]++;
+		walks += 1ull << size * 16;
 		block->addr[i] = km_tlb_index_part(&tlb->spec, block->addrs[block->at[i]]);
 		block->leaf[i] = block->start[i] = (uint8_t)km_tlb_leaf_level(size);
 	}
+	for (unsigned size = 0; size < KM_TLB_SIZES; size++)
+		tlb->counts.walks[size] += walks >> size * 16 & UINT16_MAX;
 }
 
 /* ---- where they begin ---- */

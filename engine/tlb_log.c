@@ -46,10 +46,19 @@ always_inline uint32_t *head_of(const struct set *set, uint64_t key)
 	return &set->heads[(key >> 4) * 0x9e3779b97f4a7c15ull >> set->head_shift];
 }
 
+/* Neither is it the key's nor past: the compiler must not make two branches of that. */
+always_inline bool is_another(const struct set *set, size_t oldest, size_t place, uint64_t key)
+{
+	unsigned is = (place >= oldest) & (set->keys[place] != key);
+
+	__asm__("" : "+r"(is));
+	return is;
+}
+
 /* The key's last place; one that is past: it is not there. */
 always_inline size_t find_last(const struct set *set, size_t oldest, size_t place, uint64_t key)
 {
-	while (__builtin_expect((place >= oldest) & (set->keys[place] != key), 0))
+	while (__builtin_expect(is_another(set, oldest, place, key), 0))
 		place = set->before[place];
 	return place;
 }

@@ -97,10 +97,8 @@ always size_t use_strides(struct km_tlb_array *array, const uint64_t *keys, size
 		misses = use_each(array, keys, n, missed, 8, false, &newest, use_keys);
 	else if (array->stride_bits == 4 && array->repeats)
 		misses = use_each(array, keys, n, missed, 16, true, &newest, use_keys);
-	else if (array->stride_bits == 4)
-		misses = use_each(array, keys, n, missed, 16, false, &newest, use_keys);
 	else
-		misses = use_each(array, keys, n, missed, 32, true, &newest, use_keys);
+		misses = use_each(array, keys, n, missed, 16, false, &newest, use_keys);
 	array->repeats = newest > n / 4 * 3;
 	return misses;
 }
@@ -158,11 +156,37 @@ always with_8 eight move_8(eight keys, eight before, uint8_t lanes)
 	return keys;
 }
 
+/* Up to the lowest of these lanes; none: all. The next use of a set waits for it: it stays in
+ * masks. */
+always with_8 uint8_t lanes_up_to(uint8_t lanes, uint8_t all)
+{
+	uint8_t below;
+
+	__asm__("kaddb %1, %2, %0" : "=k"(below) : "k"(lanes), "k"(all));
+	__asm__("kxorb %1, %0, %0" : "+k"(below) : "k"(lanes));
+	return below;
+}
+
+/* A set in one vector. Lanes beyond its ways are moved, too, but never compared. */
+always with_8 bool use_one_8(uint64_t *keys, uint64_t key, uint32_t ways)
+{
+	eight *part = (eight *)keys, wanted = key - (eight){};
+	uint8_t found, compared = (uint8_t)((1u << ways) - 1);
+
+	__asm__("vpcmpeqq %2, %1, %0 %{%3%}"
+		: "=k"(found)
+		: "v"(wanted), "m"(*part), "Yk"(compared));
+	part[0] = move_8(part[0], wanted, lanes_up_to(found, 0xff));
+	return found;
+}
+
 always with_8 bool use_8(uint64_t *keys, uint64_t key, uint32_t ways, unsigned stride)
 {
 	eight *part = (eight *)keys, wanted = key - (eight){}, before = wanted;
 	uint32_t found = 0, taken;
 
+	if (stride == 8)
+		return use_one_8(keys, key, ways);
 	for (unsigned i = 0; i < stride / 8; i++)
 		found |= (uint32_t)equal_8(&part[i], wanted) << i * 8;
 	taken = found | 1u << (ways - 1);
