@@ -134,6 +134,36 @@ static bool plain_use(struct plain *plain, uint64_t page, uint64_t now)
 	return held;
 }
 
+static void plain_remove(struct plain *plain, uint64_t page)
+{
+	uint32_t sets = plain->spec.entries / plain->spec.ways;
+	struct plain_way *ways = plain->ways + page % sets * plain->spec.ways;
+
+	for (uint32_t way = 0; way < plain->spec.ways; way++)
+		if (ways[way].page == page)
+			ways[way].used = 0;
+}
+
+#define STRETCH 997 /* references between two pages that are invalidated */
+
+/* References in stretches, after each of which its middle one's page goes; the plain misses. */
+static uint64_t use_both(struct km_tlb *tlb, struct plain *plain, const uint64_t *addrs)
+{
+	uint64_t misses = 0;
+
+	for (unsigned from = 0; from < REFS; from += STRETCH) {
+		unsigned n = REFS - from < STRETCH ? REFS - from : STRETCH;
+		uint64_t gone = addrs[from + n / 2] & ~(KM_PAGE_SIZE - 1ull);
+
+		km_tlb_access_many(tlb, addrs + from, n, KM_TLB_4K);
+		km_tlb_invalidate(tlb, gone, KM_PAGE_SIZE);
+		for (unsigned i = from; i < from + n; i++)
+			misses += !plain_use(plain, addrs[i] >> KM_PAGE_SHIFT, i + 1);
+		plain_remove(plain, gone >> KM_PAGE_SHIFT);
+	}
+	return misses;
+}
+
 static void test_arrays(void)
 {
 	static uint64_t addrs[REFS];
@@ -146,7 +176,7 @@ static void test_arrays(void)
 			.l1 = {any_array(24)}, .levels = 4, .host_size = KM_TLB_1G};
 		struct km_tlb_counts counts;
 		struct plain plain;
-		uint64_t misses = 0;
+		uint64_t misses;
 		struct km_env env;
 		struct km_tlb *tlb;
 
@@ -155,10 +185,8 @@ static void test_arrays(void)
 			exit(1);
 		plain_open(&plain, &spec.l1[0]);
 		fill(addrs, sizes);
-		km_tlb_access_many(tlb, addrs, REFS, KM_TLB_4K);
+		misses = use_both(tlb, &plain, addrs);
 		km_tlb_read(tlb, &counts);
-		for (unsigned k = 0; k < REFS; k++)
-			misses += !plain_use(&plain, addrs[k] >> KM_PAGE_SHIFT, k + 1);
 		if (counts.l1_misses != misses)
 			TAP_EQ(counts.l1_misses, misses, "%u entries, %u ways, %s: misses",
 			       spec.l1[0].entries, spec.l1[0].ways,
@@ -223,6 +251,29 @@ static bool same_outcomes(struct km_tlb *tlb, const uint64_t *addrs, const uint8
 	return same;
 }
 
+/* Stretches of one by one and of many take turns in one TLB; the other makes all one by one. */
+static void use_in_turns(struct km_tlb *turns, struct km_tlb *single, const uint64_t *addrs,
+			 const uint8_t *sizes)
+{
+	for (unsigned from = 0, n; from < REFS; from += n) {
+		bool at_once = below(2), goes = !below(8);
+
+		n = 1 + below(600);
+		n = n > REFS - from ? REFS - from : n;
+		if (at_once)
+			km_tlb_access_each(turns, addrs + from, sizes + from, n, NULL);
+		for (unsigned i = from; i < from + n; i++) {
+			if (!at_once)
+				km_tlb_access(turns, addrs[i], sizes[i]);
+			km_tlb_access(single, addrs[i], sizes[i]);
+		}
+		if (!goes)
+			continue;
+		km_tlb_invalidate(turns, addrs[from + n - 1], KM_PAGE_SIZE);
+		km_tlb_invalidate(single, addrs[from + n - 1], KM_PAGE_SIZE);
+	}
+}
+
 static void test_many(void)
 {
 	static struct km_tlb_outcome outcomes[REFS];
@@ -251,6 +302,7 @@ static void test_many(void)
 		km_tlb_access_many(many, addrs, REFS, i % KM_TLB_SIZES);
 		for (unsigned k = 0; k < REFS; k++)
 			km_tlb_access(single, addrs[k], i % KM_TLB_SIZES);
+		use_in_turns(many, single, addrs, sizes);
 		km_tlb_read(many, &counts[0]);
 		km_tlb_read(single, &counts[1]);
 		same &= !memcmp(&counts[0], &counts[1], sizeof(counts[0]));
