@@ -109,18 +109,21 @@ always_inline size_t use_keys(const struct set *set, const uint64_t *keys, size_
 	for (size_t i = from; i < to; i++) {
 		uint32_t *head = head_of(&at, keys[i]);
 		size_t place = find_last(&at, first, *head, keys[i]);
-		uint64_t bit = 1ull << place % 64, here = bit & -(uint64_t)(place - first < 64);
-		uint64_t held = -(uint64_t)(((live & here) | (place >= first + 64)) != 0);
+		uint64_t bit = 1ull << place % 64, in_word = -(uint64_t)(place - first < 64);
+		uint64_t here = live & bit & in_word;
+		uint64_t crossed = here ? here : live & -live;
 
 		at.last[place / 64] &= ~bit;
-		live ^= (here & held) | (live & -live & ~held);
+		/* A place in a later word is crossed out there. */
+		crossed &= (uint64_t)((int64_t)(place - first - 64) >> 63);
+		live ^= crossed;
 		while (__builtin_expect(!live, 0)) {
 			first += 64;
 			live = at.last[first / 64];
 		}
 		write_down(&at, head, end++, keys[i]);
 		missed[misses] = (uint16_t)i;
-		misses += held + 1;
+		misses += crossed != here;
 	}
 	*at.log = (struct km_tlb_log){.end = (uint32_t)end, .first = (uint32_t)first, .live = live};
 	return misses;
