@@ -13,8 +13,6 @@
 
 #include "tlb_block.h"
 
-#define always_inline static inline __attribute__((always_inline))
-
 /* ---- creation ---- */
 
 bool km_tlb_goes_in_blocks(const struct km_tlb *tlb)
@@ -46,83 +44,6 @@ void km_tlb_block_destroy(struct km_tlb *tlb)
 }
 
 /* ---- the two levels ---- */
-
-/* The array of all sizes that there are, by number; KM_TLB_ARRAYS + 1: there are several. */
-static unsigned only_number(const struct km_tlb_block *block, const struct km_tlb_route *routes)
-{
-	for (unsigned size = 1; block->sizes && size < KM_TLB_SIZES; size++)
-		if (routes[size].number != routes[0].number)
-			return KM_TLB_ARRAYS + 1;
-	return routes[block->size].number;
-}
-
-/* To the page that its array had last it finds it, and changes nothing: it is left out. */
-always_inline void list_references(struct km_tlb *tlb, const uint8_t *sizes, bool several)
-{
-	const struct km_tlb_route *routes = tlb->route[0];
-	struct km_tlb_block *block = tlb->block;
-	const uint64_t *addrs = block->addrs;
-	unsigned size = block->size;
-	struct km_tlb_list *list = &block->lists[routes[size].number];
-	uint64_t last = routes[size].array->last;
-	size_t n = 0;
-
-	for (unsigned i = 0; i <= KM_TLB_ARRAYS; i++)
-		block->lists[i].n = 0;
-	for (unsigned i = 0; several && i < KM_TLB_ARRAYS; i++)
-		block->lists[i].last = tlb->l1[i].last;
-	for (size_t i = 0; i < block->nr_refs; i++) {
-		uint64_t key;
-
-		size = sizes ? sizes[i] : size;
-		if (several) {
-			list = &block->lists[routes[size].number];
-			last = list->last;
-			n = list->n;
-		}
-		key = km_tlb_route_key(&routes[size], addrs[i]);
-		list->key[n] = key;
-		list->of[n] = (uint16_t)i;
-		n += key != last;
-		last = key;
-		if (several) {
-			list->n = n;
-			list->last = key;
-		}
-	}
-	list->n = n;
-	list->last = last;
-	for (unsigned i = 0; several && i < KM_TLB_ARRAYS; i++)
-		tlb->l1[i].last = block->lists[i].last;
-	routes[size].array->last = last;
-}
-
-always_inline void list_misses(struct km_tlb *tlb, const uint8_t *sizes, bool several)
-{
-	const struct km_tlb_route *routes = tlb->route[1];
-	struct km_tlb_block *block = tlb->block;
-	const uint64_t *addrs = block->addrs;
-	unsigned size = block->size;
-	struct km_tlb_list *list = &block->lists[routes[size].number];
-	size_t n = 0;
-
-	for (unsigned i = 0; i <= KM_TLB_ARRAYS; i++)
-		block->lists[i].n = 0;
-	for (size_t i = 0; i < block->n; i++) {
-		uint16_t of = block->at[i];
-
-		size = sizes ? sizes[of] : size;
-		if (several) {
-			list = &block->lists[routes[size].number];
-			n = list->n;
-		}
-		list->key[n] = km_tlb_route_key(&routes[size], addrs[of]);
-		list->of[n++] = of;
-		if (several)
-			list->n = n;
-	}
-	list->n = n;
-}
 
 void km_tlb_use_list(struct km_tlb *tlb, struct km_tlb_array *array, struct km_tlb_list *list)
 {
@@ -191,23 +112,13 @@ static void use_block(struct km_tlb *tlb, struct km_tlb_outcome *outcomes)
 
 	for (size_t i = 0; outcomes && i < block->nr_refs; i++)
 		outcomes[i] = (struct km_tlb_outcome){.level = 1};
-	if (only_number(block, tlb->route[0]) > KM_TLB_ARRAYS)
-		list_references(tlb, block->sizes, true);
-	else if (block->sizes)
-		list_references(tlb, block->sizes, false);
-	else
-		list_references(tlb, NULL, false);
+	km_tlb_list_references(tlb);
 	tlb->counts.refs += block->nr_refs;
 	use_level(tlb, tlb->l1);
 	tlb->counts.l1_misses += block->n;
 	if (block->n) {
 		say_level(block, outcomes, 2);
-		if (only_number(block, tlb->route[1]) > KM_TLB_ARRAYS)
-			list_misses(tlb, block->sizes, true);
-		else if (block->sizes)
-			list_misses(tlb, block->sizes, false);
-		else
-			list_misses(tlb, NULL, false);
+		km_tlb_list_misses(tlb);
 		use_level(tlb, tlb->l2);
 		tlb->counts.l2_misses += block->n;
 		say_level(block, outcomes, 3);

@@ -13,9 +13,9 @@
 /* What one array is asked for: keys, and of which references or walks. */
 struct km_tlb_list {
 	size_t n;
-	uint64_t last; /* while it is made: as the array's */
-	uint64_t key[KM_TLB_BLOCK];
-	uint16_t of[KM_TLB_BLOCK];
+	uint64_t last;                  /* while it is made: as the array's */
+	uint64_t key[KM_TLB_BLOCK + 8]; /* eight are written at a time */
+	uint16_t of[KM_TLB_BLOCK + 8];
 };
 
 struct km_tlb_block {
@@ -43,6 +43,9 @@ struct km_tlb_block {
 	uint8_t absent[KM_TLB_MOST_LINES];
 };
 
+/* tlb_list.c: lists of what a level's arrays are asked, the L1 for all, the L2 for what remains. */
+void km_tlb_list_references(struct km_tlb *tlb);
+void km_tlb_list_misses(struct km_tlb *tlb);
 /* What the array has not remains. */
 void km_tlb_use_list(struct km_tlb *tlb, struct km_tlb_array *array, struct km_tlb_list *list);
 /* tlb_block_walk.c: what is still to be found is walked to; every reference takes its line. */
