@@ -272,8 +272,8 @@ static int count_live(struct pass *pass, bool only)
 
 	for (uint32_t i = 0; only && i < stat->nr_rows; i++)
 		stat->rows[i].hits = stat->rows[i].bytes_req = stat->rows[i].bytes_alloc = 0;
-	for (size_t i = 0; i < (size_t)1 << pass->live.bits; i++) {
-		const struct km_living_object *object = &pass->live.objects[i];
+	for (size_t i = 0; i < pass->live.table.nr_places; i++) {
+		const struct km_living_object *object = &pass->live.table.places[i];
 		struct km_stat_row *row = &stat->rows[object->of.group];
 
 		if (!object->of.live)

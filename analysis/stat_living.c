@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Live slab objects by address: what is seldom done. */
 #include "stat_living.h"
-#include "traces/huge.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,29 +14,18 @@
 #define FIRST_BITS_MIN 12
 #define FIRST_BITS_MAX 16 /* 2 MiB */
 
-static size_t table_bytes(unsigned bits)
-{
-	return sizeof(struct km_living_object) << bits;
-}
-
-static void free_table(struct km_living *live)
-{
-	km_huge_unmap(live->objects, table_bytes(live->bits));
-}
-
 int km_living_init(struct km_living *live, uint32_t kinds, uint64_t calls, uint64_t direct_map,
 		   unsigned cpus)
 {
-	*live = (struct km_living){.bits = FIRST_BITS_MIN,
-				   .with_pages =
+	unsigned bits = FIRST_BITS_MIN;
+
+	*live = (struct km_living){.with_pages =
 					   kinds & (1u << KM_EV_PAGE_ALLOC | 1u << KM_EV_PAGE_FREE),
-				   .direct_map = direct_map};
-	while (live->bits < FIRST_BITS_MAX && (uint64_t)CALLS_PER_PLACE << live->bits < calls)
-		live->bits++;
-	live->shift = 64 - live->bits;
-	live->objects = km_huge_map(table_bytes(live->bits));
-	live->large = calloc(cpus, sizeof(*live->large));
-	if (live->objects && live->large)
+				   .direct_map = direct_map,
+				   .large = calloc(cpus, sizeof(*live->large))};
+	while (bits < FIRST_BITS_MAX && (uint64_t)CALLS_PER_PLACE << bits < calls)
+		bits++;
+	if (live->large && !km_living_table_init(&live->table, bits))
 		return 0;
 	km_living_free(live);
 	return -ENOMEM;
@@ -48,32 +36,9 @@ void km_living_free(struct km_living *live)
 	for (size_t i = 0; i < live->nr_leaves; i++)
 		free(live->leaves[i]);
 	free(live->leaves);
-	free_table(live);
+	km_living_table_free(&live->table);
 	free(live->large);
 	*live = (struct km_living){0};
-}
-
-int km_living_renew(struct km_living *live)
-{
-	struct km_living renewed = {.bits = live->bits};
-
-	for (size_t i = 0; i < (size_t)1 << live->bits; i++)
-		renewed.used += live->objects[i].of.live;
-	while (renewed.used > (size_t)1 << renewed.bits >> 2)
-		renewed.bits++;
-	renewed.shift = 64 - renewed.bits;
-	renewed.objects = km_huge_map(table_bytes(renewed.bits));
-	if (!renewed.objects)
-		return -ENOMEM;
-	for (size_t i = 0; i < (size_t)1 << live->bits; i++)
-		if (live->objects[i].of.live)
-			*km_living_find(&renewed, live->objects[i].ptr) = live->objects[i];
-	free_table(live);
-	live->objects = renewed.objects;
-	live->bits = renewed.bits;
-	live->shift = renewed.shift;
-	live->used = renewed.used;
-	return 0;
 }
 
 int km_living_new_leaf(struct km_living *live, uint64_t ptr)
@@ -112,7 +77,8 @@ bool km_living_next_gone(struct km_living *live, const struct km_living_call *ca
 		uint64_t page_end = (*offset | (KM_PAGE_SIZE - 1)) + 1;
 
 		for (; page && *page && *offset < page_end; *offset += 8) {
-			struct km_living_object *object = km_living_find(live, base + *offset);
+			struct km_living_object *object =
+				km_living_find(&live->table, base + *offset);
 
 			if (!object->of.live)
 				continue;

@@ -6,6 +6,7 @@
 #ifndef KMLAB_STAT_LIVING_H
 #define KMLAB_STAT_LIVING_H
 
+#include "living_table.h"
 #include "traces/brief.h"
 #include "traces/trace.h"
 
@@ -13,20 +14,6 @@
 struct km_living_call {
 	uint64_t ptr, time_ns;
 	const struct km_actor *actor;
-};
-
-/* What objects have of the shape of their allocation. */
-struct km_living_traits {
-	uint32_t group; /* the caller's */
-	uint32_t bytes_req, bytes_alloc;
-	uint16_t cpu;
-	bool live;
-};
-
-struct km_living_object {
-	uint64_t ptr; /* 0: none was ever there */
-	uint64_t time_ns;
-	struct km_living_traits of;
 };
 
 enum km_living_verb {
@@ -51,14 +38,7 @@ struct km_living_counts {
 };
 
 struct km_living {
-	/*
-	 * Open addressing, linear probing. An object that ended keeps its place, as its address is
-	 * likely to be handed out again; those that do not come back go when the table is full.
-	 */
-	struct km_living_object *objects;
-	unsigned bits;  /* log2 of their number */
-	unsigned shift; /* of a hash of 64 bits to a number of so many */
-	size_t used;    /* places taken */
+	struct km_living_table table;
 	/* Where events can be about pages: by pfn, objects that begin there, see km_living_page().
 	 */
 	bool with_pages;
@@ -90,8 +70,6 @@ void km_living_free(struct km_living *live);
 
 /* ---- private to what follows ---- */
 
-/* Only the live objects, in at most a quarter of the places; -ENOMEM. */
-int km_living_renew(struct km_living *live);
 /* A leaf for the page of ptr, if events can be about that page; -ENOMEM. */
 int km_living_new_leaf(struct km_living *live, uint64_t ptr);
 /*
@@ -112,29 +90,6 @@ static inline uint16_t *km_living_page(const struct km_living *live, uint64_t pt
 	return leaf < live->nr_leaves && live->leaves[leaf]
 		       ? &live->leaves[leaf][pfn & ((1u << KM_LIVING_LEAF_SHIFT) - 1)]
 		       : NULL;
-}
-
-/* The first of the two places in one cache line where an object may lie first. */
-static inline size_t km_living_home(const struct km_living *live, uint64_t ptr)
-{
-	return ptr * 0x9e3779b97f4a7c15ull >> live->shift & ~(size_t)1;
-}
-
-/*
- * The object at ptr, live or not, or the empty place where it belongs. The choice in a line is no
- * branch, as nothing could predict it.
- */
-static inline struct km_living_object *km_living_find(const struct km_living *live, uint64_t ptr)
-{
-	size_t mask = ((size_t)1 << live->bits) - 1, at = km_living_home(live, ptr);
-
-	for (;; at = (at + 2) & mask) {
-		struct km_living_object *object = &live->objects[at];
-
-		object += (object->ptr != ptr) & (object->ptr != 0);
-		if (object->ptr == ptr || !object->ptr)
-			return object;
-	}
 }
 
 /* An object begins in the page of ptr. -ENOMEM. */
@@ -180,7 +135,7 @@ static inline struct km_living_object *km_living_alloc(struct km_living *live,
 		km_living_note(live, call, shape);
 		return NULL;
 	}
-	object = km_living_find(live, call->ptr);
+	object = km_living_find(&live->table, call->ptr);
 	if (__builtin_expect(live->nr_large, 0))
 		*twice = km_living_after_large(live, call, shape, object);
 	return object;
@@ -192,7 +147,7 @@ static inline int km_living_put(struct km_living *live, struct km_living_object 
 				const struct km_living_shape *shape, uint32_t group)
 {
 	if (!object->of.live) {
-		live->used += !object->ptr;
+		live->table.used += !object->ptr;
 		if (live->with_pages && km_living_begins(live, call->ptr))
 			return -1;
 	}
@@ -202,7 +157,7 @@ static inline int km_living_put(struct km_living *live, struct km_living_object 
 	object->of.group = group;
 	if (__builtin_expect(shape->large, 0))
 		km_living_set_large(live, call, shape->traits.cpu);
-	return live->used > (size_t)1 << live->bits >> 1 ? km_living_renew(live) : 0;
+	return live->table.used > live->table.most ? km_living_table_renew(&live->table) : 0;
 }
 
 /* The object that a free of a slab object ends, for km_living_remove(); NULL: none. */
@@ -214,7 +169,7 @@ static inline struct km_living_object *km_living_freed(struct km_living *live, u
 		live->counts.null_frees++;
 		return NULL;
 	}
-	object = km_living_find(live, ptr);
+	object = km_living_find(&live->table, ptr);
 	if (object->of.live)
 		return object;
 	live->counts.preexisting_frees++;
@@ -230,10 +185,14 @@ static inline void km_living_remove(struct km_living *live, struct km_living_obj
 	object->of.live = false;
 }
 
-/* A call with this pointer is near. */
+/* A call with this pointer is near: its line, and the one where looking goes on. */
 static inline void km_living_prefetch(const struct km_living *live, uint64_t ptr)
 {
-	__builtin_prefetch(&live->objects[km_living_home(live, ptr)]);
+	const struct km_living_object *line =
+		&live->table.places[km_living_home(&live->table, ptr)];
+
+	__builtin_prefetch(line);
+	__builtin_prefetch(line + 2); /* behind the last there is nothing, which does no harm */
 }
 
 /*

@@ -20,6 +20,14 @@ static inline void *km_huge_map(size_t bytes)
 	return at;
 }
 
+/* More of it, the new part all 0; it may move. NULL: there is no memory, all is as before. */
+static inline void *km_huge_grow(void *at, size_t from_bytes, size_t to_bytes)
+{
+	void *grown = mremap(at, from_bytes, to_bytes, MREMAP_MAYMOVE);
+
+	return grown == MAP_FAILED ? NULL : grown;
+}
+
 /* NULL: nothing is done. */
 static inline void km_huge_unmap(void *at, size_t bytes)
 {
