@@ -26,7 +26,11 @@ struct km_tlb_log {
 	uint64_t live;  /* in this word: the last ones of such keys, and all that are to come */
 };
 
-/* Nothing here changes after creation but `repeats`, `last`, and what the pointers lead to. */
+/* Where most keys of late were in their sets' order: first, among the first eight, anywhere or not.
+ */
+enum km_tlb_habit { KM_TLB_ANY, KM_TLB_RECENT, KM_TLB_NEWEST };
+
+/* Nothing here changes after creation but `habit`, `last`, and what the pointers lead to. */
 struct km_tlb_array {
 	bool ordered;      /* LRU, up to 16 ways */
 	bool logged;       /* LRU, more ways */
@@ -37,7 +41,7 @@ struct km_tlb_array {
 	uint32_t sets, ways;
 	uint64_t per_set; /* 2^64 / sets, rounded down */
 	uint64_t *order;  /* ordered, by set: keys, newest first; 0: empty */
-	bool repeats;     /* ordered: most keys of late were their sets' newest */
+	uint8_t habit;    /* ordered: enum km_tlb_habit */
 	uint64_t last;    /* the key used last: again it changes nothing. 0: none */
 	uint32_t *heads;  /* by a hash of the key or its number: a chain's first slot, or place */
 	/* Logged: by set, and by set << log_bits | place; 0 is no place. */

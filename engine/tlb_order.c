@@ -60,53 +60,63 @@ unsigned km_tlb_widest = 8;
 #define with_4 __attribute__((target("avx2")))
 #define with_8 __attribute__((target("avx512f,avx512dq")))
 
-typedef bool (*use_set)(uint64_t *keys, uint64_t key, uint32_t ways, unsigned stride);
+/* Use a set: which lane had the key, a bit; 0: none. recent: mostly one of the first eight does. */
+typedef uint32_t (*use_set)(uint64_t *keys, uint64_t key, uint32_t ways, unsigned stride,
+			    bool recent);
 
-always size_t use_each(const struct km_tlb_array *array, const uint64_t *keys, size_t n,
-		       uint16_t *missed, unsigned stride, bool ask, size_t *newest,
-		       use_set use_keys)
+always size_t use_each(struct km_tlb_array *array, const uint64_t *keys, size_t n, uint16_t *missed,
+		       unsigned stride, enum km_tlb_habit habit, use_set use_keys)
 {
 	const struct km_tlb_array copy = *array;
-	size_t misses = 0, same = 0;
+	size_t misses = 0, newest = 0, recent = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		uint64_t *set = copy.order + (size_t)km_tlb_set_of(&copy, keys[i]) * stride;
+		uint32_t found;
 
-		same += *set == keys[i];
-		if (ask && *set == keys[i])
+		if (habit == KM_TLB_NEWEST && *set == keys[i]) {
+			newest++;
+			recent++;
 			continue;
+		}
+		found = use_keys(set, keys[i], copy.ways, stride, habit == KM_TLB_RECENT);
 		missed[misses] = (uint16_t)i;
-		misses += !use_keys(set, keys[i], copy.ways, stride);
+		misses += !found;
+		newest += found & 1;
+		recent += !!(found & 0xff);
 	}
-	*newest = same;
+	array->habit = KM_TLB_ANY;
+	if (newest > n / 4 * 3)
+		array->habit = KM_TLB_NEWEST;
+	else if (recent > n / 16 * 15)
+		array->habit = KM_TLB_RECENT;
 	return misses;
 }
 
 /*
- * Where the key is its set's newest nothing changes. To ask for that first is a branch, which
- * misleads unless it goes one way: if most did so in the last call.
+ * Where the key is its set's newest nothing changes, and where it is one of the newest few the
+ * others stay. To ask for that first is a branch, which misleads unless it goes one way: if most
+ * did so in the last call.
  */
 always size_t use_strides(struct km_tlb_array *array, const uint64_t *keys, size_t n,
 			  uint16_t *missed, use_set use_keys)
 {
-	size_t misses, newest;
-
-	if (array->stride_bits == 3 && array->repeats)
-		misses = use_each(array, keys, n, missed, 8, true, &newest, use_keys);
-	else if (array->stride_bits == 3)
-		misses = use_each(array, keys, n, missed, 8, false, &newest, use_keys);
-	else if (array->stride_bits == 4 && array->repeats)
-		misses = use_each(array, keys, n, missed, 16, true, &newest, use_keys);
-	else
-		misses = use_each(array, keys, n, missed, 16, false, &newest, use_keys);
-	array->repeats = newest > n / 4 * 3;
-	return misses;
+	if (array->stride_bits == 3 && array->habit == KM_TLB_NEWEST)
+		return use_each(array, keys, n, missed, 8, KM_TLB_NEWEST, use_keys);
+	if (array->stride_bits == 3)
+		return use_each(array, keys, n, missed, 8, KM_TLB_ANY, use_keys);
+	if (array->habit == KM_TLB_NEWEST)
+		return use_each(array, keys, n, missed, 16, KM_TLB_NEWEST, use_keys);
+	if (array->habit == KM_TLB_RECENT)
+		return use_each(array, keys, n, missed, 16, KM_TLB_RECENT, use_keys);
+	return use_each(array, keys, n, missed, 16, KM_TLB_ANY, use_keys);
 }
 
 /* ---- four, with AVX2 ---- */
 
 /* As use_8() below; which lanes move is found by comparing their numbers. */
-always with_4 bool use_4(uint64_t *keys, uint64_t key, uint32_t ways, unsigned stride)
+always with_4 uint32_t use_4(uint64_t *keys, uint64_t key, uint32_t ways, unsigned stride,
+			     bool recent)
 {
 	__m256i *part = (__m256i *)keys, wanted = _mm256_set1_epi64x((long long)key);
 	__m256i before = wanted, lanes = _mm256_setr_epi64x(0, 1, 2, 3), end;
@@ -117,6 +127,8 @@ always with_4 bool use_4(uint64_t *keys, uint64_t key, uint32_t ways, unsigned s
 
 		found |= (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(equal)) << i * 4;
 	}
+	if (recent && found & 0xff)
+		stride = 8;
 	end = _mm256_set1_epi64x(__builtin_ctz(found | 1u << (ways - 1)) + 1);
 	for (unsigned i = 0; i < stride / 4; i++) {
 		__m256i old = _mm256_loadu_si256(&part[i]);
@@ -168,7 +180,7 @@ always with_8 uint8_t lanes_up_to(uint8_t lanes, uint8_t all)
 }
 
 /* A set in one vector. Lanes beyond its ways are moved, too, but never compared. */
-always with_8 bool use_one_8(uint64_t *keys, uint64_t key, uint32_t ways)
+always with_8 uint32_t use_one_8(uint64_t *keys, uint64_t key, uint32_t ways)
 {
 	eight *part = (eight *)keys, wanted = key - (eight){};
 	uint8_t found, compared = (uint8_t)((1u << ways) - 1);
@@ -180,13 +192,21 @@ always with_8 bool use_one_8(uint64_t *keys, uint64_t key, uint32_t ways)
 	return found;
 }
 
-always with_8 bool use_8(uint64_t *keys, uint64_t key, uint32_t ways, unsigned stride)
+always with_8 uint32_t use_8(uint64_t *keys, uint64_t key, uint32_t ways, unsigned stride,
+			     bool recent)
 {
 	eight *part = (eight *)keys, wanted = key - (eight){}, before = wanted;
 	uint32_t found = 0, taken;
 
 	if (stride == 8)
 		return use_one_8(keys, key, ways);
+	if (recent) {
+		found = equal_8(part, wanted);
+		if (found) {
+			*part = move_8(*part, wanted, lanes_up_to((uint8_t)found, 0xff));
+			return found;
+		}
+	}
 	for (unsigned i = 0; i < stride / 8; i++)
 		found |= (uint32_t)equal_8(&part[i], wanted) << i * 8;
 	taken = found | 1u << (ways - 1);
