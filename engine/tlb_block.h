@@ -38,8 +38,8 @@ struct km_tlb_block {
 	 * how many levels, from the nearest on, lack it.
 	 */
 	size_t nr_lines;
-	uint64_t line[KM_TLB_MOST_LINES];
-	uint16_t of[KM_TLB_MOST_LINES], far[KM_TLB_MOST_LINES];
+	uint64_t line[KM_TLB_MOST_LINES + 8];
+	uint16_t of[KM_TLB_MOST_LINES + 8], far[KM_TLB_MOST_LINES];
 	uint8_t absent[KM_TLB_MOST_LINES];
 };
 

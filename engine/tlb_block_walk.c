@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "tlb_block.h"
+#include "tlb_eight.h"
 
 #define NO_WALK UINT16_MAX
+#define LINE_SHIFT(level) (km_tlb_level_shift(level) + KM_TLB_LINE_ENTRIES_SHIFT)
 
 static void begin_walks(struct km_tlb *tlb)
 {
@@ -29,6 +31,31 @@ static void begin_walks(struct km_tlb *tlb)
 
 /* ---- where they begin ---- */
 
+#ifdef __x86_64__
+static KM_TLB_WITH_8 size_t list_starts_8(struct km_tlb_block *block, unsigned level,
+					  struct km_tlb_array *array)
+{
+	struct km_tlb_list *list = &block->lists[0];
+	struct km_tlb_tail tail = {list->key, list->of, 0, array->last};
+	size_t asking = 0;
+
+	for (size_t i = 0; i < block->n; i += 8) {
+		__mmask8 there = (__mmask8)(block->n - i < 8 ? (1u << (block->n - i)) - 1 : 0xff);
+		__mmask8 asks = _mm512_mask_cmpeq_epi64_mask(
+			there, km_tlb_bytes_8(&block->start[i]), _mm512_set1_epi64(level));
+
+		km_tlb_append_8(&tail,
+				km_tlb_level_keys_8(&block->addr[i], km_tlb_level_shift(level + 1),
+						    level, KM_TLB_GUEST),
+				km_tlb_from_8(i), asks);
+		asking += (unsigned)__builtin_popcount(asks);
+	}
+	list->n = tail.n;
+	array->last = tail.last;
+	return asking;
+}
+#endif
+
 /* Whether its entry of this level is there, all that have come to it ask. How many those are. */
 static size_t list_starts(struct km_tlb_block *block, unsigned level, struct km_tlb_array *array)
 {
@@ -36,6 +63,10 @@ static size_t list_starts(struct km_tlb_block *block, unsigned level, struct km_
 	uint64_t last = array->last;
 	size_t n = 0, asking = 0;
 
+#ifdef __x86_64__
+	if (km_tlb_has_8())
+		return list_starts_8(block, level, array);
+#endif
 	for (size_t i = 0; i < block->n; i++) {
 		uint64_t key = km_tlb_structure_key(level, KM_TLB_GUEST, block->addr[i]);
 		bool asks = block->start[i] == level;
@@ -146,31 +177,101 @@ static inline void add_walk_lines(struct km_tlb_block *block, struct listing *li
 	}
 }
 
-/* In the order of references: its data's line, then its walk's. How many are walks'. */
-static size_t list_lines(struct km_tlb *tlb, unsigned top, struct km_tlb_outcome *outcomes)
+#ifdef __x86_64__
+/* The eight walks' lines of the two lowest levels, the upper one of each first. */
+KM_TLB_ALWAYS_8 size_t add_both_levels(struct km_tlb_tail *tail, __m512i upper, __m512i lower,
+				       size_t walk, uint32_t read)
+{
+	const __m512i first = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+	const __m512i second = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+	__m512i of = km_tlb_from_8(walk);
+
+	km_tlb_append_8(tail, _mm512_permutex2var_epi64(upper, first, lower),
+			_mm512_permutex2var_epi64(of, first, of), (__mmask8)read);
+	km_tlb_append_8(tail, _mm512_permutex2var_epi64(upper, second, lower),
+			_mm512_permutex2var_epi64(of, second, of), (__mmask8)(read >> 8));
+	return (unsigned)__builtin_popcount(read);
+}
+
+/* As list_lines() of walks alone, none of which begins above the second level. */
+static KM_TLB_WITH_8 void list_lines_8(struct km_tlb *tlb, unsigned top, struct listing *lines)
 {
 	struct km_tlb_block *block = tlb->block;
-	unsigned nearest = nearest_level(tlb);
-	struct listing lines = {0};
+	struct km_tlb_tail tail = {block->line, block->of, 0, lines->last};
+	size_t read = 0;
+
+	for (size_t i = 0; i < block->n; i += 8) {
+		__mmask8 there = (__mmask8)(block->n - i < 8 ? (1u << (block->n - i)) - 1 : 0xff);
+		__m512i leaf = km_tlb_bytes_8(&block->leaf[i]), one = _mm512_set1_epi64(1);
+		__m512i start = km_tlb_bytes_8(&block->start[i]);
+		__mmask8 low = _mm512_mask_cmplt_epi64_mask(there, leaf, one);
+		__mmask8 high = _mm512_mask_cmple_epi64_mask(there, leaf, one) &
+				_mm512_cmpge_epi64_mask(start, one);
+		__m512i keys = km_tlb_level_keys_8(&block->addr[i], LINE_SHIFT(0), 0, KM_TLB_GUEST);
+
+		if (top) {
+			read += add_both_levels(&tail,
+						km_tlb_level_keys_8(&block->addr[i], LINE_SHIFT(1),
+								    1, KM_TLB_GUEST),
+						keys, i,
+						_pdep_u32(high, 0x5555) | _pdep_u32(low, 0xaaaa));
+			continue;
+		}
+		km_tlb_append_8(&tail, keys, km_tlb_from_8(i), low);
+		read += (unsigned)__builtin_popcount(low);
+	}
+	*lines = (struct listing){tail.n, tail.n, read - tail.n, tail.last};
+}
+#endif
+
+/* All walks' lines at once. Does the host, and do they, allow that? */
+static bool list_at_once(struct km_tlb *tlb, unsigned top, struct listing *lines)
+{
+#ifdef __x86_64__
+	if (top < 2 && km_tlb_has_8()) {
+		list_lines_8(tlb, top, lines);
+		return true;
+	}
+#endif
+	(void)tlb;
+	(void)top;
+	(void)lines;
+	return false;
+}
+
+static void list_each(struct km_tlb *tlb, unsigned top, struct km_tlb_outcome *outcomes,
+		      unsigned nearest, struct listing *lines)
+{
+	struct km_tlb_block *block = tlb->block;
 	size_t from = 0;
 
-	if (nearest < KM_TLB_LINE_LEVELS - 1)
-		lines.last = tlb->lines[nearest].last;
 	for (size_t i = 0; i < block->n; i++) {
 		uint16_t at = block->at[i];
 
 		if (tlb->spec.data_lines) {
-			add_data_lines(tlb, &lines, from, at + 1u);
+			add_data_lines(tlb, lines, from, at + 1u);
 			from = at + 1u;
 		}
-		add_walk_lines(block, &lines, i, top,
+		add_walk_lines(block, lines, i, top,
 			       outcomes ? &outcomes[at].lines[nearest] : NULL);
 	}
 	if (tlb->spec.data_lines)
-		add_data_lines(tlb, &lines, from, block->nr_refs);
+		add_data_lines(tlb, lines, from, block->nr_refs);
+}
+
+/* In the order of references: its data's line, then its walk's. How many are walks'. */
+static size_t list_lines(struct km_tlb *tlb, unsigned top, struct km_tlb_outcome *outcomes)
+{
+	unsigned nearest = nearest_level(tlb);
+	struct listing lines = {0};
+
+	if (nearest < KM_TLB_LINE_LEVELS - 1)
+		lines.last = tlb->lines[nearest].last;
+	if (outcomes || tlb->spec.data_lines || !list_at_once(tlb, top, &lines))
+		list_each(tlb, top, outcomes, nearest, &lines);
 	tlb->lines[0].last = tlb->lines[1].last = lines.last;
 	tlb->counts.lines[nearest] += lines.again;
-	block->nr_lines = lines.n;
+	tlb->block->nr_lines = lines.n;
 	return lines.listed;
 }
 

@@ -5,10 +5,7 @@
  * changes nothing: it is left out. With AVX-512 the L1's are listed eight at a time.
  */
 #include "tlb_block.h"
-
-#ifdef __x86_64__
-#include <immintrin.h>
-#endif
+#include "tlb_eight.h"
 
 #define always_inline static inline __attribute__((always_inline))
 #define SEVERAL (KM_TLB_ARRAYS + 1)
@@ -60,14 +57,12 @@ always_inline void list_references(struct km_tlb *tlb, size_t from, const uint8_
 }
 
 #ifdef __x86_64__
-#define always_8 always_inline __attribute__((target("avx512f,avx512dq,popcnt")))
-
 /* What the routes say of each size. */
 struct routes_8 {
 	__m512i shift, sort, number;
 };
 
-always_8 struct routes_8 routes_of(const struct km_tlb_route *routes)
+KM_TLB_ALWAYS_8 struct routes_8 routes_of(const struct km_tlb_route *routes)
 {
 	uint64_t shift[8] = {0}, sort[8] = {0}, number[8] = {0};
 
@@ -80,27 +75,18 @@ always_8 struct routes_8 routes_of(const struct km_tlb_route *routes)
 				 _mm512_loadu_si512(number)};
 }
 
-/* These of the keys, and which references they are of. */
-always_8 void append(struct km_tlb_list *list, __m512i keys, __m512i of, __mmask8 these)
+KM_TLB_ALWAYS_8 void append(struct km_tlb_list *list, __m512i keys, __m512i of, __mmask8 these)
 {
-	__m512i mine = _mm512_maskz_compress_epi64(these, keys);
-	__m512i last = _mm512_set1_epi64((long long)list->last);
-	unsigned count = (unsigned)__builtin_popcount(these);
-	__mmask8 fresh = _mm512_mask_cmpneq_epi64_mask((__mmask8)((1u << count) - 1), mine,
-						       _mm512_alignr_epi64(mine, last, 7));
+	struct km_tlb_tail tail = {list->key, list->of, list->n, list->last};
 
-	_mm512_storeu_si512(&list->key[list->n], _mm512_maskz_compress_epi64(fresh, mine));
-	of = _mm512_maskz_compress_epi64(fresh, _mm512_maskz_compress_epi64(these, of));
-	_mm_storeu_si128((__m128i *)&list->of[list->n], _mm512_cvtepi64_epi16(of));
-	list->n += (unsigned)__builtin_popcount(fresh);
-	last = _mm512_permutexvar_epi64(_mm512_set1_epi64(count - 1), mine);
-	list->last = (uint64_t)_mm_cvtsi128_si64(_mm512_castsi512_si128(last));
+	km_tlb_append_8(&tail, keys, of, these);
+	list->n = tail.n;
+	list->last = tail.last;
 }
 
 /* How many are listed: eights of them. */
-always_8 size_t list_references_8(struct km_tlb *tlb, bool several)
+KM_TLB_ALWAYS_8 size_t list_references_8(struct km_tlb *tlb, bool several)
 {
-	const __m512i lanes = _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7);
 	struct km_tlb_block *block = tlb->block;
 	const struct routes_8 routes = routes_of(tlb->route[0]);
 	__m512i size = _mm512_set1_epi64(block->size);
@@ -108,11 +94,10 @@ always_8 size_t list_references_8(struct km_tlb *tlb, bool several)
 
 	for (; i + 8 <= block->nr_refs; i += 8) {
 		__m512i keys = _mm512_loadu_si512(&block->addrs[i]);
-		__m512i of = _mm512_add_epi64(lanes, _mm512_set1_epi64((long long)i));
+		__m512i of = km_tlb_from_8(i);
 
 		if (block->sizes)
-			size = _mm512_cvtepu8_epi64(
-				_mm_loadl_epi64((const __m128i *)&block->sizes[i]));
+			size = km_tlb_bytes_8(&block->sizes[i]);
 		keys = _mm512_srlv_epi64(keys, _mm512_permutexvar_epi64(size, routes.shift));
 		keys = _mm512_or_si512(_mm512_slli_epi64(keys, 4),
 				       _mm512_permutexvar_epi64(size, routes.sort));
@@ -132,12 +117,12 @@ always_8 size_t list_references_8(struct km_tlb *tlb, bool several)
 	return i;
 }
 
-static __attribute__((target("avx512f,avx512dq,popcnt"))) size_t list_one_8(struct km_tlb *tlb)
+static KM_TLB_WITH_8 size_t list_one_8(struct km_tlb *tlb)
 {
 	return list_references_8(tlb, false);
 }
 
-static __attribute__((target("avx512f,avx512dq,popcnt"))) size_t list_several_8(struct km_tlb *tlb)
+static KM_TLB_WITH_8 size_t list_several_8(struct km_tlb *tlb)
 {
 	return list_references_8(tlb, true);
 }
@@ -146,7 +131,7 @@ static __attribute__((target("avx512f,avx512dq,popcnt"))) size_t list_several_8(
 static size_t list_eights(struct km_tlb *tlb, bool several)
 {
 #ifdef __x86_64__
-	if (km_tlb_widest >= 8 && __builtin_cpu_supports("avx512dq"))
+	if (km_tlb_has_8())
 		return several ? list_several_8(tlb) : list_one_8(tlb);
 #endif
 	(void)tlb;
