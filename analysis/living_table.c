@@ -47,6 +47,14 @@ void km_living_table_free(struct km_living_table *table)
 	*table = (struct km_living_table){0};
 }
 
+void km_living_table_touch(struct km_living_table *table)
+{
+	const size_t step = KM_HUGE_BYTES / sizeof(*table->places);
+
+	for (size_t i = 0; i < table->nr_places; i += step)
+		*(volatile uint64_t *)&table->places[i].ptr = 0;
+}
+
 /* ---- runs ---- */
 
 static bool is_full(const struct km_living_table *table, size_t line)

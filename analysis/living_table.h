@@ -35,6 +35,8 @@ struct km_living_table {
 /* Of 2^bits places, all empty; bits is at least 2. -ENOMEM. */
 int km_living_table_init(struct km_living_table *table, unsigned bits);
 void km_living_table_free(struct km_living_table *table);
+/* Before the first use, by who waits for something else: the memory will be there. */
+void km_living_table_touch(struct km_living_table *table);
 /*
  * Room for more: the live objects alone stay, in twice as many places if they need these. All of
  * them move. -ENOMEM: nothing was done.

@@ -251,6 +251,7 @@ static int take_all(struct pass *pass, struct km_trace *trace,
 	if (code)
 		return code;
 	km_progress_start(&progress, "counting", km_trace_events(trace));
+	km_living_table_touch(&pass->live.table); /* while the first chunks are decoded */
 	do {
 		code = km_trace_next_stretch(cursor, &stretch, err);
 		if (!code && take_stretch(pass, &stretch))
@@ -335,6 +336,18 @@ static bool has_one_node(struct km_trace *trace)
 	return zones != NULL;
 }
 
+/* That were left in the end, as far as is known before they are counted. */
+static uint64_t open_objects(struct km_trace *trace)
+{
+	struct km_repair_counts counts;
+	uint64_t ended;
+
+	if (km_trace_repair(trace, &counts))
+		return 0;
+	ended = counts.matched_frees + counts.implied_frees;
+	return counts.objects > ended ? counts.objects - ended : 0;
+}
+
 int km_stat_run(struct km_trace *trace, const struct km_stat_options *options, struct km_stat *stat,
 		struct km_err *err)
 {
@@ -358,7 +371,7 @@ int km_stat_run(struct km_trace *trace, const struct km_stat_options *options, s
 	if (!pass.lanes || km_groups_init(&stat->groups, trace, options->by) ||
 	    reserve_rows(stat, stat->groups.count) ||
 	    km_living_init(&pass.live, km_trace_kinds(trace), km_trace_events(trace),
-			   km_trace_direct_map(trace), cpus))
+			   open_objects(trace), km_trace_direct_map(trace), cpus))
 		code = no_memory(trace, err);
 	else
 		code = take_all(&pass, trace, options, err);

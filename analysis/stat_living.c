@@ -9,13 +9,17 @@
 #define MAX_ORDER 13                                           /* as in traces/repair.c */
 #define NR_LEAVES ((uint64_t)1 << (40 - KM_LIVING_LEAF_SHIFT)) /* 52 bits of physical address */
 
-/* The first table: few traces have a live object per so many calls, and few need one to grow. */
+/*
+ * The first table: few traces have a live object per so many calls, and few need one to grow. What
+ * the trace says of itself may be wrong.
+ */
 #define CALLS_PER_PLACE 16
 #define FIRST_BITS_MIN 12
 #define FIRST_BITS_MAX 16 /* 2 MiB */
+#define OPEN_BITS_MAX 20
 
-int km_living_init(struct km_living *live, uint32_t kinds, uint64_t calls, uint64_t direct_map,
-		   unsigned cpus)
+int km_living_init(struct km_living *live, uint32_t kinds, uint64_t calls, uint64_t open,
+		   uint64_t direct_map, unsigned cpus)
 {
 	unsigned bits = FIRST_BITS_MIN;
 
@@ -24,6 +28,8 @@ int km_living_init(struct km_living *live, uint32_t kinds, uint64_t calls, uint6
 				   .direct_map = direct_map,
 				   .large = calloc(cpus, sizeof(*live->large))};
 	while (bits < FIRST_BITS_MAX && (uint64_t)CALLS_PER_PLACE << bits < calls)
+		bits++;
+	while (bits < OPEN_BITS_MAX && (uint64_t)1 << bits >> 1 < open)
 		bits++;
 	if (live->large && !km_living_table_init(&live->table, bits))
 		return 0;

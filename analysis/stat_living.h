@@ -61,11 +61,11 @@ struct km_living {
 #define KM_LIVING_LEAF_SHIFT 15 /* pages per leaf: 128 MiB of memory in 4 KiB pages */
 
 /*
- * Of calls of those kinds, a bit for each, and of about so many calls. Empty but for what the first
- * call needs: -ENOMEM.
+ * Of calls of those kinds, a bit for each, and of about so many calls, of whose objects about so
+ * many stay. Empty but for what the first call needs: -ENOMEM.
  */
-int km_living_init(struct km_living *live, uint32_t kinds, uint64_t calls, uint64_t direct_map,
-		   unsigned cpus);
+int km_living_init(struct km_living *live, uint32_t kinds, uint64_t calls, uint64_t open,
+		   uint64_t direct_map, unsigned cpus);
 void km_living_free(struct km_living *live);
 
 /* ---- private to what follows ---- */

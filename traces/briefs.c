@@ -11,7 +11,7 @@
 #include "read_ahead.h"
 #include <stdlib.h>
 
-#define RING_BYTES ((size_t)4 << 20) /* two huge pages */
+#define RING_BYTES (2 * KM_HUGE_BYTES)
 #define STRETCH_EVENTS 2048
 #define STRETCHES (RING_BYTES / STRETCH_EVENTS / sizeof(struct km_brief))
 

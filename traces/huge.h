@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <sys/mman.h>
 
+#define KM_HUGE_BYTES ((size_t)2 << 20)
+
 /* All 0; NULL: there is no memory. */
 static inline void *km_huge_map(size_t bytes)
 {
