@@ -340,12 +340,8 @@ static bool has_one_node(struct km_trace *trace)
 static uint64_t open_objects(struct km_trace *trace)
 {
 	struct km_repair_counts counts;
-	uint64_t ended;
 
-	if (km_trace_repair(trace, &counts))
-		return 0;
-	ended = counts.matched_frees + counts.implied_frees;
-	return counts.objects > ended ? counts.objects - ended : 0;
+	return km_trace_repair(trace, &counts) ? 0 : counts.open;
 }
 
 int km_stat_run(struct km_trace *trace, const struct km_stat_options *options, struct km_stat *stat,

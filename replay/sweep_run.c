@@ -108,17 +108,25 @@ static int fail_job(struct running *running, size_t number, const char *why)
 	return code;
 }
 
+/* Of any repetition; NULL: not yet. */
+static const struct known_tlb *find_tlb(const struct running *running,
+					const struct km_sweep_job *job)
+{
+	const struct known_tlb *known = running->tlbs;
+
+	while (known && (known->job->seed != job->seed || strcmp(known->job->model, job->model) ||
+			 strcmp(known->job->params, job->params)))
+		known = known->next;
+	return known;
+}
+
 static void remember_tlb(struct running *running, const struct km_sweep_worker *worker)
 {
 	const struct km_sweep_job *job = worker->job;
 	struct known_tlb *known;
 
-	if (!worker->product->has_tlb || job->workload != running->number)
+	if (!worker->product->has_tlb || job->workload != running->number || find_tlb(running, job))
 		return;
-	for (known = running->tlbs; known; known = known->next)
-		if (known->job->seed == job->seed && !strcmp(known->job->model, job->model) &&
-		    !strcmp(known->job->params, job->params))
-			return;
 	known = malloc(sizeof(*known));
 	if (!known) /* then it is simulated again */
 		return;
@@ -128,16 +136,12 @@ static void remember_tlb(struct running *running, const struct km_sweep_worker *
 
 static void recall_tlb(const struct running *running, struct km_sweep_worker *worker)
 {
-	const struct km_sweep_job *job = worker->job;
+	const struct known_tlb *known = find_tlb(running, worker->job);
 
-	for (const struct known_tlb *known = running->tlbs; known; known = known->next) {
-		if (known->job->seed != job->seed || strcmp(known->job->model, job->model) ||
-		    strcmp(known->job->params, job->params))
-			continue;
-		worker->product->tlb = known->measures;
-		worker->product->has_tlb = true;
+	if (!known)
 		return;
-	}
+	worker->product->tlb = known->measures;
+	worker->product->has_tlb = true;
 }
 
 static int store(struct running *running, struct km_sweep_worker *worker)

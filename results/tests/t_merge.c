@@ -9,6 +9,7 @@
 
 #include "engine/tests/tap.h"
 #include "results/merge.h"
+#include "rows.h"
 
 static struct km_err err;
 
@@ -77,18 +78,6 @@ static int merge(struct km_result *to, const char *path, struct km_merge *merged
 	else
 		km_result_commit(to, NULL);
 	return code;
-}
-
-static int count(struct km_result *result, const char *sql)
-{
-	sqlite3_stmt *statement;
-	int value = -1;
-
-	if (sqlite3_prepare_v2(km_result_db(result), sql, -1, &statement, NULL) == SQLITE_OK &&
-	    sqlite3_step(statement) == SQLITE_ROW)
-		value = sqlite3_column_int(statement, 0);
-	sqlite3_finalize(statement);
-	return value;
 }
 
 static const struct measured first = {"slub", 0, 10, 100, 2, "a"};

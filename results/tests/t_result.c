@@ -10,6 +10,7 @@
 
 #include "engine/tests/tap.h"
 #include "results/result.h"
+#include "rows.h"
 
 static char directory[] = "/tmp/kmlab-result-XXXXXX";
 
@@ -69,18 +70,6 @@ static void test_round_trip(void)
 	TAP_EQ(km_result_get_hist(result, run, "latency_ns.alloc", &read_back), 0, "the histogram");
 	TAP_OK(memcmp(&hist, &read_back, sizeof(hist)) == 0, "whole, bucket for bucket");
 	km_result_close(result, NULL);
-}
-
-static int count(struct km_result *result, const char *sql)
-{
-	sqlite3_stmt *statement;
-	int value = -1;
-
-	if (sqlite3_prepare_v2(km_result_db(result), sql, -1, &statement, NULL) == SQLITE_OK &&
-	    sqlite3_step(statement) == SQLITE_ROW)
-		value = sqlite3_column_int(statement, 0);
-	sqlite3_finalize(statement);
-	return value;
 }
 
 static void test_replacing(void)
