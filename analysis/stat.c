@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AHEAD 16 /* calls until memory that is asked for is there */
+/* Calls until memory that is asked for is there: a place, and what another CPU wrote of a call. */
+#define AHEAD 16
+#define CALLS_AHEAD 96
 
 struct pass {
 	struct km_stat *stat;
@@ -229,6 +231,8 @@ static int take_stretch(struct pass *pass, const struct km_stretch *stretch)
 						    .time_ns = event->time_ns,
 						    .actor = &lane->actors[event->actor]};
 
+		__builtin_prefetch(event +
+				   CALLS_AHEAD); /* maybe behind the last, which does no harm */
 		if (event + AHEAD < end)
 			km_living_prefetch(&pass->live, event[AHEAD].ptr);
 		if (take(pass, &call, &lane->shapes[event->shape]))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A ring of slots that a thread fills, in order, while those before are being worked on (private to
- * briefs.c). Who waits does so for half of the ring, so that neither wakes the other often.
+ * briefs.c). Where there is a second CPU the thread keeps to it, and who takes slots waits awake
+ * for a while.
  */
 #ifndef KMLAB_TRACES_READ_AHEAD_H
 #define KMLAB_TRACES_READ_AHEAD_H
