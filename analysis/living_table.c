@@ -22,7 +22,7 @@
 
 static size_t bytes_of(size_t places)
 {
-	return places * sizeof(struct km_living_object);
+	return places * sizeof(struct km_living_place);
 }
 
 static void set_places(struct km_living_table *table, size_t places)
@@ -59,7 +59,7 @@ void km_living_table_touch(struct km_living_table *table)
 
 static bool is_full(const struct km_living_table *table, size_t line)
 {
-	return table->places[2 * line + 1].ptr != 0;
+	return table->places[KM_LIVING_LINE * line + KM_LIVING_LINE - 1].ptr != 0;
 }
 
 static size_t first_run_end(const struct km_living_table *table)
@@ -99,25 +99,25 @@ static size_t count_live(const struct km_living_table *table)
 	size_t live = 0;
 
 	for (size_t i = 0; i < table->nr_places; i++)
-		live += table->places[i].of.live;
+		live += table->places[i].life != 0;
 	return live;
 }
 
 /* The live objects of the lines [begin, end], which are then empty: how many these were. */
 static size_t take_lines(struct km_living_table *table, size_t begin, size_t end,
-			 struct km_living_object *taken)
+			 struct km_living_place *taken)
 {
 	size_t n = 0;
 
-	for (size_t i = 2 * begin; i < 2 * end + 2; i++) {
+	for (size_t i = KM_LIVING_LINE * begin; i < KM_LIVING_LINE * (end + 1); i++) {
 		taken[n] = table->places[i];
-		n += taken[n].of.live;
-		table->places[i] = (struct km_living_object){0};
+		n += taken[n].life != 0;
+		table->places[i] = (struct km_living_place){0};
 	}
 	return n;
 }
 
-static void put_back(struct km_living_table *table, const struct km_living_object *taken, size_t n)
+static void put_back(struct km_living_table *table, const struct km_living_place *taken, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		*km_living_find(table, taken[i].ptr) = taken[i];
@@ -140,12 +140,13 @@ static int grow(struct km_living_table *table)
 
 int km_living_table_renew(struct km_living_table *table)
 {
-	size_t lines = table->nr_places / 2, first_end = first_run_end(table);
-	size_t live = count_live(table), n, in_first;
-	struct km_living_object *taken, *first;
+	size_t lines = table->nr_places / KM_LIVING_LINE, first_end = first_run_end(table);
+	size_t live = count_live(table), most, n, in_first;
+	struct km_living_place *taken, *first;
 
 	/* take_lines() writes one more than it keeps. */
-	taken = malloc(bytes_of(2 * (longest_run(table, lines, first_end) + first_end + 1) + 2));
+	most = longest_run(table, lines, first_end) + first_end + 1;
+	taken = malloc(bytes_of(KM_LIVING_LINE * most + 2));
 	if (!taken)
 		return -ENOMEM;
 	if (live > MOST_LIVE(table->nr_places) && grow(table)) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Slab objects by address (private to stat_living.h): open addressing by lines of two places, which
- * are a cache line of the processor. An object that ended keeps its place, as its address is likely
- * to be handed out again; those that do not come back go when the table is full.
+ * Slab objects by address (private to stat_living.h): open addressing by lines of four places,
+ * which are a cache line of the processor. An object that ended keeps its place, as its address is
+ * likely to be handed out again; those that do not come back go when the table is full.
  */
 #ifndef KMLAB_LIVING_TABLE_H
 #define KMLAB_LIVING_TABLE_H
@@ -10,22 +10,15 @@
 #include <kmlab/types.h>
 #include <stddef.h>
 
-/* What objects have of the shape of their allocation. */
-struct km_living_traits {
-	uint32_t group; /* the caller's */
-	uint32_t bytes_req, bytes_alloc;
-	uint16_t cpu;
-	bool live;
+struct km_living_place {
+	uint64_t ptr;  /* 0: the place is empty */
+	uint64_t life; /* the caller's, of an object that lives; 0: it ended */
 };
 
-struct km_living_object {
-	uint64_t ptr; /* 0: the place is empty */
-	uint64_t time_ns;
-	struct km_living_traits of;
-};
+#define KM_LIVING_LINE 4 /* places */
 
 struct km_living_table {
-	struct km_living_object *places;
+	struct km_living_place *places;
 	size_t nr_places; /* a power of two */
 	unsigned shift;   /* of a hash of 64 bits to a place */
 	size_t used;      /* places that are not empty */
@@ -46,24 +39,33 @@ int km_living_table_renew(struct km_living_table *table);
 /* The first place of the line where an object is looked for first. */
 static inline size_t km_living_home(const struct km_living_table *table, uint64_t ptr)
 {
-	return ptr * 0x9e3779b97f4a7c15ull >> table->shift & ~(size_t)1;
+	return ptr * 0x9e3779b97f4a7c15ull >> table->shift & ~(size_t)(KM_LIVING_LINE - 1);
+}
+
+/* The place is neither that of ptr nor empty: 1 or 0. */
+static inline size_t km_living_passes(const struct km_living_place *place, uint64_t ptr)
+{
+	return (place->ptr != ptr) & (place->ptr != 0);
 }
 
 /*
- * The object at ptr, live or not, or the empty place where it belongs. The choice in a line is no
- * branch, as nothing could predict it.
+ * The place of the object at ptr, live or not, or the empty one where it belongs. The choice in a
+ * line is no branch, as nothing could predict it.
  */
-static inline struct km_living_object *km_living_find(const struct km_living_table *table,
-						      uint64_t ptr)
+static inline struct km_living_place *km_living_find(const struct km_living_table *table,
+						     uint64_t ptr)
 {
 	size_t mask = table->nr_places - 1, at = km_living_home(table, ptr);
 
-	for (;; at = (at + 2) & mask) {
-		struct km_living_object *object = &table->places[at];
+	for (;; at = (at + KM_LIVING_LINE) & mask) {
+		struct km_living_place *place = &table->places[at];
+		size_t one = km_living_passes(place, ptr);
+		size_t two = one & km_living_passes(place + 1, ptr);
+		size_t three = two & km_living_passes(place + 2, ptr);
 
-		object += (object->ptr != ptr) & (object->ptr != 0);
-		if (object->ptr == ptr || !object->ptr)
-			return object;
+		place += one + two + three;
+		if (place->ptr == ptr || !place->ptr)
+			return place;
 	}
 }
 

@@ -26,6 +26,7 @@ struct pass {
 		const struct km_actor *actors;
 		struct shape {
 			struct km_living_shape living;
+			uint32_t group; /* of allocations, unless by task */
 			enum km_sample_kind sample;
 			bool cross_node;
 			uint64_t bytes_req, bytes_alloc;
@@ -65,38 +66,44 @@ static inline int count_begin(struct pass *pass, uint64_t ptr, const struct shap
 				: 0;
 }
 
-static inline struct km_stat_row *count_end(struct pass *pass,
-					    const struct km_living_object *object, uint64_t now_ns)
+static inline struct km_stat_row *count_end(struct pass *pass, struct km_living_birth birth,
+					    uint64_t now_ns)
 {
-	struct km_stat_row *row = &pass->stat->rows[object->of.group];
+	const uint64_t bytes = pass->live.traits[birth.traits].bytes_alloc;
+	struct km_stat_row *row = &pass->stat->rows[birth.group];
 
-	row->live_bytes -= object->of.bytes_alloc;
-	pass->stat->total.live_bytes -= object->of.bytes_alloc;
-	row->byte_ns += (double)object->of.bytes_alloc * (double)(now_ns - object->time_ns);
+	row->live_bytes -= bytes;
+	pass->stat->total.live_bytes -= bytes;
+	row->byte_ns += (double)bytes * (double)(now_ns - birth.time_ns);
 	return row;
 }
 
 /* The inner of two call sites gives the object to the outer. */
-static int count_regroup(struct pass *pass, const struct km_living_object *object, uint32_t group)
+static int count_change(struct pass *pass, struct km_living_place *place, const struct shape *shape,
+			uint32_t group)
 {
-	struct km_stat_row *from = &pass->stat->rows[object->of.group];
+	const struct km_living_birth birth = km_living_birth(&pass->live, place);
+	const struct km_living_traits *traits = &pass->live.traits[birth.traits];
+	struct km_stat_row *from = &pass->stat->rows[birth.group];
 	struct km_stat_row *to = &pass->stat->rows[group];
 
 	from->hits--;
-	from->bytes_req -= object->of.bytes_req;
-	from->bytes_alloc -= object->of.bytes_alloc;
-	from->live_bytes -= object->of.bytes_alloc;
+	from->bytes_req -= traits->bytes_req;
+	from->bytes_alloc -= traits->bytes_alloc;
+	from->live_bytes -= traits->bytes_alloc;
 	to->hits++;
-	to->bytes_req += object->of.bytes_req;
-	to->bytes_alloc += object->of.bytes_alloc;
-	live_more(to, object->of.bytes_alloc);
+	to->bytes_req += traits->bytes_req;
+	to->bytes_alloc += traits->bytes_alloc;
+	live_more(to, traits->bytes_alloc);
+	if (km_living_change(&pass->live, place, &shape->living, group))
+		return -ENOMEM;
 	if (!pass->sample_all)
 		return 0;
-	if (km_sample_add(&pass->sums, object->ptr, object->of.group, KM_SAMPLE_KMALLOC, -1,
-			  object->of.bytes_req, object->of.bytes_alloc))
+	if (km_sample_add(&pass->sums, place->ptr, birth.group, KM_SAMPLE_KMALLOC, -1,
+			  traits->bytes_req, traits->bytes_alloc))
 		return -ENOMEM;
-	return km_sample_add(&pass->sums, object->ptr, group, KM_SAMPLE_KMALLOC, 1,
-			     object->of.bytes_req, object->of.bytes_alloc);
+	return km_sample_add(&pass->sums, place->ptr, group, KM_SAMPLE_KMALLOC, 1,
+			     traits->bytes_req, traits->bytes_alloc);
 }
 
 /* Rows for n groups, at least. */
@@ -122,22 +129,17 @@ static inline int take_alloc(struct pass *pass, const struct km_living_call *cal
 			     const struct shape *shape, uint32_t group)
 {
 	bool twice;
-	struct km_living_object *object =
-		km_living_alloc(&pass->live, call, &shape->living, &twice);
+	struct km_living_place *place = km_living_alloc(&pass->live, call, &shape->living, &twice);
 
-	if (!object)
+	if (!place)
 		return 0;
-	if (__builtin_expect(twice, 0)) {
-		if (count_regroup(pass, object, group))
-			return -ENOMEM;
-		object->of.group = group;
-		return 0;
-	}
-	if (object->of.live)
-		count_end(pass, object, call->time_ns)->implied++;
+	if (__builtin_expect(twice, 0))
+		return count_change(pass, place, shape, group);
+	if (place->life)
+		count_end(pass, km_living_birth(&pass->live, place), call->time_ns)->implied++;
 	if (count_begin(pass, call->ptr, shape, group))
 		return -ENOMEM;
-	return km_living_put(&pass->live, object, call, &shape->living, group);
+	return km_living_put(&pass->live, place, call, &shape->living, group);
 }
 
 static struct km_hist *new_lifetimes(struct km_stat_row *row)
@@ -148,28 +150,30 @@ static struct km_hist *new_lifetimes(struct km_stat_row *row)
 
 static inline int take_free(struct pass *pass, const struct km_living_call *call, uint16_t cpu)
 {
-	struct km_living_object *object = km_living_freed(&pass->live, call->ptr);
+	struct km_living_place *place = km_living_freed(&pass->live, call->ptr);
+	struct km_living_birth birth;
 	struct km_stat_row *row;
 
-	if (!object)
+	if (!place)
 		return 0;
-	row = count_end(pass, object, call->time_ns);
+	birth = km_living_birth(&pass->live, place);
+	row = count_end(pass, birth, call->time_ns);
 	if (__builtin_expect(!row->lifetimes, 0) && !new_lifetimes(row))
 		return -ENOMEM;
-	row->cross_frees += object->of.cpu != cpu;
-	km_hist_add(row->lifetimes, call->time_ns - object->time_ns);
-	km_living_remove(&pass->live, object);
+	row->cross_frees += pass->live.traits[birth.traits].cpu != cpu;
+	km_hist_add(row->lifetimes, call->time_ns - birth.time_ns);
+	km_living_remove(&pass->live, place);
 	return 0;
 }
 
 static void take_pages(struct pass *pass, const struct km_living_call *call,
 		       const struct km_living_shape *shape)
 {
-	struct km_living_object gone;
+	struct km_living_birth gone;
 	uint64_t offset = 0;
 
 	while (km_living_next_gone(&pass->live, call, shape, &offset, &gone))
-		count_end(pass, &gone, call->time_ns)->implied++;
+		count_end(pass, gone, call->time_ns)->implied++;
 }
 
 static inline int take(struct pass *pass, const struct km_living_call *call,
@@ -179,13 +183,29 @@ static inline int take(struct pass *pass, const struct km_living_call *call,
 
 	if (living->verb == KM_LIVING_BEGIN)
 		return take_alloc(pass, call, shape,
-				  pass->by_task ? call->actor->task : living->traits.group);
+				  pass->by_task ? call->actor->task : shape->group);
 	km_living_note(&pass->live, call, living);
 	if (living->verb == KM_LIVING_END)
-		return take_free(pass, call, living->traits.cpu);
+		return take_free(pass, call, living->cpu);
 	if (living->verb == KM_LIVING_PAGES)
 		take_pages(pass, call, living);
 	return 0;
+}
+
+/* What calls of a shape mean here. */
+static int begin_shape(struct pass *pass, const struct km_event *event, struct shape *shape)
+{
+	*shape = (struct shape){.sample = km_sample_kind_of(event->kind),
+				.cross_node = event->node > 0,
+				.bytes_req = event->bytes_req,
+				.bytes_alloc = event->bytes_alloc};
+	if (!pass->by_task && km_event_is_alloc(event->kind) &&
+	    km_event_space(event->kind) == KM_SPACE_SLAB) {
+		shape->group = km_groups_of(&pass->stat->groups, event);
+		if (shape->group == UINT32_MAX)
+			return -ENOMEM;
+	}
+	return km_living_shape(&pass->live, event, shape->group, &shape->living) ? 0 : -ENOMEM;
 }
 
 /* What the numbers of a legend mean here, and rows for them. */
@@ -202,20 +222,9 @@ static int begin_legend(struct pass *pass, const struct km_legend *legend)
 		lane->room = legend->nr_shapes;
 	}
 	lane->actors = legend->actors;
-	for (uint32_t i = 0; i < legend->nr_shapes; i++) {
-		const struct km_event *event = &legend->shapes[i];
-		uint32_t group = 0;
-
-		if (km_event_is_alloc(event->kind) && km_event_space(event->kind) == KM_SPACE_SLAB)
-			group = km_groups_of(&pass->stat->groups, event);
-		if (group == UINT32_MAX)
+	for (uint32_t i = 0; i < legend->nr_shapes; i++)
+		if (begin_shape(pass, &legend->shapes[i], &lane->shapes[i]))
 			return -ENOMEM;
-		lane->shapes[i] = (struct shape){.living = km_living_shape(event, group),
-						 .sample = km_sample_kind_of(event->kind),
-						 .cross_node = event->node > 0,
-						 .bytes_req = event->bytes_req,
-						 .bytes_alloc = event->bytes_alloc};
-	}
 	return reserve_rows(pass->stat, pass->stat->groups.count);
 }
 
@@ -269,36 +278,40 @@ static int take_all(struct pass *pass, struct km_trace *trace,
 
 /* ---- the end ---- */
 
-/* What is live at the end lives until then; and may be all that is asked for. */
-static int count_live(struct pass *pass, bool only)
+/* An object lives until the end; and may be all that is asked for. */
+static int count_left(struct pass *pass, const struct km_living_place *place, bool only)
 {
 	struct km_stat *stat = pass->stat;
-	uint64_t middle = stat->from_ns + (stat->to_ns - stat->from_ns) / 2;
+	const struct km_living_birth birth = km_living_birth(&pass->live, place);
+	const struct km_living_traits *traits = &pass->live.traits[birth.traits];
+	struct km_stat_row *row = &stat->rows[birth.group];
+
+	row->live++;
+	row->old_live += birth.time_ns < stat->from_ns + (stat->to_ns - stat->from_ns) / 2;
+	if (birth.time_ns < stat->to_ns)
+		row->byte_ns += (double)traits->bytes_alloc * (double)(stat->to_ns - birth.time_ns);
+	if (!only)
+		return 0;
+	row->hits++;
+	row->bytes_req += traits->bytes_req;
+	row->bytes_alloc += traits->bytes_alloc;
+	/* Of which kind it was is not known any more, and no matter: the factor is N. */
+	return stat->sample > 1
+		       ? km_sample_add(&pass->sums, place->ptr, birth.group, KM_SAMPLE_KMALLOC, 1,
+				       traits->bytes_req, traits->bytes_alloc)
+		       : 0;
+}
+
+static int count_live(struct pass *pass, bool only)
+{
+	const struct km_living_table *table = &pass->live.table;
+	struct km_stat *stat = pass->stat;
 
 	for (uint32_t i = 0; only && i < stat->nr_rows; i++)
 		stat->rows[i].hits = stat->rows[i].bytes_req = stat->rows[i].bytes_alloc = 0;
-	for (size_t i = 0; i < pass->live.table.nr_places; i++) {
-		const struct km_living_object *object = &pass->live.table.places[i];
-		struct km_stat_row *row = &stat->rows[object->of.group];
-
-		if (!object->of.live)
-			continue;
-		row->live++;
-		row->old_live += object->time_ns < middle;
-		if (object->time_ns < stat->to_ns)
-			row->byte_ns += (double)object->of.bytes_alloc *
-					(double)(stat->to_ns - object->time_ns);
-		if (!only)
-			continue;
-		row->hits++;
-		row->bytes_req += object->of.bytes_req;
-		row->bytes_alloc += object->of.bytes_alloc;
-		/* Of which kind it was is not known any more, and no matter: the factor is N. */
-		if (stat->sample > 1 &&
-		    km_sample_add(&pass->sums, object->ptr, object->of.group, KM_SAMPLE_KMALLOC, 1,
-				  object->of.bytes_req, object->of.bytes_alloc))
+	for (size_t i = 0; i < table->nr_places; i++)
+		if (table->places[i].life && count_left(pass, &table->places[i], only))
 			return -ENOMEM;
-	}
 	return 0;
 }
 
@@ -354,6 +367,12 @@ int km_stat_run(struct km_trace *trace, const struct km_stat_options *options, s
 	const char *sample = km_trace_meta(trace, "sample");
 	struct pass pass = {.stat = stat, .by_task = options->by == KM_BY_TASK};
 	unsigned cpus = km_trace_cpus(trace);
+	struct km_living_hints hints = {.kinds = km_trace_kinds(trace),
+					.calls = km_trace_events(trace),
+					.open = open_objects(trace),
+					.duration_ns = km_trace_duration_ns(trace),
+					.direct_map = km_trace_direct_map(trace),
+					.cpus = cpus};
 	bool whole;
 	int code;
 
@@ -368,10 +387,10 @@ int km_stat_run(struct km_trace *trace, const struct km_stat_options *options, s
 	pass.sample_all = stat->sample > 1 && !options->live;
 	whole = pass.sample_all && !options->from_ns && !options->to_ns;
 	pass.lanes = calloc(cpus, sizeof(*pass.lanes));
+	if (pass.by_task)
+		km_trace_tasks(trace, &hints.own_groups);
 	if (!pass.lanes || km_groups_init(&stat->groups, trace, options->by) ||
-	    reserve_rows(stat, stat->groups.count) ||
-	    km_living_init(&pass.live, km_trace_kinds(trace), km_trace_events(trace),
-			   open_objects(trace), km_trace_direct_map(trace), cpus))
+	    reserve_rows(stat, stat->groups.count) || km_living_init(&pass.live, &hints))
 		code = no_memory(trace, err);
 	else
 		code = take_all(&pass, trace, options, err);

@@ -18,20 +18,47 @@
 #define FIRST_BITS_MAX 16 /* 2 MiB */
 #define OPEN_BITS_MAX 20
 
-int km_living_init(struct km_living *live, uint32_t kinds, uint64_t calls, uint64_t open,
-		   uint64_t direct_map, unsigned cpus)
+/* What is left to each beside groups of 32 bits; places of wide births have that of the time. */
+#define TIME_BITS_MIN 28
+#define TRAITS_BITS_MIN 4
+#define MAX_TRAITS (1u << 30)
+
+static unsigned first_bits(const struct km_living_hints *hints)
 {
 	unsigned bits = FIRST_BITS_MIN;
 
-	*live = (struct km_living){.with_pages =
-					   kinds & (1u << KM_EV_PAGE_ALLOC | 1u << KM_EV_PAGE_FREE),
-				   .direct_map = direct_map,
-				   .large = calloc(cpus, sizeof(*live->large))};
-	while (bits < FIRST_BITS_MAX && (uint64_t)CALLS_PER_PLACE << bits < calls)
+	while (bits < FIRST_BITS_MAX && (uint64_t)CALLS_PER_PLACE << bits < hints->calls)
 		bits++;
-	while (bits < OPEN_BITS_MAX && (uint64_t)1 << bits >> 1 < open)
+	while (bits < OPEN_BITS_MAX && (uint64_t)1 << bits >> 1 < hints->open)
 		bits++;
-	if (live->large && !km_living_table_init(&live->table, bits))
+	return bits;
+}
+
+/* Traits have what the others leave, and some bits whatever these ask for. */
+static void divide_word(struct km_living *live, const struct km_living_hints *hints)
+{
+	unsigned group_bits = 0, time_bits = TIME_BITS_MIN;
+
+	while ((uint64_t)hints->own_groups >> group_bits)
+		group_bits++;
+	while (time_bits < 64 - TRAITS_BITS_MIN - group_bits && hints->duration_ns >> time_bits)
+		time_bits++;
+	live->time_shift = 64 - time_bits;
+	live->traits_bits = live->time_shift - group_bits;
+	live->most_time = UINT64_MAX >> live->time_shift;
+	live->own_mask = ((uint64_t)1 << group_bits) - 1;
+	live->most_traits = ((uint64_t)1 << live->traits_bits) - 1;
+}
+
+int km_living_init(struct km_living *live, const struct km_living_hints *hints)
+{
+	*live = (struct km_living){.nr_traits = KM_LIVING_TRAITS,
+				   .with_pages = hints->kinds &
+						 (1u << KM_EV_PAGE_ALLOC | 1u << KM_EV_PAGE_FREE),
+				   .direct_map = hints->direct_map,
+				   .large = calloc(hints->cpus, sizeof(*live->large))};
+	divide_word(live, hints);
+	if (live->large && !km_living_table_init(&live->table, first_bits(hints)))
 		return 0;
 	km_living_free(live);
 	return -ENOMEM;
@@ -43,9 +70,99 @@ void km_living_free(struct km_living *live)
 		free(live->leaves[i]);
 	free(live->leaves);
 	km_living_table_free(&live->table);
+	free(live->wide);
+	free(live->traits);
+	km_intern_free(&live->numbers);
 	free(live->large);
 	*live = (struct km_living){0};
 }
+
+/* ---- traits ---- */
+
+static int reserve_traits(struct km_living *live)
+{
+	uint32_t most = live->max_traits ? 2 * live->max_traits : 256;
+	struct km_living_traits *traits;
+
+	if (live->nr_traits < live->max_traits)
+		return 0;
+	if (most > MAX_TRAITS)
+		return -ENOMEM;
+	traits = realloc(live->traits, most * sizeof(*traits));
+	if (!traits)
+		return -ENOMEM;
+	live->traits = traits;
+	live->max_traits = most;
+	return 0;
+}
+
+/* The number of these traits; 0: no memory. */
+static uint32_t number_of(struct km_living *live, const struct km_living_traits *traits)
+{
+	uint64_t *number = km_intern(&live->numbers, traits, sizeof(*traits));
+
+	if (!number || (!*number && reserve_traits(live)))
+		return 0;
+	if (!*number) {
+		live->traits[live->nr_traits] = *traits;
+		*number = live->nr_traits++;
+	}
+	return (uint32_t)*number;
+}
+
+/* ---- births that one word does not hold ---- */
+
+static int reserve_wide(struct km_living *live)
+{
+	uint64_t most = live->max_wide ? 2 * live->max_wide : 1024;
+	struct km_living_birth *wide;
+
+	if (live->free_wide < live->nr_wide || live->nr_wide < live->max_wide)
+		return 0;
+	if (most >> TIME_BITS_MIN)
+		return -ENOMEM;
+	wide = realloc(live->wide, most * sizeof(*wide));
+	if (!wide)
+		return -ENOMEM;
+	live->wide = wide;
+	live->max_wide = most;
+	return 0;
+}
+
+uint64_t km_living_wide_life(struct km_living *live, struct km_living_birth birth)
+{
+	uint64_t at = live->free_wide;
+
+	if (reserve_wide(live))
+		return 0;
+	/* The list of those that are free ends behind the last that was ever used. */
+	live->free_wide = at < live->nr_wide ? live->wide[at].time_ns : at + 1;
+	live->nr_wide += at == live->nr_wide;
+	live->wide[at] = birth;
+	return at << live->time_shift | KM_LIVING_WIDE;
+}
+
+void km_living_free_wide(struct km_living *live, uint64_t life)
+{
+	uint64_t at = life >> live->time_shift;
+
+	live->wide[at].time_ns = live->free_wide;
+	live->free_wide = at;
+}
+
+int km_living_change(struct km_living *live, struct km_living_place *place,
+		     const struct km_living_shape *shape, uint32_t group)
+{
+	struct km_living_birth birth = km_living_birth(live, place);
+
+	km_living_end_life(live, place->life);
+	birth.traits = shape->traits;
+	birth.group = group;
+	place->life = km_living_life(live, birth);
+	return place->life ? 0 : -ENOMEM;
+}
+
+/* ---- pages ---- */
 
 int km_living_new_leaf(struct km_living *live, uint64_t ptr)
 {
@@ -71,7 +188,7 @@ int km_living_new_leaf(struct km_living *live, uint64_t ptr)
 
 bool km_living_next_gone(struct km_living *live, const struct km_living_call *call,
 			 const struct km_living_shape *shape, uint64_t *offset,
-			 struct km_living_object *gone)
+			 struct km_living_birth *gone)
 {
 	uint64_t base = live->direct_map + (call->ptr << KM_PAGE_SHIFT), end;
 
@@ -83,13 +200,13 @@ bool km_living_next_gone(struct km_living *live, const struct km_living_call *ca
 		uint64_t page_end = (*offset | (KM_PAGE_SIZE - 1)) + 1;
 
 		for (; page && *page && *offset < page_end; *offset += 8) {
-			struct km_living_object *object =
+			struct km_living_place *place =
 				km_living_find(&live->table, base + *offset);
 
-			if (!object->of.live)
+			if (!place->life)
 				continue;
-			*gone = *object;
-			km_living_remove(live, object);
+			*gone = km_living_birth(live, place);
+			km_living_remove(live, place);
 			*offset += 8;
 			return true;
 		}
@@ -99,11 +216,6 @@ bool km_living_next_gone(struct km_living *live, const struct km_living_call *ca
 }
 
 /* ---- shapes ---- */
-
-static uint32_t size_of(uint64_t bytes)
-{
-	return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
-}
 
 static enum km_living_verb verb_of(unsigned kind)
 {
@@ -124,20 +236,25 @@ static enum km_living_verb verb_of(unsigned kind)
 	}
 }
 
-struct km_living_shape km_living_shape(const struct km_event *event, uint32_t group)
+bool km_living_shape(struct km_living *live, const struct km_event *event, uint32_t group,
+		     struct km_living_shape *shape)
 {
-	bool kmalloc = event->kind == KM_EV_KMALLOC;
+	const struct km_living_traits traits = {.bytes_req = event->bytes_req,
+						.bytes_alloc = event->bytes_alloc,
+						.group = group,
+						.cpu = event->cpu};
+	const bool kmalloc = event->kind == KM_EV_KMALLOC;
 
-	return (struct km_living_shape){.traits = {.group = group,
-						   .bytes_req = size_of(event->bytes_req),
-						   .bytes_alloc = size_of(event->bytes_alloc),
-						   .cpu = event->cpu,
-						   .live = true},
-					.verb = verb_of(event->kind),
-					.order = event->order,
-					.kmalloc = kmalloc,
-					.large = kmalloc &&
-						 event->bytes_alloc > KM_LIVING_LARGE_BYTES};
+	*shape = (struct km_living_shape){.cpu = event->cpu,
+					  .verb = verb_of(event->kind),
+					  .order = event->order,
+					  .kmalloc = kmalloc,
+					  .large = kmalloc &&
+						   event->bytes_alloc > KM_LIVING_LARGE_BYTES};
+	if (shape->verb != KM_LIVING_BEGIN)
+		return true;
+	shape->traits = number_of(live, &traits);
+	return shape->traits != 0;
 }
 
 /* ---- what follows a large kmalloc ---- */
@@ -150,26 +267,31 @@ void km_living_set_large(struct km_living *live, const struct km_living_call *ca
 }
 
 /* The very object, traced by an inner and now by an outer function. */
-static bool is_double(const struct km_living_large *large, const struct km_living_object *object,
-		      const struct km_living_shape *shape)
+static bool is_double(const struct km_living *live, const struct km_living_large *large,
+		      const struct km_living_place *place, const struct km_living_shape *shape)
 {
-	return shape->kmalloc && object->of.live && large->ptr == object->ptr &&
-	       large->time_ns == object->time_ns &&
-	       object->of.bytes_req == shape->traits.bytes_req &&
-	       object->of.bytes_alloc == shape->traits.bytes_alloc;
+	const struct km_living_traits *inner, *outer;
+	struct km_living_birth birth;
+
+	if (!shape->kmalloc || !place->life || large->ptr != place->ptr)
+		return false;
+	birth = km_living_birth(live, place);
+	inner = &live->traits[birth.traits];
+	outer = &live->traits[shape->traits];
+	return large->time_ns == birth.time_ns && inner->bytes_req == outer->bytes_req &&
+	       inner->bytes_alloc == outer->bytes_alloc;
 }
 
 bool km_living_after_large(struct km_living *live, const struct km_living_call *call,
-			   const struct km_living_shape *shape,
-			   const struct km_living_object *object)
+			   const struct km_living_shape *shape, const struct km_living_place *place)
 {
-	struct km_living_large *large = &live->large[shape->traits.cpu];
+	struct km_living_large *large = &live->large[shape->cpu];
 	bool twice;
 
 	if (!large->valid || large->task != call->actor->task ||
 	    large->context != call->actor->context)
 		return false;
-	twice = object && is_double(large, object, shape);
+	twice = place && is_double(live, large, place, shape);
 	live->counts.double_large += twice;
 	large->valid = false;
 	live->nr_large--;

@@ -8,6 +8,7 @@
 
 #include "living_table.h"
 #include "traces/brief.h"
+#include "traces/intern.h"
 #include "traces/trace.h"
 
 /* A traced call, but for what many have in common: its shape. */
@@ -23,14 +24,28 @@ enum km_living_verb {
 	KM_LIVING_OTHER  /* km_living_note() */
 };
 
+/* What many objects have in common. A key as well, so there is no padding. */
+struct km_living_traits {
+	uint64_t bytes_req, bytes_alloc;
+	uint32_t group; /* the caller's; 0 where objects have their own */
+	uint32_t cpu;   /* of the allocation */
+};
+
 /* What calls of a shape do, decided once. */
 struct km_living_shape {
-	struct km_living_traits traits; /* of objects that begin; cpu: of any */
-	uint8_t verb;                   /* enum km_living_verb */
+	uint32_t traits; /* the number, of objects that begin */
+	uint16_t cpu;
+	uint8_t verb; /* enum km_living_verb */
 	uint8_t order;
 	bool kmalloc, large; /* kmalloc; one that may be traced twice */
 };
-struct km_living_shape km_living_shape(const struct km_event *event, uint32_t group);
+
+/* When an object began, and with what. */
+struct km_living_birth {
+	uint64_t time_ns;
+	uint32_t traits; /* their number */
+	uint32_t group;
+};
 
 /* What left no trace in any group; named as the counters of km_repair_counts that they equal. */
 struct km_living_counts {
@@ -39,6 +54,19 @@ struct km_living_counts {
 
 struct km_living {
 	struct km_living_table table;
+	/*
+	 * A birth is kept in one word: below the time the object's own group, if such there are,
+	 * below that the number of traits. What is too large for that is in `wide`: then the word
+	 * has the number KM_LIVING_WIDE and for the time the place there.
+	 */
+	unsigned traits_bits, time_shift;
+	uint64_t most_time, most_traits, own_mask; /* of a group */
+	struct km_living_birth *wide; /* time_ns of a place that is free: the next such one */
+	uint64_t nr_wide, max_wide, free_wide;
+	/* By number, from KM_LIVING_TRAITS on. */
+	struct km_living_traits *traits;
+	uint32_t nr_traits, max_traits;
+	struct km_intern numbers;
 	/* Where events can be about pages: by pfn, objects that begin there, see km_living_page().
 	 */
 	bool with_pages;
@@ -60,25 +88,37 @@ struct km_living {
 #define KM_LIVING_LARGE_BYTES 8192
 #define KM_LIVING_LEAF_SHIFT 15 /* pages per leaf: 128 MiB of memory in 4 KiB pages */
 
-/*
- * Of calls of those kinds, a bit for each, and of about so many calls, of whose objects about so
- * many stay. Empty but for what the first call needs: -ENOMEM.
- */
-int km_living_init(struct km_living *live, uint32_t kinds, uint64_t calls, uint64_t open,
-		   uint64_t direct_map, unsigned cpus);
+#define KM_LIVING_WIDE 1 /* 0 is no number, as a life that is 0 has ended */
+#define KM_LIVING_TRAITS 2
+
+/* What is known of the calls before the first. */
+struct km_living_hints {
+	uint64_t kinds;       /* a bit for each kind of event that may come */
+	uint64_t calls, open; /* about so many events, and objects that stay */
+	uint64_t duration_ns; /* later calls are few */
+	uint64_t direct_map;  /* where it begins */
+	uint32_t own_groups;  /* each object has a group of its own, below that; 0: none has */
+	unsigned cpus;        /* CPUs are below that */
+};
+/* Empty but for what the first call needs: -ENOMEM. */
+int km_living_init(struct km_living *live, const struct km_living_hints *hints);
 void km_living_free(struct km_living *live);
+
+/* The shape of such calls, whose objects are of that group; false: no memory. */
+bool km_living_shape(struct km_living *live, const struct km_event *event, uint32_t group,
+		     struct km_living_shape *shape);
 
 /* ---- private to what follows ---- */
 
 /* A leaf for the page of ptr, if events can be about that page; -ENOMEM. */
 int km_living_new_leaf(struct km_living *live, uint64_t ptr);
 /*
- * A call comes after a large kmalloc. True: it is that one again, of the object that is there, or
- * NULL.
+ * A call comes after a large kmalloc. True: it is that one again, of the object at its place; NULL:
+ * it is no allocation.
  */
 bool km_living_after_large(struct km_living *live, const struct km_living_call *call,
 			   const struct km_living_shape *shape,
-			   const struct km_living_object *object);
+			   const struct km_living_place *place);
 void km_living_set_large(struct km_living *live, const struct km_living_call *call, unsigned cpu);
 
 /* Where the live objects that begin in the page of ptr are counted; NULL: nowhere. */
@@ -107,7 +147,46 @@ static inline int km_living_begins(struct km_living *live, uint64_t ptr)
 	return 0;
 }
 
+/* The life of a birth that one word does not hold; 0: no memory. */
+uint64_t km_living_wide_life(struct km_living *live, struct km_living_birth birth);
+void km_living_free_wide(struct km_living *live, uint64_t life);
+
+static inline uint64_t km_living_life(struct km_living *live, struct km_living_birth birth)
+{
+	if (__builtin_expect(birth.traits > live->most_traits || birth.time_ns > live->most_time,
+			     0))
+		return km_living_wide_life(live, birth);
+	return birth.time_ns << live->time_shift |
+	       (birth.group & live->own_mask) << live->traits_bits | birth.traits;
+}
+
+static inline uint32_t km_living_life_number(const struct km_living *live, uint64_t life)
+{
+	return (uint32_t)(life & live->most_traits);
+}
+
+static inline void km_living_end_life(struct km_living *live, uint64_t life)
+{
+	if (__builtin_expect(km_living_life_number(live, life) == KM_LIVING_WIDE, 0))
+		km_living_free_wide(live, life);
+}
+
 /* ---- calls ---- */
+
+/* Of an object that lives. */
+static inline struct km_living_birth km_living_birth(const struct km_living *live,
+						     const struct km_living_place *place)
+{
+	const uint64_t life = place->life, time_ns = life >> live->time_shift;
+	const uint32_t number = km_living_life_number(live, life);
+	uint64_t own;
+
+	if (__builtin_expect(number == KM_LIVING_WIDE, 0))
+		return live->wide[time_ns];
+	own = life >> live->traits_bits & live->own_mask;
+	return (struct km_living_birth){time_ns, number,
+					live->traits[number].group + (uint32_t)own};
+}
 
 /* Any call but an allocation of slab objects. */
 static inline void km_living_note(struct km_living *live, const struct km_living_call *call,
@@ -118,16 +197,16 @@ static inline void km_living_note(struct km_living *live, const struct km_living
 }
 
 /*
- * The place of what an allocation of slab objects gave; NULL: it failed. *twice: nothing began,
- * the object that is there belongs to this call. Else km_living_put() must follow: if the object
- * that is there is live, it ended unseen.
+ * The place of what an allocation of slab objects gave; NULL: it failed. *twice: nothing began, the
+ * object that is there belongs to this call: km_living_change(). Else km_living_put() must follow:
+ * if there is a live object, it ended unseen.
  */
-static inline struct km_living_object *km_living_alloc(struct km_living *live,
-						       const struct km_living_call *call,
-						       const struct km_living_shape *shape,
-						       bool *twice)
+static inline struct km_living_place *km_living_alloc(struct km_living *live,
+						      const struct km_living_call *call,
+						      const struct km_living_shape *shape,
+						      bool *twice)
 {
-	struct km_living_object *object;
+	struct km_living_place *place;
 
 	*twice = false;
 	if (__builtin_expect(!call->ptr, 0)) {
@@ -135,72 +214,76 @@ static inline struct km_living_object *km_living_alloc(struct km_living *live,
 		km_living_note(live, call, shape);
 		return NULL;
 	}
-	object = km_living_find(&live->table, call->ptr);
+	place = km_living_find(&live->table, call->ptr);
 	if (__builtin_expect(live->nr_large, 0))
-		*twice = km_living_after_large(live, call, shape, object);
-	return object;
+		*twice = km_living_after_large(live, call, shape, place);
+	return place;
 }
 
-/* An object begins at its place, in that group. -ENOMEM: there is no room for another. */
-static inline int km_living_put(struct km_living *live, struct km_living_object *object,
+/* An object begins at its place. -ENOMEM: there is no room for another. */
+static inline int km_living_put(struct km_living *live, struct km_living_place *place,
 				const struct km_living_call *call,
 				const struct km_living_shape *shape, uint32_t group)
 {
-	if (!object->of.live) {
-		live->table.used += !object->ptr;
+	if (place->life) {
+		km_living_end_life(live, place->life);
+	} else {
+		live->table.used += !place->ptr;
 		if (live->with_pages && km_living_begins(live, call->ptr))
 			return -1;
 	}
-	object->ptr = call->ptr;
-	object->time_ns = call->time_ns;
-	object->of = shape->traits;
-	object->of.group = group;
+	place->ptr = call->ptr;
+	place->life =
+		km_living_life(live, (struct km_living_birth){call->time_ns, shape->traits, group});
+	if (__builtin_expect(!place->life, 0))
+		return -1;
 	if (__builtin_expect(shape->large, 0))
-		km_living_set_large(live, call, shape->traits.cpu);
+		km_living_set_large(live, call, shape->cpu);
 	return live->table.used > live->table.most ? km_living_table_renew(&live->table) : 0;
 }
 
-/* The object that a free of a slab object ends, for km_living_remove(); NULL: none. */
-static inline struct km_living_object *km_living_freed(struct km_living *live, uint64_t ptr)
+/* A live object is that of another allocation, but for the time. -ENOMEM. */
+int km_living_change(struct km_living *live, struct km_living_place *place,
+		     const struct km_living_shape *shape, uint32_t group);
+
+/* The place of what a free of a slab object ends, for km_living_remove(); NULL: none. */
+static inline struct km_living_place *km_living_freed(struct km_living *live, uint64_t ptr)
 {
-	struct km_living_object *object;
+	struct km_living_place *place;
 
 	if (ptr <= KM_LIVING_NULL_MAX) {
 		live->counts.null_frees++;
 		return NULL;
 	}
-	object = km_living_find(&live->table, ptr);
-	if (object->of.live)
-		return object;
+	place = km_living_find(&live->table, ptr);
+	if (place->life)
+		return place;
 	live->counts.preexisting_frees++;
 	return NULL;
 }
 
-static inline void km_living_remove(struct km_living *live, struct km_living_object *object)
+static inline void km_living_remove(struct km_living *live, struct km_living_place *place)
 {
-	uint16_t *page = live->with_pages ? km_living_page(live, object->ptr) : NULL;
+	uint16_t *page = live->with_pages ? km_living_page(live, place->ptr) : NULL;
 
 	if (page)
 		--*page;
-	object->of.live = false;
+	km_living_end_life(live, place->life);
+	place->life = 0;
 }
 
-/* A call with this pointer is near: its line, and the one where looking goes on. */
+/* A call with this pointer is near. */
 static inline void km_living_prefetch(const struct km_living *live, uint64_t ptr)
 {
-	const struct km_living_object *line =
-		&live->table.places[km_living_home(&live->table, ptr)];
-
-	__builtin_prefetch(line);
-	__builtin_prefetch(line + 2); /* behind the last there is nothing, which does no harm */
+	__builtin_prefetch(&live->table.places[km_living_home(&live->table, ptr)]);
 }
 
 /*
- * Pages were handed out or given back: an object that seemed live in them, one per call, removed;
- * false when there are no more. *offset: where to look on; at first 0.
+ * Pages were handed out or given back: the birth of an object that seemed live in them, one per
+ * call, removed; false when there are no more. *offset: where to look on; at first 0.
  */
 bool km_living_next_gone(struct km_living *live, const struct km_living_call *call,
 			 const struct km_living_shape *shape, uint64_t *offset,
-			 struct km_living_object *gone);
+			 struct km_living_birth *gone);
 
 #endif

@@ -62,7 +62,7 @@ static uint64_t in_clusters(uint64_t i)
 
 struct expected {
 	uint64_t address;
-	uint32_t group; /* 0: it does not live */
+	uint32_t life; /* 0: it does not live */
 };
 
 /* Nothing that lives is missing or another; nothing else seems to live. */
@@ -71,37 +71,33 @@ static bool all_found(const struct km_living_table *table, const struct expected
 	size_t live = 0, seem_live = 0;
 
 	for (unsigned i = 0; i < ADDRESSES; i++) {
-		const struct km_living_object *object = km_living_find(table, expected[i].address);
+		const struct km_living_place *place = km_living_find(table, expected[i].address);
 
-		live += expected[i].group != 0;
-		if (object->of.live != (expected[i].group != 0) ||
-		    (expected[i].group &&
-		     (object->ptr != expected[i].address || object->of.group != expected[i].group ||
-		      object->time_ns != 3ull * expected[i].group)))
+		live += expected[i].life != 0;
+		if (place->life != expected[i].life ||
+		    (place->life && place->ptr != expected[i].address))
 			return false;
 	}
 	for (size_t i = 0; i < table->nr_places; i++)
-		seem_live += table->places[i].of.live;
+		seem_live += table->places[i].life != 0;
 	return live == seem_live;
 }
 
 /* An object ends, or sometimes one begins where there is none: most have ended at any time. */
-static void call(struct km_living_table *table, struct expected *expected, uint32_t group)
+static void call(struct km_living_table *table, struct expected *expected, uint32_t life)
 {
-	struct km_living_object *object = km_living_find(table, expected->address);
+	struct km_living_place *place = km_living_find(table, expected->address);
 
-	if (expected->group) {
-		object->of.live = false;
-		expected->group = 0;
+	if (expected->life) {
+		place->life = 0;
+		expected->life = 0;
 		return;
 	}
 	if (drawn() % 4)
 		return;
-	table->used += !object->ptr;
-	*object = (struct km_living_object){.ptr = expected->address,
-					    .time_ns = 3ull * group,
-					    .of = {.group = group, .live = true}};
-	expected->group = group;
+	table->used += !place->ptr;
+	*place = (struct km_living_place){expected->address, life};
+	expected->life = life;
 }
 
 /* Addresses come into use one after the other, so that the table grows; in the end all are freed.
@@ -134,7 +130,7 @@ static void check_addresses(const char *what, uint64_t (*address)(uint64_t))
 	TAP_EQ(wrong, 0, "%s: all are found before and after each of %u renewals", what, renewals);
 	TAP_OK(grown >= 3 && renewals > grown + 2, "%s: %u of them grew the table", what, grown);
 	for (unsigned i = 0; i < ADDRESSES; i++)
-		if (expected[i].group)
+		if (expected[i].life)
 			call(&table, &expected[i], 0);
 	if (km_living_table_renew(&table))
 		exit(2);
