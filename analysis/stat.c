@@ -74,7 +74,8 @@ static inline struct km_stat_row *count_end(struct pass *pass, struct km_living_
 
 	row->live_bytes -= bytes;
 	pass->stat->total.live_bytes -= bytes;
-	row->byte_ns += (double)bytes * (double)(now_ns - birth.time_ns);
+	/* Signed, as the processor turns these into floating point at once. */
+	row->byte_ns += (double)(int64_t)bytes * (double)(int64_t)(now_ns - birth.time_ns);
 	return row;
 }
 
