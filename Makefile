@@ -35,6 +35,9 @@ ifneq ($(SAN),)
 OPT    := -O1 -g -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
 override BUILD := $(BUILD)/$(subst $(comma),-,$(SAN))
 endif
+ifneq ($(findstring undefined,$(SAN)),)
+OPT    += -fsanitize=float-cast-overflow # of clang's "undefined", but not of gcc's
+endif
 # For fuzzing only what is tested is instrumented. Comparisons are not traced, which took a third of the
 # time: dictionaries and the targets' own ways to change inputs know what is compared with.
 ifneq ($(findstring fuzzer,$(SAN)),)

@@ -129,18 +129,18 @@ static bool is_exact(sqlite3_index_info *info, int i, char what)
 	       (what == 'k' || what == 'n' ? SQLITE_TEXT : SQLITE_INTEGER);
 }
 
-/* How many times fewer rows there are with the condition; a guess. */
+/* How many times fewer rows there are with the condition; a guess, of at least 1. */
 static double selectivity(const struct km_trace *trace, char what)
 {
 	switch (what) {
 	case '=':
 		return (double)trace->events + 1;
 	case 'c':
-		return km_trace_cpus(trace);
+		return km_trace_cpus(trace) + 1;
 	case 'k':
 		return 4;
 	case 'n':
-		return trace->limits.caches;
+		return trace->limits.caches + 1;
 	default:
 		return 8;
 	}
