@@ -235,7 +235,7 @@ static void print_summary(const struct km_stat *stat, FILE *out)
 
 static void json_value(struct km_json *json, const struct column *column, double value)
 {
-	bool whole = column->unit != PERCENT && !isnan(value);
+	bool whole = column->unit != PERCENT && value >= 0 && value < 0x1p63;
 
 	if (whole)
 		km_json_u64(json, column->key, (uint64_t)(value + 0.5));

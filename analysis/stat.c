@@ -26,10 +26,8 @@ struct pass {
 		const struct km_actor *actors;
 		struct shape {
 			struct km_living_shape living;
-			uint32_t group; /* of allocations, unless by task */
 			enum km_sample_kind sample;
 			bool cross_node;
-			uint64_t bytes_req, bytes_alloc;
 		} * shapes;
 		uint32_t room;
 	} * lanes;
@@ -50,43 +48,47 @@ static inline void live_more(struct km_stat_row *row, uint64_t bytes)
 		row->peak_bytes = row->live_bytes;
 }
 
+static int add_sample(struct pass *pass, uint64_t ptr, uint32_t group, enum km_sample_kind kind,
+		      int hits, const struct km_living_traits *traits)
+{
+	return km_sample_add(&pass->sums, ptr, group, kind, hits, traits->bytes_req,
+			     traits->bytes_alloc);
+}
+
 static inline int count_begin(struct pass *pass, uint64_t ptr, const struct shape *shape,
 			      uint32_t group)
 {
+	const struct km_living_traits *traits = &shape->living.traits;
 	struct km_stat_row *row = &pass->stat->rows[group];
 
 	row->hits++;
-	row->bytes_req += shape->bytes_req;
-	row->bytes_alloc += shape->bytes_alloc;
-	live_more(row, shape->bytes_alloc);
-	live_more(&pass->stat->total, shape->bytes_alloc);
+	row->bytes_req += traits->bytes_req;
+	row->bytes_alloc += traits->bytes_alloc;
+	live_more(row, traits->bytes_alloc);
+	live_more(&pass->stat->total, traits->bytes_alloc);
 	pass->stat->cross_node += shape->cross_node;
-	return pass->sample_all ? km_sample_add(&pass->sums, ptr, group, shape->sample, 1,
-						shape->bytes_req, shape->bytes_alloc)
-				: 0;
+	return pass->sample_all ? add_sample(pass, ptr, group, shape->sample, 1, traits) : 0;
 }
 
 static inline struct km_stat_row *count_end(struct pass *pass, struct km_living_birth birth,
 					    uint64_t now_ns)
 {
-	const uint64_t bytes = pass->live.traits[birth.traits].bytes_alloc;
+	const uint64_t bytes = birth.traits->bytes_alloc;
 	struct km_stat_row *row = &pass->stat->rows[birth.group];
 
 	row->live_bytes -= bytes;
 	pass->stat->total.live_bytes -= bytes;
-	/* Signed, as the processor turns these into floating point at once. */
-	row->byte_ns += (double)(int64_t)bytes * (double)(int64_t)(now_ns - birth.time_ns);
+	row->byte_ns += (double)bytes * (double)(now_ns - birth.time_ns);
 	return row;
 }
 
-/* The inner of two call sites gives the object to the outer. */
+/* The inner of two call sites gives the object to the outer, who asked for as much. */
 static int count_change(struct pass *pass, struct km_living_place *place, const struct shape *shape,
 			uint32_t group)
 {
-	const struct km_living_birth birth = km_living_birth(&pass->live, place);
-	const struct km_living_traits *traits = &pass->live.traits[birth.traits];
-	struct km_stat_row *from = &pass->stat->rows[birth.group];
-	struct km_stat_row *to = &pass->stat->rows[group];
+	const struct km_living_traits *traits = &shape->living.traits;
+	const uint32_t inner = km_living_birth(&pass->live, place).group;
+	struct km_stat_row *from = &pass->stat->rows[inner], *to = &pass->stat->rows[group];
 
 	from->hits--;
 	from->bytes_req -= traits->bytes_req;
@@ -98,13 +100,11 @@ static int count_change(struct pass *pass, struct km_living_place *place, const 
 	live_more(to, traits->bytes_alloc);
 	if (km_living_change(&pass->live, place, &shape->living, group))
 		return -ENOMEM;
-	if (!pass->sample_all)
-		return 0;
-	if (km_sample_add(&pass->sums, place->ptr, birth.group, KM_SAMPLE_KMALLOC, -1,
-			  traits->bytes_req, traits->bytes_alloc))
+	if (pass->sample_all &&
+	    (add_sample(pass, place->ptr, inner, KM_SAMPLE_KMALLOC, -1, traits) ||
+	     add_sample(pass, place->ptr, group, KM_SAMPLE_KMALLOC, 1, traits)))
 		return -ENOMEM;
-	return km_sample_add(&pass->sums, place->ptr, group, KM_SAMPLE_KMALLOC, 1,
-			     traits->bytes_req, traits->bytes_alloc);
+	return 0;
 }
 
 /* Rows for n groups, at least. */
@@ -161,7 +161,7 @@ static inline int take_free(struct pass *pass, const struct km_living_call *call
 	row = count_end(pass, birth, call->time_ns);
 	if (__builtin_expect(!row->lifetimes, 0) && !new_lifetimes(row))
 		return -ENOMEM;
-	row->cross_frees += pass->live.traits[birth.traits].cpu != cpu;
+	row->cross_frees += birth.cpu != cpu;
 	km_hist_add(row->lifetimes, call->time_ns - birth.time_ns);
 	km_living_remove(&pass->live, place);
 	return 0;
@@ -170,11 +170,13 @@ static inline int take_free(struct pass *pass, const struct km_living_call *call
 static void take_pages(struct pass *pass, const struct km_living_call *call,
 		       const struct km_living_shape *shape)
 {
-	struct km_living_birth gone;
+	struct km_living_place *gone;
 	uint64_t offset = 0;
 
-	while (km_living_next_gone(&pass->live, call, shape, &offset, &gone))
-		count_end(pass, gone, call->time_ns)->implied++;
+	while ((gone = km_living_next_gone(&pass->live, call, shape, &offset))) {
+		count_end(pass, km_living_birth(&pass->live, gone), call->time_ns)->implied++;
+		km_living_remove(&pass->live, gone);
+	}
 }
 
 static inline int take(struct pass *pass, const struct km_living_call *call,
@@ -184,7 +186,7 @@ static inline int take(struct pass *pass, const struct km_living_call *call,
 
 	if (living->verb == KM_LIVING_BEGIN)
 		return take_alloc(pass, call, shape,
-				  pass->by_task ? call->actor->task : shape->group);
+				  pass->by_task ? call->actor->task : living->traits.group);
 	km_living_note(&pass->live, call, living);
 	if (living->verb == KM_LIVING_END)
 		return take_free(pass, call, living->cpu);
@@ -196,17 +198,16 @@ static inline int take(struct pass *pass, const struct km_living_call *call,
 /* What calls of a shape mean here. */
 static int begin_shape(struct pass *pass, const struct km_event *event, struct shape *shape)
 {
-	*shape = (struct shape){.sample = km_sample_kind_of(event->kind),
-				.cross_node = event->node > 0,
-				.bytes_req = event->bytes_req,
-				.bytes_alloc = event->bytes_alloc};
+	uint32_t group = 0;
+
 	if (!pass->by_task && km_event_is_alloc(event->kind) &&
-	    km_event_space(event->kind) == KM_SPACE_SLAB) {
-		shape->group = km_groups_of(&pass->stat->groups, event);
-		if (shape->group == UINT32_MAX)
-			return -ENOMEM;
-	}
-	return km_living_shape(&pass->live, event, shape->group, &shape->living) ? 0 : -ENOMEM;
+	    km_event_space(event->kind) == KM_SPACE_SLAB)
+		group = km_groups_of(&pass->stat->groups, event);
+	if (group == UINT32_MAX || !km_living_shape(&pass->live, event, group, &shape->living))
+		return -ENOMEM;
+	shape->sample = km_sample_kind_of(event->kind);
+	shape->cross_node = event->node > 0;
+	return 0;
 }
 
 /* What the numbers of a legend mean here, and rows for them. */
@@ -284,23 +285,22 @@ static int count_left(struct pass *pass, const struct km_living_place *place, bo
 {
 	struct km_stat *stat = pass->stat;
 	const struct km_living_birth birth = km_living_birth(&pass->live, place);
-	const struct km_living_traits *traits = &pass->live.traits[birth.traits];
+	const uint64_t bytes = birth.traits->bytes_alloc;
 	struct km_stat_row *row = &stat->rows[birth.group];
 
 	row->live++;
 	row->old_live += birth.time_ns < stat->from_ns + (stat->to_ns - stat->from_ns) / 2;
 	if (birth.time_ns < stat->to_ns)
-		row->byte_ns += (double)traits->bytes_alloc * (double)(stat->to_ns - birth.time_ns);
+		row->byte_ns += (double)bytes * (double)(stat->to_ns - birth.time_ns);
 	if (!only)
 		return 0;
 	row->hits++;
-	row->bytes_req += traits->bytes_req;
-	row->bytes_alloc += traits->bytes_alloc;
+	row->bytes_req += birth.traits->bytes_req;
+	row->bytes_alloc += bytes;
 	/* Of which kind it was is not known any more, and no matter: the factor is N. */
-	return stat->sample > 1
-		       ? km_sample_add(&pass->sums, place->ptr, birth.group, KM_SAMPLE_KMALLOC, 1,
-				       traits->bytes_req, traits->bytes_alloc)
-		       : 0;
+	return stat->sample > 1 ? add_sample(pass, place->ptr, birth.group, KM_SAMPLE_KMALLOC, 1,
+					     birth.traits)
+				: 0;
 }
 
 static int count_live(struct pass *pass, bool only)

@@ -18,10 +18,9 @@
 #define FIRST_BITS_MAX 16 /* 2 MiB */
 #define OPEN_BITS_MAX 20
 
-/* What is left to each beside groups of 32 bits; places of wide births have that of the time. */
-#define TIME_BITS_MIN 28
-#define TRAITS_BITS_MIN 4
-#define MAX_TRAITS (1u << 30)
+#define NUMBERS_MAX (1u << 15) /* of traits; 1 MiB with their slots */
+#define NUMBER_BITS_MIN 4
+#define TIME_BITS_MIN 28 /* places of wide lives lie there */
 
 static unsigned first_bits(const struct km_living_hints *hints)
 {
@@ -34,26 +33,43 @@ static unsigned first_bits(const struct km_living_hints *hints)
 	return bits;
 }
 
-/* Traits have what the others leave, and some bits whatever these ask for. */
+/* That a number below the limit has. */
+static unsigned bits_below(uint64_t limit)
+{
+	return limit > 1 ? 64 - (unsigned)__builtin_clzll(limit - 1) : 0;
+}
+
+/* Numbers have what the others leave. Where these leave too little all lives are wide. */
 static void divide_word(struct km_living *live, const struct km_living_hints *hints)
 {
-	unsigned group_bits = 0, time_bits = TIME_BITS_MIN;
+	unsigned own_bits = bits_below(hints->own_groups), cpu_bits = bits_below(hints->cpus);
+	unsigned time_bits = bits_below(hints->duration_ns), left = 64 - own_bits - cpu_bits;
+	bool fits = left >= TIME_BITS_MIN + NUMBER_BITS_MIN;
 
-	while ((uint64_t)hints->own_groups >> group_bits)
-		group_bits++;
-	while (time_bits < 64 - TRAITS_BITS_MIN - group_bits && hints->duration_ns >> time_bits)
-		time_bits++;
+	if (!fits) {
+		own_bits = cpu_bits = 0;
+		left = 64;
+	}
+	if (time_bits < TIME_BITS_MIN)
+		time_bits = TIME_BITS_MIN;
+	if (time_bits > left - NUMBER_BITS_MIN)
+		time_bits = left - NUMBER_BITS_MIN;
 	live->time_shift = 64 - time_bits;
-	live->traits_bits = live->time_shift - group_bits;
+	live->own_shift = live->time_shift - own_bits;
+	live->cpu_shift = live->own_shift - cpu_bits;
 	live->most_time = UINT64_MAX >> live->time_shift;
-	live->own_mask = ((uint64_t)1 << group_bits) - 1;
-	live->most_traits = ((uint64_t)1 << live->traits_bits) - 1;
+	live->own_mask = ((uint64_t)1 << own_bits) - 1;
+	live->cpu_mask = ((uint64_t)1 << cpu_bits) - 1;
+	live->number_mask = ((uint64_t)1 << live->cpu_shift) - 1;
+	live->numbers.most =
+		live->number_mask < NUMBERS_MAX ? (uint32_t)live->number_mask : NUMBERS_MAX;
+	if (!fits)
+		live->numbers.most = 0;
 }
 
 int km_living_init(struct km_living *live, const struct km_living_hints *hints)
 {
-	*live = (struct km_living){.nr_traits = KM_LIVING_TRAITS,
-				   .with_pages = hints->kinds &
+	*live = (struct km_living){.with_pages = hints->kinds &
 						 (1u << KM_EV_PAGE_ALLOC | 1u << KM_EV_PAGE_FREE),
 				   .direct_map = hints->direct_map,
 				   .large = calloc(hints->cpus, sizeof(*live->large))};
@@ -71,55 +87,21 @@ void km_living_free(struct km_living *live)
 	free(live->leaves);
 	km_living_table_free(&live->table);
 	free(live->wide);
-	free(live->traits);
-	km_intern_free(&live->numbers);
+	km_living_numbers_free(&live->numbers);
 	free(live->large);
 	*live = (struct km_living){0};
 }
 
-/* ---- traits ---- */
-
-static int reserve_traits(struct km_living *live)
-{
-	uint32_t most = live->max_traits ? 2 * live->max_traits : 256;
-	struct km_living_traits *traits;
-
-	if (live->nr_traits < live->max_traits)
-		return 0;
-	if (most > MAX_TRAITS)
-		return -ENOMEM;
-	traits = realloc(live->traits, most * sizeof(*traits));
-	if (!traits)
-		return -ENOMEM;
-	live->traits = traits;
-	live->max_traits = most;
-	return 0;
-}
-
-/* The number of these traits; 0: no memory. */
-static uint32_t number_of(struct km_living *live, const struct km_living_traits *traits)
-{
-	uint64_t *number = km_intern(&live->numbers, traits, sizeof(*traits));
-
-	if (!number || (!*number && reserve_traits(live)))
-		return 0;
-	if (!*number) {
-		live->traits[live->nr_traits] = *traits;
-		*number = live->nr_traits++;
-	}
-	return (uint32_t)*number;
-}
-
-/* ---- births that one word does not hold ---- */
+/* ---- lives that one word does not hold ---- */
 
 static int reserve_wide(struct km_living *live)
 {
 	uint64_t most = live->max_wide ? 2 * live->max_wide : 1024;
-	struct km_living_birth *wide;
+	struct km_living_wide *wide;
 
 	if (live->free_wide < live->nr_wide || live->nr_wide < live->max_wide)
 		return 0;
-	if (most >> TIME_BITS_MIN)
+	if (most - 1 > live->most_time)
 		return -ENOMEM;
 	wide = realloc(live->wide, most * sizeof(*wide));
 	if (!wide)
@@ -129,7 +111,8 @@ static int reserve_wide(struct km_living *live)
 	return 0;
 }
 
-uint64_t km_living_wide_life(struct km_living *live, struct km_living_birth birth)
+uint64_t km_living_wide_life(struct km_living *live, uint64_t time_ns,
+			     const struct km_living_shape *shape, uint32_t group)
 {
 	uint64_t at = live->free_wide;
 
@@ -138,7 +121,7 @@ uint64_t km_living_wide_life(struct km_living *live, struct km_living_birth birt
 	/* The list of those that are free ends behind the last that was ever used. */
 	live->free_wide = at < live->nr_wide ? live->wide[at].time_ns : at + 1;
 	live->nr_wide += at == live->nr_wide;
-	live->wide[at] = birth;
+	live->wide[at] = (struct km_living_wide){time_ns, shape->traits, group, shape->cpu};
 	return at << live->time_shift | KM_LIVING_WIDE;
 }
 
@@ -153,12 +136,10 @@ void km_living_free_wide(struct km_living *live, uint64_t life)
 int km_living_change(struct km_living *live, struct km_living_place *place,
 		     const struct km_living_shape *shape, uint32_t group)
 {
-	struct km_living_birth birth = km_living_birth(live, place);
+	const uint64_t time_ns = km_living_birth(live, place).time_ns;
 
 	km_living_end_life(live, place->life);
-	birth.traits = shape->traits;
-	birth.group = group;
-	place->life = km_living_life(live, birth);
+	place->life = km_living_life(live, time_ns, shape, group);
 	return place->life ? 0 : -ENOMEM;
 }
 
@@ -186,33 +167,30 @@ int km_living_new_leaf(struct km_living *live, uint64_t ptr)
 	return live->leaves[leaf] ? 0 : -ENOMEM;
 }
 
-bool km_living_next_gone(struct km_living *live, const struct km_living_call *call,
-			 const struct km_living_shape *shape, uint64_t *offset,
-			 struct km_living_birth *gone)
+struct km_living_place *km_living_next_gone(struct km_living *live,
+					    const struct km_living_call *call,
+					    const struct km_living_shape *shape, uint64_t *offset)
 {
 	uint64_t base = live->direct_map + (call->ptr << KM_PAGE_SHIFT), end;
 
 	if (shape->order > MAX_ORDER || call->ptr >> KM_LIVING_LEAF_SHIFT >= NR_LEAVES)
-		return false;
+		return NULL;
 	end = (uint64_t)KM_PAGE_SIZE << shape->order;
 	while (*offset < end) {
 		const uint16_t *page = km_living_page(live, base + *offset);
 		uint64_t page_end = (*offset | (KM_PAGE_SIZE - 1)) + 1;
 
-		for (; page && *page && *offset < page_end; *offset += 8) {
+		while (page && *page && *offset < page_end) {
 			struct km_living_place *place =
 				km_living_find(&live->table, base + *offset);
 
-			if (!place->life)
-				continue;
-			*gone = km_living_birth(live, place);
-			km_living_remove(live, place);
 			*offset += 8;
-			return true;
+			if (place->life)
+				return place;
 		}
 		*offset = page_end;
 	}
-	return false;
+	return NULL;
 }
 
 /* ---- shapes ---- */
@@ -239,22 +217,21 @@ static enum km_living_verb verb_of(unsigned kind)
 bool km_living_shape(struct km_living *live, const struct km_event *event, uint32_t group,
 		     struct km_living_shape *shape)
 {
-	const struct km_living_traits traits = {.bytes_req = event->bytes_req,
-						.bytes_alloc = event->bytes_alloc,
-						.group = group,
-						.cpu = event->cpu};
 	const bool kmalloc = event->kind == KM_EV_KMALLOC;
+	uint32_t number = 0;
 
-	*shape = (struct km_living_shape){.cpu = event->cpu,
+	*shape = (struct km_living_shape){.traits = {event->bytes_req, event->bytes_alloc, group},
+					  .cpu = event->cpu,
 					  .verb = verb_of(event->kind),
 					  .order = event->order,
 					  .kmalloc = kmalloc,
 					  .large = kmalloc &&
 						   event->bytes_alloc > KM_LIVING_LARGE_BYTES};
-	if (shape->verb != KM_LIVING_BEGIN)
-		return true;
-	shape->traits = number_of(live, &traits);
-	return shape->traits != 0;
+	if (shape->verb == KM_LIVING_BEGIN &&
+	    !km_living_number(&live->numbers, &shape->traits, &number))
+		return false;
+	shape->word = number ? (uint64_t)event->cpu << live->cpu_shift | number : KM_LIVING_WIDE;
+	return true;
 }
 
 /* ---- what follows a large kmalloc ---- */
@@ -270,16 +247,14 @@ void km_living_set_large(struct km_living *live, const struct km_living_call *ca
 static bool is_double(const struct km_living *live, const struct km_living_large *large,
 		      const struct km_living_place *place, const struct km_living_shape *shape)
 {
-	const struct km_living_traits *inner, *outer;
 	struct km_living_birth birth;
 
 	if (!shape->kmalloc || !place->life || large->ptr != place->ptr)
 		return false;
 	birth = km_living_birth(live, place);
-	inner = &live->traits[birth.traits];
-	outer = &live->traits[shape->traits];
-	return large->time_ns == birth.time_ns && inner->bytes_req == outer->bytes_req &&
-	       inner->bytes_alloc == outer->bytes_alloc;
+	return large->time_ns == birth.time_ns &&
+	       birth.traits->bytes_req == shape->traits.bytes_req &&
+	       birth.traits->bytes_alloc == shape->traits.bytes_alloc;
 }
 
 bool km_living_after_large(struct km_living *live, const struct km_living_call *call,

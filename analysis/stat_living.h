@@ -7,8 +7,8 @@
 #define KMLAB_STAT_LIVING_H
 
 #include "living_table.h"
+#include "living_traits.h"
 #include "traces/brief.h"
-#include "traces/intern.h"
 #include "traces/trace.h"
 
 /* A traced call, but for what many have in common: its shape. */
@@ -24,27 +24,22 @@ enum km_living_verb {
 	KM_LIVING_OTHER  /* km_living_note() */
 };
 
-/* What many objects have in common. A key as well, so there is no padding. */
-struct km_living_traits {
-	uint64_t bytes_req, bytes_alloc;
-	uint32_t group; /* the caller's; 0 where objects have their own */
-	uint32_t cpu;   /* of the allocation */
-};
-
 /* What calls of a shape do, decided once. */
 struct km_living_shape {
-	uint32_t traits; /* the number, of objects that begin */
+	struct km_living_traits traits; /* of objects that begin */
+	uint64_t word;                  /* what their lives have in common */
 	uint16_t cpu;
 	uint8_t verb; /* enum km_living_verb */
 	uint8_t order;
 	bool kmalloc, large; /* kmalloc; one that may be traced twice */
 };
 
-/* When an object began, and with what. */
+/* How an object began. */
 struct km_living_birth {
 	uint64_t time_ns;
-	uint32_t traits; /* their number */
+	const struct km_living_traits *traits; /* until the next object begins or ends */
 	uint32_t group;
+	uint16_t cpu;
 };
 
 /* What left no trace in any group; named as the counters of km_repair_counts that they equal. */
@@ -55,18 +50,21 @@ struct km_living_counts {
 struct km_living {
 	struct km_living_table table;
 	/*
-	 * A birth is kept in one word: below the time the object's own group, if such there are,
-	 * below that the number of traits. What is too large for that is in `wide`: then the word
-	 * has the number KM_LIVING_WIDE and for the time the place there.
+	 * A birth is kept in one word: the time above the object's own group, if such there are,
+	 * above the CPU, above the number of traits. What has no number, as there are too many
+	 * traits, or has a time beyond what was announced is in `wide`: then the number is
+	 * KM_LIVING_WIDE, and the place there is where else the time is.
 	 */
-	unsigned traits_bits, time_shift;
-	uint64_t most_time, most_traits, own_mask; /* of a group */
-	struct km_living_birth *wide; /* time_ns of a place that is free: the next such one */
+	unsigned time_shift, own_shift, cpu_shift;
+	uint64_t most_time, own_mask, cpu_mask, number_mask;
+	struct km_living_numbers numbers;
+	struct km_living_wide {
+		uint64_t time_ns; /* of a place that is free: the next such one */
+		struct km_living_traits traits;
+		uint32_t group;
+		uint16_t cpu;
+	} * wide;
 	uint64_t nr_wide, max_wide, free_wide;
-	/* By number, from KM_LIVING_TRAITS on. */
-	struct km_living_traits *traits;
-	uint32_t nr_traits, max_traits;
-	struct km_intern numbers;
 	/* Where events can be about pages: by pfn, objects that begin there, see km_living_page().
 	 */
 	bool with_pages;
@@ -89,11 +87,10 @@ struct km_living {
 #define KM_LIVING_LEAF_SHIFT 15 /* pages per leaf: 128 MiB of memory in 4 KiB pages */
 
 #define KM_LIVING_WIDE 1 /* 0 is no number, as a life that is 0 has ended */
-#define KM_LIVING_TRAITS 2
 
 /* What is known of the calls before the first. */
 struct km_living_hints {
-	uint64_t kinds;       /* a bit for each kind of event that may come */
+	uint32_t kinds;       /* a bit for each kind of event that may come */
 	uint64_t calls, open; /* about so many events, and objects that stay */
 	uint64_t duration_ns; /* later calls are few */
 	uint64_t direct_map;  /* where it begins */
@@ -147,27 +144,28 @@ static inline int km_living_begins(struct km_living *live, uint64_t ptr)
 	return 0;
 }
 
-/* The life of a birth that one word does not hold; 0: no memory. */
-uint64_t km_living_wide_life(struct km_living *live, struct km_living_birth birth);
+/* The life of an object that one word does not hold; 0: no memory. */
+uint64_t km_living_wide_life(struct km_living *live, uint64_t time_ns,
+			     const struct km_living_shape *shape, uint32_t group);
 void km_living_free_wide(struct km_living *live, uint64_t life);
 
-static inline uint64_t km_living_life(struct km_living *live, struct km_living_birth birth)
+static inline uint64_t km_living_life(struct km_living *live, uint64_t time_ns,
+				      const struct km_living_shape *shape, uint32_t group)
 {
-	if (__builtin_expect(birth.traits > live->most_traits || birth.time_ns > live->most_time,
-			     0))
-		return km_living_wide_life(live, birth);
-	return birth.time_ns << live->time_shift |
-	       (birth.group & live->own_mask) << live->traits_bits | birth.traits;
+	if (__builtin_expect(shape->word == KM_LIVING_WIDE || time_ns > live->most_time, 0))
+		return km_living_wide_life(live, time_ns, shape, group);
+	return time_ns << live->time_shift | (group & live->own_mask) << live->own_shift |
+	       shape->word;
 }
 
-static inline uint32_t km_living_life_number(const struct km_living *live, uint64_t life)
+static inline struct km_living_birth km_living_wide_birth(const struct km_living_wide *wide)
 {
-	return (uint32_t)(life & live->most_traits);
+	return (struct km_living_birth){wide->time_ns, &wide->traits, wide->group, wide->cpu};
 }
 
 static inline void km_living_end_life(struct km_living *live, uint64_t life)
 {
-	if (__builtin_expect(km_living_life_number(live, life) == KM_LIVING_WIDE, 0))
+	if (__builtin_expect((life & live->number_mask) == KM_LIVING_WIDE, 0))
 		km_living_free_wide(live, life);
 }
 
@@ -177,15 +175,17 @@ static inline void km_living_end_life(struct km_living *live, uint64_t life)
 static inline struct km_living_birth km_living_birth(const struct km_living *live,
 						     const struct km_living_place *place)
 {
-	const uint64_t life = place->life, time_ns = life >> live->time_shift;
-	const uint32_t number = km_living_life_number(live, life);
-	uint64_t own;
+	const uint64_t life = place->life, number = life & live->number_mask;
+	const uint64_t time_ns = life >> live->time_shift;
+	const struct km_living_traits *traits;
+	uint32_t own;
 
 	if (__builtin_expect(number == KM_LIVING_WIDE, 0))
-		return live->wide[time_ns];
-	own = life >> live->traits_bits & live->own_mask;
-	return (struct km_living_birth){time_ns, number,
-					live->traits[number].group + (uint32_t)own};
+		return km_living_wide_birth(&live->wide[time_ns]);
+	traits = &live->numbers.traits[number];
+	own = (uint32_t)(life >> live->own_shift & live->own_mask);
+	return (struct km_living_birth){time_ns, traits, traits->group + own,
+					(uint16_t)(life >> live->cpu_shift & live->cpu_mask)};
 }
 
 /* Any call but an allocation of slab objects. */
@@ -233,8 +233,7 @@ static inline int km_living_put(struct km_living *live, struct km_living_place *
 			return -1;
 	}
 	place->ptr = call->ptr;
-	place->life =
-		km_living_life(live, (struct km_living_birth){call->time_ns, shape->traits, group});
+	place->life = km_living_life(live, call->time_ns, shape, group);
 	if (__builtin_expect(!place->life, 0))
 		return -1;
 	if (__builtin_expect(shape->large, 0))
@@ -279,11 +278,11 @@ static inline void km_living_prefetch(const struct km_living *live, uint64_t ptr
 }
 
 /*
- * Pages were handed out or given back: the birth of an object that seemed live in them, one per
- * call, removed; false when there are no more. *offset: where to look on; at first 0.
+ * Pages were handed out or given back: the place of an object that seems live in them, one per
+ * call, for km_living_remove(); NULL when there are no more. *offset: where to look on; at first 0.
  */
-bool km_living_next_gone(struct km_living *live, const struct km_living_call *call,
-			 const struct km_living_shape *shape, uint64_t *offset,
-			 struct km_living_birth *gone);
+struct km_living_place *km_living_next_gone(struct km_living *live,
+					    const struct km_living_call *call,
+					    const struct km_living_shape *shape, uint64_t *offset);
 
 #endif

@@ -5,9 +5,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* As long as the first chunks of some CPUs take; behind a slow disk it is not worth a CPU. */
-#define SPIN_NS 10000000u
-
 struct km_read_ahead {
 	pthread_t thread;
 	bool threaded;
@@ -20,8 +17,9 @@ struct km_read_ahead {
 	bool ended; /* the last is filled; atomic */
 	bool stop;  /* atomic */
 	/*
-	 * Who cannot go on says so, looks again, and waits; who made something possible looks
-	 * whether the other waits. All of it in one order (seq_cst), so one of them sees the other.
+	 * Who cannot go on says so under the lock, looks again, and waits; who made something
+	 * possible looks whether the other waits, and signals under the lock. All of it is in one
+	 * order (seq_cst), so that one of them sees the other.
 	 */
 	bool filling_waits, taking_waits;
 	pthread_mutex_t lock;
@@ -95,19 +93,21 @@ static uint64_t now_ns(void)
 }
 
 /* Until there is a slot to take, or no more will come; not for long. False: not yet. */
-static bool spin_filled(const struct km_read_ahead *ahead)
+static bool wait_awake(const struct km_read_ahead *ahead)
 {
-	const uint64_t end_ns = now_ns() + SPIN_NS;
+	const uint64_t end_ns = now_ns() + KM_AHEAD_AWAKE_NS;
 
-	while (!is_filled(ahead))
+	while (!is_filled(ahead)) {
 		if (now_ns() > end_ns)
 			return false;
+		sched_yield(); /* what else is to run here may keep the thread from its CPU */
+	}
 	return true;
 }
 
 static void wait_filled(struct km_read_ahead *ahead)
 {
-	if (is_filled(ahead) || (CPU_COUNT(&ahead->apart) && spin_filled(ahead)))
+	if (is_filled(ahead) || (CPU_COUNT(&ahead->apart) && wait_awake(ahead)))
 		return;
 	pthread_mutex_lock(&ahead->lock);
 	store(&ahead->taking_waits, true);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A ring of slots that a thread fills, in order, while those before are being worked on (private to
- * briefs.c). Where there is a second CPU the thread keeps to it, and who takes slots waits awake
- * for a while.
+ * briefs.c). The thread keeps off the CPU where it was made, and who takes slots waits awake for a
+ * while.
  */
 #ifndef KMLAB_TRACES_READ_AHEAD_H
 #define KMLAB_TRACES_READ_AHEAD_H
@@ -12,6 +12,9 @@
 
 /* Fill a slot: false if it is the last. One call at a time, in the thread where there is one. */
 typedef bool km_ahead_fill(void *context, size_t slot);
+
+/* So long: as the first chunks of some CPUs take; behind a slow disk it is not worth a CPU. */
+#define KM_AHEAD_AWAKE_NS 10000000u
 
 struct km_read_ahead;
 /* NULL: no memory. Where no thread is to be had, slots are filled when they are asked for. */

@@ -69,10 +69,9 @@ static bool is_as(const struct pass *pass, const struct km_living_place *place,
 		  const struct expected *expected)
 {
 	const struct km_living_birth birth = km_living_birth(&pass->live, place);
-	const struct km_living_traits *traits = &pass->live.traits[birth.traits];
 
 	return birth.time_ns == expected->time_ns && birth.group == expected->group &&
-	       traits->bytes_alloc == expected->bytes_alloc && traits->cpu == expected->cpu;
+	       birth.traits->bytes_alloc == expected->bytes_alloc && birth.cpu == expected->cpu;
 }
 
 static void begin(struct pass *pass, uint64_t ptr, struct expected *expected)
@@ -127,11 +126,11 @@ static void change(struct pass *pass, uint64_t ptr, struct expected *expected)
 
 /* Times are below latest_ns, of which the duration tells; some births are wide, or none. */
 static void check(const char *what, uint64_t latest_ns, uint64_t duration_ns, uint32_t own_groups,
-		  bool wide)
+		  unsigned cpus, bool wide)
 {
 	static struct pass pass;
 	const struct km_living_hints hints = {
-		.calls = CALLS, .duration_ns = duration_ns, .own_groups = own_groups, .cpus = 3};
+		.calls = CALLS, .duration_ns = duration_ns, .own_groups = own_groups, .cpus = cpus};
 
 	memset(&pass, 0, sizeof(pass));
 	pass.latest_ns = latest_ns;
@@ -161,16 +160,46 @@ static void check(const char *what, uint64_t latest_ns, uint64_t duration_ns, ui
 	km_living_free(&pass.live);
 }
 
+static struct km_living_traits traits_of(uint32_t i)
+{
+	return (struct km_living_traits){i % 50, i % 50 + i % 7, i};
+}
+
+/* Numbers are as many as there are and stay what they were; then there are none. */
+static void check_numbers(void)
+{
+	const uint32_t most = 3000;
+	struct km_living_numbers numbers = {.most = most};
+	uint32_t wrong = 0, number;
+
+	for (unsigned pass = 0; pass < 2; pass++)
+		for (uint32_t i = 0; i < 2 * most; i++) {
+			const uint32_t want = i + KM_LIVING_FIRST_NUMBER;
+			const struct km_living_traits traits = traits_of(i);
+
+			if (!km_living_number(&numbers, &traits, &number))
+				exit(2);
+			wrong += number != (want <= most ? want : 0);
+			wrong += number && (numbers.traits[number].group != i ||
+					    numbers.traits[number].bytes_req != i % 50);
+		}
+	TAP_EQ(wrong, 0, "6000 traits, twice, and 2999 numbers");
+	km_living_numbers_free(&numbers);
+}
+
 int main(void)
 {
 	const uint64_t minute = 60000000000ull, years = 1ull << 60;
 
-	check("a minute", minute, minute, 0, false);
-	check("a minute, by task", minute, minute, 5000, false);
-	check("times beyond the duration", years, minute, 0, true);
-	check("times beyond the duration, by task", years, minute, 5000, true);
-	check("years", years, years, 0, true);
-	check("more traits than bits, by task", minute, minute, UINT32_MAX, true);
-	check("all times", UINT64_MAX, UINT64_MAX, UINT32_MAX, true);
+	check("a minute", minute, minute, 0, 3, false);
+	check("a minute, by task", minute, minute, 5000, 3, false);
+	check("a minute, by task, of many CPUs", minute, minute, 5000, 256, false);
+	check("times beyond the duration", years, minute, 0, 3, true);
+	check("times beyond the duration, by task", years, minute, 5000, 3, true);
+	check("years", years, years, 0, 3, true);
+	check("more traits than numbers, by task", minute, minute, 1 << 24, 3, true);
+	check("no room for groups and CPUs", minute, minute, UINT32_MAX, 60000, true);
+	check("all times", UINT64_MAX, UINT64_MAX, UINT32_MAX, 3, true);
+	check_numbers();
 	return tap_done();
 }

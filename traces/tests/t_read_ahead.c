@@ -10,7 +10,7 @@
 #include <time.h>
 
 #define SLOTS 4
-#define LONG_NS 25000000 /* longer than it is waited for awake */
+#define LONG_NS (5 * (long)KM_AHEAD_AWAKE_NS / 2)
 
 struct ring {
 	unsigned values[SLOTS]; /* as filled; 0 is none */
