@@ -15,7 +15,7 @@
  */
 #define CALLS_PER_PLACE 16
 #define FIRST_BITS_MIN 12
-#define FIRST_BITS_MAX 16 /* 2 MiB */
+#define FIRST_BITS_MAX 16 /* 1 MiB */
 #define OPEN_BITS_MAX 20
 
 #define NUMBERS_MAX (1u << 15) /* of traits; 1 MiB with their slots */

@@ -50,10 +50,10 @@ struct km_living_counts {
 struct km_living {
 	struct km_living_table table;
 	/*
-	 * A birth is kept in one word: the time above the object's own group, if such there are,
-	 * above the CPU, above the number of traits. What has no number, as there are too many
-	 * traits, or has a time beyond what was announced is in `wide`: then the number is
-	 * KM_LIVING_WIDE, and the place there is where else the time is.
+	 * A birth is kept in one word, from the top: the time, the object's own group if such there
+	 * are, the CPU, the number of traits. What has no number, as there are too many traits, or
+	 * a time beyond what was announced is in `wide`: then the number is KM_LIVING_WIDE, and the
+	 * place there is where else the time is.
 	 */
 	unsigned time_shift, own_shift, cpu_shift;
 	uint64_t most_time, own_mask, cpu_mask, number_mask;
