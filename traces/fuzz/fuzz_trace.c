@@ -192,19 +192,24 @@ static void run_trace(const uint8_t *data, size_t size)
 	km_fuzz_file_remove();
 }
 
-/* Chunks' checksums, or nothing behind them would be reached. */
+/*
+ * Chunks' checksums, or nothing behind them would be reached. Where a page of the table leads to
+ * itself there is no end to its rows.
+ */
 static void fix_checksums(sqlite3 *db)
 {
 	sqlite3_stmt *row = NULL, *update = NULL;
+	sqlite3_int64 last = INT64_MIN;
 
 	if (sqlite3_prepare_v2(db, "SELECT id,payload,xxh64 FROM chunk", -1, &row, NULL) ||
 	    sqlite3_prepare_v2(db, "UPDATE chunk SET xxh64=?1 WHERE id=?2", -1, &update, NULL))
 		goto out;
-	while (sqlite3_step(row) == SQLITE_ROW) {
+	while (sqlite3_step(row) == SQLITE_ROW && sqlite3_column_int64(row, 0) > last) {
 		const void *bytes = sqlite3_column_blob(row, 1);
 		XXH64_hash_t sum =
 			XXH64(bytes ? bytes : "", (size_t)sqlite3_column_bytes(row, 1), 0);
 
+		last = sqlite3_column_int64(row, 0);
 		if (sum == (XXH64_hash_t)sqlite3_column_int64(row, 2))
 			continue;
 		sqlite3_bind_int64(update, 1, (sqlite3_int64)sum);
