@@ -341,8 +341,10 @@ static int walk(struct check *check, bool deep, bool *readable, struct km_err *e
 			(struct km_chunk_limits){UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX};
 	}
 	code = prepare(check, "SELECT payload FROM chunk WHERE id=?", &check->payload, err);
+	km_limit_rows(trace);
 	if (!code && check->payload)
 		code = each_row(check, KM_CHUNK_ROWS, take_chunk, err);
+	km_free_rows(trace);
 	check->result->events = trace->events;
 	if (code || !*readable)
 		return code;

@@ -28,6 +28,46 @@ int km_prepare(const struct km_trace *trace, const char *sql, sqlite3_stmt **sta
 	return km_sql_fail(trace->db, trace->path, "read", err);
 }
 
+/* ---- tables without an end ---- */
+
+#define ROUND_STEPS 10000
+#define STEPS_PER_BYTE 8 /* a row of 10 bytes takes 50 steps of SQLite's machine, if it is sorted  \
+			  */
+
+static int64_t pragma(const struct km_trace *trace, const char *sql)
+{
+	sqlite3_stmt *row;
+	int64_t value = 0;
+
+	if (km_prepare(trace, sql, &row, NULL))
+		return 0;
+	if (sqlite3_step(row) == SQLITE_ROW)
+		value = sqlite3_column_int64(row, 0);
+	sqlite3_finalize(row);
+	return value;
+}
+
+static int spend_round(void *context)
+{
+	struct km_trace *trace = context;
+
+	return trace->rounds_left-- <= 0;
+}
+
+void km_limit_rows(struct km_trace *trace)
+{
+	const int64_t pages = pragma(trace, "PRAGMA page_count"); /* at most 2^32 of 2^16 bytes */
+
+	trace->rounds_left =
+		pages * pragma(trace, "PRAGMA page_size") / (ROUND_STEPS / STEPS_PER_BYTE) + 10;
+	sqlite3_progress_handler(trace->db, ROUND_STEPS, spend_round, trace);
+}
+
+void km_free_rows(struct km_trace *trace)
+{
+	sqlite3_progress_handler(trace->db, 0, NULL, NULL);
+}
+
 /* Capacity is the next power of two of n, so that adding one is amortised. */
 int km_grow(void **array, size_t n, size_t size)
 {

@@ -41,11 +41,19 @@ struct km_trace {
 	struct km_chunk_row *chunks; /* by cpu, then in order of recording */
 	size_t nr_chunks;
 	uint64_t events;
-	bool ordered; /* each CPU's events are in order of time: merging sorts */
+	bool ordered;        /* each CPU's events are in order of time: merging sorts */
+	int64_t rounds_left; /* of reading rows, see km_limit_rows() */
 };
 
 /* Open the file and begin to read, nothing read yet. As km_trace_open(), without what it holds. */
 int km_open_unread(const char *path, struct km_trace **trace, struct km_err *err);
+/*
+ * What is read next from the database ends as if interrupted after as many steps as all rows that
+ * its pages have room for could take: where pages lead to one another again, tables have no end.
+ * Until km_free_rows().
+ */
+void km_limit_rows(struct km_trace *trace);
+void km_free_rows(struct km_trace *trace);
 /* All but the chunk index; the tables are untrusted. */
 int km_load_tables(struct km_trace *trace, struct km_err *err);
 int km_load_chunks(struct km_trace *trace, struct km_err *err);

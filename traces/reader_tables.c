@@ -29,7 +29,10 @@ static int each_row(struct km_trace *trace, const char *table, const char *sql, 
 		km_damaged(trace, err, what);
 	} else if (step != SQLITE_DONE) {
 		code = km_sql_errno(trace->db);
-		if (code == -EPROTO || code == -EINVAL)
+		if (step == SQLITE_INTERRUPT) {
+			snprintf(what, sizeof(what), "table %s has no end", table);
+			code = km_damaged(trace, err, what);
+		} else if (code == -EPROTO || code == -EINVAL)
 			code = km_damaged(trace, err, sqlite3_errmsg(trace->db));
 		else
 			code = km_sql_fail(trace->db, trace->path, "read", err);
@@ -284,7 +287,7 @@ static int nothing(struct km_trace *trace, sqlite3_stmt *row)
 	return 0;
 }
 
-int km_load_tables(struct km_trace *trace, struct km_err *err)
+static int load_tables(struct km_trace *trace, struct km_err *err)
 {
 	const bool has_cgroups = trace->version >= 2;
 	const struct {
@@ -390,9 +393,24 @@ static int take_chunk(struct km_trace *trace, sqlite3_stmt *row)
 	return km_add_chunk(trace, &here);
 }
 
+int km_load_tables(struct km_trace *trace, struct km_err *err)
+{
+	int code;
+
+	km_limit_rows(trace);
+	code = load_tables(trace, err);
+	km_free_rows(trace);
+	return code;
+}
+
 int km_load_chunks(struct km_trace *trace, struct km_err *err)
 {
-	return each_row(trace, "chunk", KM_CHUNK_ROWS, take_chunk, err);
+	int code;
+
+	km_limit_rows(trace);
+	code = each_row(trace, "chunk", KM_CHUNK_ROWS, take_chunk, err);
+	km_free_rows(trace);
+	return code;
 }
 
 /* ---- snapshots, on demand ---- */

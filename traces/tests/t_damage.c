@@ -256,6 +256,88 @@ static void test_chunks(void)
 	briefs = false;
 }
 
+/* ---- a table without an end ---- */
+
+#define LEVELS 10
+#define CHILDREN 50
+
+static void put_big_endian(uint8_t *at, uint32_t value, unsigned bytes)
+{
+	while (bytes--) {
+		at[bytes] = (uint8_t)value;
+		value >>= 8;
+	}
+}
+
+/* An inner page of a table all of whose children are one page: https://sqlite.org/fileformat2.html
+ */
+static void put_inner_page(uint8_t *page, size_t size, uint32_t child)
+{
+	size_t at = size;
+
+	memset(page, 0, size);
+	page[0] = 5;
+	put_big_endian(page + 3, CHILDREN, 2);
+	put_big_endian(page + 8, child, 4);
+	for (unsigned i = 0; i < CHILDREN; i++) {
+		at -= 5;
+		put_big_endian(page + at, child, 4);
+		page[at + 4] = (uint8_t)(i + 1);
+		put_big_endian(page + 12 + 2 * i, (uint32_t)at, 2);
+	}
+	put_big_endian(page + 5, (uint32_t)at, 2);
+}
+
+static sqlite3_int64 number(const char *sql)
+{
+	sqlite3_stmt *row;
+	sqlite3_int64 value = 0;
+	sqlite3 *db;
+
+	if (sqlite3_open(path, &db) != SQLITE_OK ||
+	    sqlite3_prepare_v2(db, sql, -1, &row, NULL) != SQLITE_OK)
+		exit(2);
+	if (sqlite3_step(row) == SQLITE_ROW)
+		value = sqlite3_column_int64(row, 0);
+	sqlite3_finalize(row);
+	sqlite3_close(db);
+	return value;
+}
+
+/* The root of the table gets levels above it, on each of which all ways lead to the same page. */
+static void put_levels(uint32_t root, size_t size, uint32_t pages)
+{
+	FILE *file = fopen(path, "r+b");
+	uint8_t *page = malloc(size), bytes[4];
+
+	if (!file || !page || fseek(file, (long)((root - 1) * size), SEEK_SET) ||
+	    fread(page, size, 1, file) != 1 || fseek(file, 0, SEEK_END) ||
+	    fwrite(page, size, 1, file) != 1)
+		exit(2);
+	for (unsigned i = 0; i < LEVELS; i++) {
+		put_inner_page(page, size, ++pages);
+		if (i == LEVELS - 1 && fseek(file, (long)((root - 1) * size), SEEK_SET))
+			exit(2);
+		if (fwrite(page, size, 1, file) != 1)
+			exit(2);
+	}
+	put_big_endian(bytes, pages, 4);
+	if (fseek(file, 28, SEEK_SET) || fwrite(bytes, 4, 1, file) != 1 || fclose(file))
+		exit(2);
+	free(page);
+}
+
+static void test_endless(const char *table, const char *behind)
+{
+	char sql[96];
+
+	make_trace(1000);
+	snprintf(sql, sizeof(sql), "SELECT rootpage FROM sqlite_schema WHERE name='%s'", table);
+	put_levels((uint32_t)number(sql), (size_t)number("PRAGMA page_size"),
+		   (uint32_t)number("PRAGMA page_count"));
+	refuses(-EPROTO, behind);
+}
+
 static void test_truncated(void)
 {
 	char behind[256];
@@ -333,6 +415,9 @@ int main(void)
 	test_rows();
 	test_snapshots();
 	test_chunks();
+	test_endless("chunk", " is damaged: table chunk has no end; copy it again or " RECORD);
+	test_endless("site",
+		     " is damaged: table site has a row that cannot be; copy it again or " RECORD);
 	test_truncated();
 	unlink(path);
 	test_flipped_bytes();
