@@ -30,9 +30,9 @@ int km_prepare(const struct km_trace *trace, const char *sql, sqlite3_stmt **sta
 
 /* ---- tables without an end ---- */
 
+/* A row of 10 bytes takes 50 steps of SQLite's machine, if it is sorted. */
+#define STEPS_PER_BYTE 8
 #define ROUND_STEPS 10000
-#define STEPS_PER_BYTE 8 /* a row of 10 bytes takes 50 steps of SQLite's machine, if it is sorted  \
-			  */
 
 static int64_t pragma(const struct km_trace *trace, const char *sql)
 {
