@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Slab allocations of a trace in groups: who asked for how much, got how much, for how long. One
- * pass; memory is bounded by live objects, groups and the shapes of allocations (and, in a sampled
- * trace, by its addresses).
+ * pass; memory is bounded by live objects and groups (and, in a sampled trace, by its addresses).
  */
 #ifndef KMLAB_STAT_H
 #define KMLAB_STAT_H

@@ -144,7 +144,7 @@ static bool start_apart(struct km_read_ahead *ahead)
 {
 	pthread_attr_t attributes;
 	int here = sched_getcpu();
-	bool started = false;
+	bool started;
 
 	if (here < 0 || here >= CPU_SETSIZE ||
 	    pthread_getaffinity_np(pthread_self(), sizeof(ahead->apart), &ahead->apart))
