@@ -32,6 +32,7 @@ int km_prepare(const struct km_trace *trace, const char *sql, sqlite3_stmt **sta
 
 /* A row of 10 bytes takes 50 steps of SQLite's machine, if it is sorted. */
 #define STEPS_PER_BYTE 8
+#define LEAST_ROW_BYTES 5 /* of two columns, and where its cell lies */
 #define ROUND_STEPS 10000
 
 static int64_t pragma(const struct km_trace *trace, const char *sql)
@@ -56,10 +57,11 @@ static int spend_round(void *context)
 
 void km_limit_rows(struct km_trace *trace)
 {
-	const int64_t pages = pragma(trace, "PRAGMA page_count"); /* at most 2^32 of 2^16 bytes */
+	/* At most 2^32 of 2^16. */
+	const int64_t bytes = pragma(trace, "PRAGMA page_count") * pragma(trace, "PRAGMA page_size");
 
-	trace->rounds_left =
-		pages * pragma(trace, "PRAGMA page_size") / (ROUND_STEPS / STEPS_PER_BYTE) + 10;
+	trace->most_rows = bytes / LEAST_ROW_BYTES;
+	trace->rounds_left = bytes / (ROUND_STEPS / STEPS_PER_BYTE) + 10;
 	sqlite3_progress_handler(trace->db, ROUND_STEPS, spend_round, trace);
 }
 

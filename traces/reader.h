@@ -43,6 +43,7 @@ struct km_trace {
 	uint64_t events;
 	bool ordered;        /* each CPU's events are in order of time: merging sorts */
 	int64_t rounds_left; /* of reading rows, see km_limit_rows() */
+	int64_t most_rows;   /* that any table of this file has room for */
 };
 
 /* Open the file and begin to read, nothing read yet. As km_trace_open(), without what it holds. */

@@ -415,6 +415,22 @@ int km_load_chunks(struct km_trace *trace, struct km_err *err)
 
 /* ---- snapshots, on demand ---- */
 
+/*
+ * The rows of a phase and source, in a table that may have no end (km_limit_rows()): found without
+ * the texts of the others.
+ */
+#define SNAPSHOT_ROWS                                                                              \
+	"FROM main.snapshot WHERE id IN (SELECT id FROM (SELECT id,phase,source "                  \
+	"FROM main.snapshot LIMIT ?3) WHERE phase=?1 AND source=?2) "
+
+static void bind_snapshot(const struct km_trace *trace, sqlite3_stmt *statement, const char *phase,
+			  const char *source)
+{
+	sqlite3_bind_text(statement, 1, phase, -1, SQLITE_STATIC);
+	sqlite3_bind_text(statement, 2, source, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(statement, 3, trace->most_rows);
+}
+
 /* The row's text to free(). -EPROTO: it is not what its row says; -ENOMEM. */
 static int snapshot_column(sqlite3_stmt *row, char **out)
 {
@@ -473,13 +489,10 @@ const char *km_trace_snapshot_text(struct km_trace *trace, const char *phase, co
 		if (!strcmp(trace->texts[i].phase, phase) &&
 		    !strcmp(trace->texts[i].source, source))
 			return trace->texts[i].text;
-	if (km_prepare(trace,
-		       "SELECT bytes,text FROM main.snapshot WHERE phase=? AND source=? "
-		       "ORDER BY id DESC LIMIT 1",
+	if (km_prepare(trace, "SELECT bytes,text " SNAPSHOT_ROWS "ORDER BY id DESC LIMIT 1",
 		       &statement, NULL))
 		return NULL;
-	sqlite3_bind_text(statement, 1, phase, -1, SQLITE_STATIC);
-	sqlite3_bind_text(statement, 2, source, -1, SQLITE_STATIC);
+	bind_snapshot(trace, statement, phase, source);
 	if (sqlite3_step(statement) == SQLITE_ROW)
 		snapshot_column(statement, &text);
 	sqlite3_finalize(statement);
@@ -491,17 +504,14 @@ int km_trace_each_snapshot(struct km_trace *trace, const char *phase, const char
 			   void *context)
 {
 	sqlite3_stmt *statement;
-	int code = km_prepare(
-		    trace,
-		    "SELECT bytes,text,time_ns FROM main.snapshot WHERE phase=? AND source=? "
-		    "ORDER BY time_ns,id",
-		    &statement, NULL),
+	int code = km_prepare(trace,
+			      "SELECT bytes,text,time_ns " SNAPSHOT_ROWS "ORDER BY time_ns,id",
+			      &statement, NULL),
 	    step = SQLITE_DONE;
 
 	if (code)
 		return code;
-	sqlite3_bind_text(statement, 1, phase, -1, SQLITE_STATIC);
-	sqlite3_bind_text(statement, 2, source, -1, SQLITE_STATIC);
+	bind_snapshot(trace, statement, phase, source);
 	while (!code && (step = sqlite3_step(statement)) == SQLITE_ROW) {
 		char *text = NULL;
 

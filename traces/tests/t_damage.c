@@ -327,15 +327,40 @@ static void put_levels(uint32_t root, size_t size, uint32_t pages)
 	free(page);
 }
 
-static void test_endless(const char *table, const char *behind)
+static void make_endless(const char *table)
 {
 	char sql[96];
 
-	make_trace(1000);
 	snprintf(sql, sizeof(sql), "SELECT rootpage FROM sqlite_schema WHERE name='%s'", table);
 	put_levels((uint32_t)number(sql), (size_t)number("PRAGMA page_size"),
 		   (uint32_t)number("PRAGMA page_count"));
+}
+
+static void test_endless(const char *table, const char *behind)
+{
+	make_trace(1000);
+	make_endless(table);
 	refuses(-EPROTO, behind);
+}
+
+/* Snapshots are read when they are asked for: then it ends, with those that there are. */
+static void test_endless_snapshots(void)
+{
+	struct km_trace *trace;
+	const char *text;
+	int seen = 0;
+
+	make_trace(1000);
+	change("INSERT INTO snapshot(phase,time_ns,source,bytes,text) "
+	       "VALUES('sample',1,'a',3,'one')");
+	make_endless("snapshot");
+	if (km_trace_open(path, &trace, &err))
+		exit(2);
+	text = km_trace_snapshot_text(trace, "sample", "a");
+	TAP_OK(text && !strcmp(text, "one"), "a snapshot of a table without an end is found");
+	TAP_EQ(km_trace_each_snapshot(trace, "sample", "a", count_text, &seen), 0, "so is each");
+	TAP_EQ(seen, 1, "once");
+	km_trace_close(trace);
 }
 
 static void test_truncated(void)
@@ -418,6 +443,7 @@ int main(void)
 	test_endless("chunk", " is damaged: table chunk has no end; copy it again or " RECORD);
 	test_endless("site",
 		     " is damaged: table site has a row that cannot be; copy it again or " RECORD);
+	test_endless_snapshots();
 	test_truncated();
 	unlink(path);
 	test_flipped_bytes();
