@@ -136,8 +136,11 @@ uint32_t km_recorder_sampling(const struct km_recorder *recorder);
 
 /* Kinds whose hidden events watchpoints recover; at most KM_WATCHED_KINDS. */
 unsigned km_recorder_watched(const struct km_recorder *recorder);
-/* Events of a kind that both copies missed since the start. Cheap: a few system calls. */
-uint64_t km_recorder_missed_kind(const struct km_recorder *recorder, unsigned kind);
+/*
+ * Events of a kind that both copies missed since the start. Cheap, a few system calls, unless there
+ * seem to be more than the last time: then it looks for a millisecond whether they stay.
+ */
+uint64_t km_recorder_missed_kind(struct km_recorder *recorder, unsigned kind);
 
 /* What happened between start and stop; exact after km_recorder_stop(). recorded[] is not set. */
 struct km_recorder_totals {

@@ -40,27 +40,26 @@ static uint64_t caught(const struct km_recorder *recorder, unsigned kind)
 #define READING_PAUSE_NS 50000
 
 /*
- * Events of a kind that both copies missed since attachment. What the second copy catches during a
- * reading makes it too high, never too low (caught is read before misses). It is exact when the
- * misses stood still meanwhile; should they never, the lowest of many readings is closest.
+ * Events of a kind that both copies missed since attachment. A reading is never too low (caught is
+ * read before misses), but too high by the events that are between their two copies just then, as
+ * one often is where interrupts free in batches. Those pass while what is lost stays, so the lowest
+ * of readings some time apart is closest, and one that is not above what was known needs no other.
  */
-static uint64_t missed_by_both(const struct km_recorder *recorder, unsigned kind, uint64_t *skipped)
+static uint64_t missed_by_both(const struct km_recorder *recorder, unsigned kind, uint64_t known,
+			       uint64_t *skipped)
 {
 	const struct bpf_program *program = recorder->programs[KM_COPY_FIRST][kind];
 	const struct timespec pause = {.tv_nsec = READING_PAUSE_NS};
-	uint64_t lowest = UINT64_MAX, before, seen, misses = 0, both;
+	uint64_t lowest = UINT64_MAX, seen, misses = 0, both;
 
-	for (int reading = 0; reading < READINGS; reading++) {
-		before = recursion_misses(program);
+	for (int reading = 0; reading < READINGS && lowest > known; reading++) {
+		if (reading)
+			nanosleep(&pause, NULL);
 		seen = caught(recorder, kind);
 		misses = recursion_misses(program);
 		/* Below only where an event was taken for missed that was not (record.bpf.c). */
 		both = misses > seen ? misses - seen : 0;
-		if (both < lowest || misses == before)
-			lowest = both;
-		if (!lowest || misses == before)
-			break;
-		nanosleep(&pause, NULL); /* interrupts free in batches: let this one pass */
+		lowest = both < lowest ? both : lowest;
 	}
 	if (skipped)
 		*skipped = misses;
@@ -71,19 +70,22 @@ void km_recorder_start(struct km_recorder *recorder, uint64_t *start_ns)
 {
 	struct timespec now;
 
-	for (unsigned kind = 0; kind < KM_NR_RECORD_KINDS; kind++)
+	for (unsigned kind = 0; kind < KM_NR_RECORD_KINDS; kind++) {
 		recorder->base_missed[kind] =
-			missed_by_both(recorder, kind, &recorder->base_skipped[kind]);
+			missed_by_both(recorder, kind, 0, &recorder->base_skipped[kind]);
+		recorder->missed[kind] = 0;
+	}
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	*start_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	__atomic_store_n(&recorder->skel->bss->switched_on, true, __ATOMIC_SEQ_CST);
 }
 
-static uint64_t missed_since_start(const struct km_recorder *recorder, unsigned kind)
+static void read_missed(struct km_recorder *recorder, unsigned kind)
 {
-	uint64_t now = missed_by_both(recorder, kind, NULL);
+	uint64_t base = recorder->base_missed[kind];
+	uint64_t now = missed_by_both(recorder, kind, base + recorder->missed[kind], NULL);
 
-	return now > recorder->base_missed[kind] ? now - recorder->base_missed[kind] : 0;
+	recorder->missed[kind] = now > base ? now - base : 0;
 }
 
 void km_recorder_wait(void)
@@ -150,7 +152,7 @@ void km_recorder_stop(struct km_recorder *recorder, uint64_t *end_ns)
 	*end_ns = switch_off(recorder);
 	km_recorder_wait();
 	for (unsigned kind = 0; kind < KM_NR_RECORD_KINDS; kind++)
-		recorder->missed[kind] = missed_since_start(recorder, kind);
+		read_missed(recorder, kind);
 	recorder->stopped = true;
 	km_watch_close(recorder);
 	for (int copy = KM_NR_COPIES - 1; copy >= 0; copy--) {
@@ -161,9 +163,11 @@ void km_recorder_stop(struct km_recorder *recorder, uint64_t *end_ns)
 	}
 }
 
-uint64_t km_recorder_missed_kind(const struct km_recorder *recorder, unsigned kind)
+uint64_t km_recorder_missed_kind(struct km_recorder *recorder, unsigned kind)
 {
-	return recorder->stopped ? recorder->missed[kind] : missed_since_start(recorder, kind);
+	if (!recorder->stopped)
+		read_missed(recorder, kind);
+	return recorder->missed[kind];
 }
 
 void km_recorder_kind(const struct km_recorder *recorder, unsigned kind, struct km_kind_counts *sum)

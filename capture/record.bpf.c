@@ -373,10 +373,12 @@ KM_INLINE void record(void *context, struct km_cpu_state *state, enum km_copy co
 /* ---- the two copies ---- */
 
 /*
- * Where the event's token lies; *level: where it runs. Tasks that share a slot mix up their events
- * only if both are preempted between their copies at the same time.
+ * Where the event's token lies; *level: where it runs; entered: what the caller's own exception adds
+ * to the preemption count. Tasks that share a slot mix up their events only if both are preempted
+ * between their copies at the same time.
  */
-KM_INLINE __u64 *token_of(struct km_cpu_state *state, unsigned int kind, unsigned int *level)
+KM_INLINE __u64 *token_of(struct km_cpu_state *state, unsigned int kind, unsigned int entered,
+			  unsigned int *level)
 {
 	unsigned int count;
 	__u32 slot = 0;
@@ -385,7 +387,7 @@ KM_INLINE __u64 *token_of(struct km_cpu_state *state, unsigned int kind, unsigne
 	*level = LEVEL_UNKNOWN;
 	if (!knows_percpu || !state->percpu_area)
 		return &state->token[kind][0];
-	count = preempt_count(state);
+	count = preempt_count(state) - entered;
 	*level = level_of(count);
 	if (count) /* preemption is off */
 		return &state->token[kind][*level & (KM_NR_LEVELS - 1)];
@@ -396,14 +398,14 @@ KM_INLINE __u64 *token_of(struct km_cpu_state *state, unsigned int kind, unsigne
 
 /* For the second copy of the same event. */
 static __attribute__((noinline)) int leave_token(struct km_cpu_state *state, unsigned int kind,
-						 __u64 ptr)
+						 unsigned int entered, __u64 ptr)
 {
 	unsigned int level;
 	__u64 *token;
 
 	if (!state || kind >= KM_NR_RECORD_KINDS)
 		return 0;
-	token = token_of(state, kind, &level);
+	token = token_of(state, kind, entered, &level);
 	/* Tokens above are stale: their second copy was skipped while this level's one ran. */
 #pragma unroll
 	for (unsigned int above = 1; above < KM_NR_LEVELS; above++)
@@ -423,7 +425,7 @@ KM_INLINE int first(void *context, unsigned int kind, const struct call *call)
 		return 0;
 	level = context_level(state);
 	if (has_second[kind])
-		leave_token(state, kind, call->ptr);
+		leave_token(state, kind, 0, call->ptr);
 	if (switched_on)
 		record(context, state, KM_COPY_FIRST, cpu, kind, level, call);
 	return 0;
@@ -438,7 +440,7 @@ KM_INLINE int second(void *context, unsigned int kind, const struct call *call)
 
 	if (!state)
 		return 0;
-	token = token_of(state, kind, &level);
+	token = token_of(state, kind, 0, &level);
 	if (level == LEVEL_UNKNOWN) /* nor whose token that is: what was missed stays lost */
 		return 0;
 	if (*token == call->ptr) {

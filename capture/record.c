@@ -285,17 +285,23 @@ static int attach_one(struct km_recorder *recorder, unsigned copy, unsigned kind
 	return program && !recorder->links[copy][kind] ? -errno : 0;
 }
 
-/* The first copies leave no tokens unless there is a second: it comes when they all do. */
+/*
+ * The first copies, and watchpoints, leave no tokens unless there is a second copy: it comes when
+ * they all do, and only then the watchpoints go, so that nothing is hidden from both.
+ */
 static int attach_second(struct km_recorder *recorder, unsigned kind)
 {
 	bool *has_second = &recorder->skel->bss->has_second[kind];
+	int ret;
 
 	if (!recorder->programs[KM_COPY_SECOND][kind] || recorder->links[KM_COPY_SECOND][kind])
 		return 0;
-	km_watch_end(recorder, kind); /* else what the second copy records would be twice */
 	__atomic_store_n(has_second, true, __ATOMIC_SEQ_CST);
 	km_recorder_wait();
-	return attach_one(recorder, KM_COPY_SECOND, kind);
+	ret = attach_one(recorder, KM_COPY_SECOND, kind);
+	if (!ret)
+		km_watch_end(recorder, kind);
+	return ret;
 }
 
 static int attach(struct km_recorder *recorder, struct km_err *err)

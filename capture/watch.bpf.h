@@ -103,6 +103,8 @@ static __attribute__((noinline)) int watched(struct bpf_perf_event_data *context
 		return 0;
 	call_from_stack(&stack->word[first], kind, &call);
 	state->counts[KM_COPY_SECOND][kind].caught++;
+	if (has_second[kind]) /* while it takes over, it must not record this one again */
+		leave_token(state, kind, WATCH_PREEMPT_COUNT, call.ptr);
 	if (switched_on)
 		record(context, state, KM_COPY_SECOND, cpu, kind,
 		       level_of(preempt_count(state) - WATCH_PREEMPT_COUNT), &call);

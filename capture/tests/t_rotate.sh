@@ -30,10 +30,12 @@ is "$(total "select count(*) from event where kind = 'kmalloc' and comm = 'kmlab
 is "$(total "select count(*) from event" "${parts[@]}")" \
 	"$(sed -n 's/^kmlab: [0-9]* traces: \([0-9]*\) events.*/\1/p' "$dir/r.err")" \
 	"together they have the events that were taken"
-is "$(total "select sum(count) from lost" "${parts[@]}")" 0 "nothing was lost"
-is "$(total "select sum(count) from filtered" "${parts[@]}")" \
-	"$(sed -n 's/^kmlab: lost 0, filtered \([0-9]*\).*/\1/p' "$dir/r.err")" \
-	"together they have what was filtered"
+is "$(total "select sum(count) from lost where cause <> 'recursion'" "${parts[@]}")" 0 "nothing was lost between them"
+few_hidden "$dir/r.err"
+ok $? "nor to recursion more than now and then" || sed 's/^/# /' "$dir/r.err"
+is "$(total "select sum(count) from lost" "${parts[@]}") $(total "select sum(count) from filtered" "${parts[@]}")" \
+	"$(sed -n 's/^kmlab: lost \([0-9]*\), filtered \([0-9]*\).*/\1 \2/p' "$dir/r.err")" \
+	"together they have what was lost and what was filtered"
 for file in "${parts[@]}"; do
 	"$kmlab" check "$file" >"$dir/check" 2>&1
 	like "$dir/check" "^trace .*finished, [1-9][0-9]* events intact" "$(basename "$file") is finished, and as it should be"
