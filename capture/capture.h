@@ -138,7 +138,7 @@ uint32_t km_recorder_sampling(const struct km_recorder *recorder);
 unsigned km_recorder_watched(const struct km_recorder *recorder);
 /*
  * Events of a kind that both copies missed since the start. Cheap, a few system calls, unless there
- * seem to be more than the last time: then it looks for a millisecond whether they stay.
+ * seem to be more than the last time: then it looks for some milliseconds whether they stay.
  */
 uint64_t km_recorder_missed_kind(struct km_recorder *recorder, unsigned kind);
 

@@ -36,25 +36,38 @@ static uint64_t caught(const struct km_recorder *recorder, unsigned kind)
 	return total;
 }
 
-#define READINGS 16
-#define READING_PAUSE_NS 50000
+/* 11 ms in all. */
+#define READINGS 12
+#define SHORTEST_PAUSE_NS 50000
+#define LONGEST_PAUSE_NS 1600000
+
+/* Else all that is missed is lost, and no reading is too high. */
+static bool may_catch(const struct km_recorder *recorder, unsigned kind)
+{
+	return recorder->links[KM_COPY_SECOND][kind] ||
+	       (kind < KM_WATCHED_KINDS && recorder->watches[kind]);
+}
 
 /*
  * Events of a kind that both copies missed since attachment. A reading is never too low (caught is
  * read before misses), but too high by the events that are between their two copies just then, as
- * one often is where interrupts free in batches. Those pass while what is lost stays, so the lowest
- * of readings some time apart is closest, and one that is not above what was known needs no other.
+ * one often is where interrupts free in batches, for milliseconds where a hypervisor takes the CPU.
+ * Those pass while what is lost stays, so the lowest of readings some time apart is closest, and
+ * one that is not above what was known needs no other.
  */
 static uint64_t missed_by_both(const struct km_recorder *recorder, unsigned kind, uint64_t known,
 			       uint64_t *skipped)
 {
 	const struct bpf_program *program = recorder->programs[KM_COPY_FIRST][kind];
-	const struct timespec pause = {.tv_nsec = READING_PAUSE_NS};
+	struct timespec pause = {.tv_nsec = SHORTEST_PAUSE_NS};
+	const int readings = may_catch(recorder, kind) ? READINGS : 1;
 	uint64_t lowest = UINT64_MAX, seen, misses = 0, both;
 
-	for (int reading = 0; reading < READINGS && lowest > known; reading++) {
+	for (int reading = 0; reading < readings && lowest > known; reading++) {
 		if (reading)
 			nanosleep(&pause, NULL);
+		if (reading && pause.tv_nsec < LONGEST_PAUSE_NS)
+			pause.tv_nsec *= 2;
 		seen = caught(recorder, kind);
 		misses = recursion_misses(program);
 		/* Below only where an event was taken for missed that was not (record.bpf.c). */
