@@ -63,8 +63,11 @@ static int define_cache(struct km_drain *drain, struct mirror *mirror,
 {
 	unsigned slot = KM_CACHE_SLOT(facts->cache);
 	const struct km_trace_cache *cache;
-	int ret = km_dictionary_cache(drain->dictionary, facts, &cache, err);
+	int ret;
 
+	if (facts->oo >> 16 > KM_MAX_ORDER)
+		return 0; /* what was read there is none: its events have no cache */
+	ret = km_dictionary_cache(drain->dictionary, facts, &cache, err);
 	if (ret)
 		return ret;
 	mirror->cache[slot] = facts->cache;

@@ -373,9 +373,9 @@ KM_INLINE void record(void *context, struct km_cpu_state *state, enum km_copy co
 /* ---- the two copies ---- */
 
 /*
- * Where the event's token lies; *level: where it runs; entered: what the caller's own exception adds
- * to the preemption count. Tasks that share a slot mix up their events only if both are preempted
- * between their copies at the same time.
+ * Where the event's token lies; *level: where it runs; entered: what the caller's own exception
+ * adds to the preemption count. Tasks that share a slot mix up their events only if both are
+ * preempted between their copies at the same time.
  */
 KM_INLINE __u64 *token_of(struct km_cpu_state *state, unsigned int kind, unsigned int entered,
 			  unsigned int *level)

@@ -10,7 +10,9 @@
  * Where on the stack they lie the compiler chose. The slab tracepoints begin with the call site,
  * which is also the return address that the allocator's own frame, further up, returns to: the
  * arguments are where a kernel text address that occurs again further up is followed by a kernel
- * pointer. What is not found so is left uncounted, and therefore lost, not guessed.
+ * pointer. Now and then what earlier calls left on the stack looks so, too. Arrays lie right below
+ * their frame's canary, where the kernel has them (CONFIG_STACKPROTECTOR_STRONG): that tells which
+ * are the arguments. What is not found so is left uncounted, and therefore lost, not guessed.
  */
 #define WATCH_WORDS 64
 #define WATCH_ARGS 6 /* of kmalloc, the longest */
@@ -36,18 +38,89 @@ struct {
 	__type(value, struct watch_stack);
 } watch_stacks SEC(".maps");
 
-/* The index of the tracepoint's first argument, or -1. */
-KM_INLINE int find_arguments(const struct watch_stack *stack)
+/* The word behind the last argument. */
+KM_INLINE __u64 arguments_end(const __u64 *arguments, unsigned int kind)
 {
-	for (int i = 1; i < WATCH_WORDS - WATCH_ARGS; i++) {
-		__u64 site = stack->word[i], ptr = stack->word[i + 1];
-
-		if (site < KERNEL_TEXT || (ptr > 16 && (ptr < KERNEL_SPACE || ptr >= KERNEL_TEXT)))
-			continue;
-		for (int above = i + 2; above < WATCH_WORDS; above++)
-			if (stack->word[above] == site)
-				return i;
+	switch (kind) {
+	case KM_REC_KFREE:
+		return arguments[2];
+	case KM_REC_CACHE_FREE:
+		return arguments[3];
+	case KM_REC_CACHE_ALLOC:
+		return arguments[5];
+	default:
+		return arguments[WATCH_ARGS];
 	}
+}
+
+struct task_struct___canary {
+	unsigned long stack_canary;
+} __attribute__((preserve_access_index));
+
+/* 0: this kernel has none. */
+KM_INLINE __u64 stack_canary(void)
+{
+	const struct task_struct___canary *task = (const void *)bpf_get_current_task_btf();
+
+	return bpf_core_field_exists(task->stack_canary) ? BPF_CORE_READ(task, stack_canary) : 0;
+}
+
+KM_INLINE bool is_pointer(__u64 word)
+{
+	return word >= KERNEL_SPACE && word < KERNEL_TEXT;
+}
+
+bool has_canary[KM_WATCHED_KINDS]; /* behind the arguments: one was found there */
+
+/* The next two are not static: so the verifier goes through each of them once. */
+
+enum { NO_PLACE, LIKELY_PLACE, SURE_PLACE = 3 };
+
+/* Do the arguments begin at word[i]? */
+int __attribute__((noinline))
+judge_place(const struct watch_stack *stack, unsigned int i, unsigned int kind, __u64 canary)
+{
+	const __u64 *arguments;
+	__u64 site, ptr;
+
+	if (!stack || i >= WATCH_WORDS - WATCH_ARGS)
+		return NO_PLACE;
+	arguments = &stack->word[i];
+	site = arguments[0];
+	ptr = arguments[1];
+	if (site < KERNEL_TEXT || (ptr > 16 && !is_pointer(ptr)))
+		return NO_PLACE;
+	if (names_cache(kind) && !is_pointer(arguments[2]))
+		return NO_PLACE;
+	for (unsigned int above = 0; above < WATCH_WORDS; above++)
+		if (above > i + 1 && stack->word[above] == site)
+			return canary && arguments_end(arguments, kind) == canary ? SURE_PLACE
+										  : LIKELY_PLACE;
+	return NO_PLACE;
+}
+
+/* The index of the tracepoint's first argument; -1: none that is certain. */
+int __attribute__((noinline)) find_arguments(const struct watch_stack *stack, unsigned int kind)
+{
+	const __u64 canary = stack_canary();
+	bool *known = &has_canary[kind & (KM_WATCHED_KINDS - 1)];
+	__u64 likely = 0, sure = 0; /* bit per word */
+
+	for (unsigned int i = 1; i < WATCH_WORDS - WATCH_ARGS; i++) {
+		__u64 place = (__u64)judge_place(stack, i, kind, canary);
+
+		likely |= (place & 1) << i;
+		sure |= (place >> 1 & 1) << i;
+	}
+	if (sure)
+		*known = true;
+	if (*known)
+		likely = sure & -sure;
+	if (likely & (likely - 1)) /* more than one */
+		return -1;
+	for (int i = 1; i < WATCH_WORDS - WATCH_ARGS; i++)
+		if (likely >> i & 1)
+			return i;
 	return -1;
 }
 
@@ -98,7 +171,7 @@ static __attribute__((noinline)) int watched(struct bpf_perf_event_data *context
 	if (!state || !stack || kind >= KM_WATCHED_KINDS ||
 	    read_stack(stack, PT_REGS_SP(&context->regs)))
 		return 0;
-	first = find_arguments(stack);
+	first = find_arguments(stack, kind);
 	if (first < 0 || first > WATCH_WORDS - WATCH_ARGS)
 		return 0;
 	call_from_stack(&stack->word[first], kind, &call);

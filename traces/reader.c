@@ -58,7 +58,8 @@ static int spend_round(void *context)
 void km_limit_rows(struct km_trace *trace)
 {
 	/* At most 2^32 of 2^16. */
-	const int64_t bytes = pragma(trace, "PRAGMA page_count") * pragma(trace, "PRAGMA page_size");
+	const int64_t bytes =
+		pragma(trace, "PRAGMA page_count") * pragma(trace, "PRAGMA page_size");
 
 	trace->most_rows = bytes / LEAST_ROW_BYTES;
 	trace->rounds_left = bytes / (ROUND_STEPS / STEPS_PER_BYTE) + 10;

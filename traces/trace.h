@@ -119,7 +119,7 @@ int km_trace_define_site(struct km_trace_writer *writer, const struct km_trace_s
 			 struct km_err *err);
 /* Addresses of all sites so far, index = id; for resolving symbols at the end. */
 const uint64_t *km_trace_sites(const struct km_trace_writer *writer, uint32_t *count);
-/* cache->id / task->id 0: allocate one and store it there. */
+/* cache->id / task->id 0: allocate one and store it there. -EINVAL: there cannot be such a one. */
 int km_trace_define_cache(struct km_trace_writer *writer, struct km_trace_cache *cache,
 			  struct km_err *err);
 int km_trace_define_task(struct km_trace_writer *writer, struct km_trace_task *task,

@@ -150,6 +150,11 @@ int km_trace_define_cache(struct km_trace_writer *writer, struct km_trace_cache 
 		return code;
 	if (row.id >= writer->next.caches)
 		return km_fail(err, -EINVAL, "cannot redefine cache %u: there is none", row.id);
+	if (row.order > KM_MAX_ORDER)
+		return km_fail(err, -EINVAL,
+			       "cannot define cache %s: slabs of order %u are none, %d is the "
+			       "largest",
+			       row.name, row.order, KM_MAX_ORDER);
 	if (!row.id && writer->next.caches > UINT16_MAX)
 		return km_fail(err, -E2BIG, "cannot write %s: a trace holds up to %d caches",
 			       writer->path, UINT16_MAX);

@@ -41,6 +41,9 @@ if "$kmlab" doctor --format tsv 2>/dev/null | grep -q $'hidden events\tok\|ok\th
 		is "$(wrong "watched-$attempt")" 0 "watched-$attempt: no free is wrong"
 		is "$(sql "$dir/watched-$attempt.kmt" "select count(*) from event where kind in ('cache_free', 'cache_alloc') and cache is null")" \
 			0 "watched-$attempt: each object's cache is known"
+		is "$(sql "$dir/watched-$attempt.kmt" "select name from cache where id > 0" | sort -u |
+			comm -23 - <(cut -d' ' -f1 /proc/slabinfo | sort -u))" \
+			"" "watched-$attempt: and one that the kernel has"
 		echo "# watchpoints recovered $recovered"
 		[ "$recovered" -eq 0 ] || break
 	done

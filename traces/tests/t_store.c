@@ -260,6 +260,15 @@ static void write_stacks(struct km_trace_writer *writer)
 	TAP_EQ(km_trace_stack_id(writer, &one, 0), 0, "no frames: no stack");
 }
 
+/* What is written is what readers take. */
+static void test_orders(struct km_trace_writer *writer, struct km_trace_cache cache)
+{
+	cache.order = KM_MAX_ORDER;
+	TAP_EQ(km_trace_define_cache(writer, &cache, &err), 0, "the largest slab order");
+	cache.order = KM_MAX_ORDER + 1;
+	TAP_EQ(km_trace_define_cache(writer, &cache, &err), -EINVAL, "a larger one is refused");
+}
+
 static void write_tables(struct km_trace_writer *writer)
 {
 	char *big = malloc(100001);
@@ -311,6 +320,7 @@ static void write_tables(struct km_trace_writer *writer)
 	TAP_EQ(km_trace_snapshot(writer, "sample", 3, "/proc/a", "new", 3, &err), 0, "sample 2");
 	TAP_EQ(km_trace_snapshot(writer, "end", 3, "/proc/b", big, 100000, &err), 0, "a large one");
 	TAP_EQ(km_trace_snapshot(writer, "end", 3, "/proc/c", "", 0, &err), 0, "an empty one");
+	test_orders(writer, cache);
 	TAP_EQ(km_trace_define_cache(writer, &cache, &err), 0, "a cache is redefined");
 	TAP_EQ(km_trace_define_cache(writer, &beyond, &err), -EINVAL,
 	       "a cache id of its own is refused");
