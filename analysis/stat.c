@@ -230,12 +230,11 @@ static int begin_legend(struct pass *pass, const struct km_legend *legend)
 	return reserve_rows(pass->stat, pass->stat->groups.count);
 }
 
-static int take_stretch(struct pass *pass, const struct km_stretch *stretch)
+static inline __attribute__((always_inline)) int take_events(struct pass *pass,
+							     const struct km_stretch *stretch)
 {
 	const struct km_brief *event = stretch->events, *end = event + stretch->n;
 
-	if (stretch->legend && begin_legend(pass, stretch->legend))
-		return -ENOMEM;
 	for (; event < end; event++) {
 		const struct lane *lane = &pass->lanes[event->cpu];
 		const struct km_living_call call = {.ptr = event->ptr,
@@ -249,6 +248,34 @@ static int take_stretch(struct pass *pass, const struct km_stretch *stretch)
 		if (take(pass, &call, &lane->shapes[event->shape]))
 			return -ENOMEM;
 	}
+	return 0;
+}
+
+#ifdef __x86_64__
+/* A shift by a variable, of which an event takes eight, is then one instruction, not three. */
+static __attribute__((flatten, target("bmi,bmi2"))) int
+take_events_bmi(struct pass *pass, const struct km_stretch *stretch)
+{
+	return take_events(pass, stretch);
+}
+#endif
+
+static __attribute__((flatten)) int take_any_events(struct pass *pass,
+						    const struct km_stretch *stretch)
+{
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("bmi2"))
+		return take_events_bmi(pass, stretch);
+#endif
+	return take_events(pass, stretch);
+}
+
+static int take_stretch(struct pass *pass, const struct km_stretch *stretch)
+{
+	if (stretch->legend && begin_legend(pass, stretch->legend))
+		return -ENOMEM;
+	if (take_any_events(pass, stretch))
+		return -ENOMEM;
 	pass->stat->events += stretch->n;
 	return 0;
 }
