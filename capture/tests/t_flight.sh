@@ -38,7 +38,7 @@ is "$(meta "$dir/all.1.kmt" flight)" end "the reason is in the trace"
 # ---- under load: on a signal, on another, and at an end that comes while it saves ----
 cat >"$dir/load" <<EOF
 "$workload" --timers 5003
-exec "$workload" --seconds 9 --scale 9 2>/dev/null
+exec "$workload" --seconds 60 --scale 99 2>/dev/null
 EOF
 "$capture" -o "$dir/f.kmt" --flight 0.5 -- sh "$dir/load" 2>"$dir/f.err" &
 pid=$!
