@@ -44,8 +44,7 @@ static uint64_t caught(const struct km_recorder *recorder, unsigned kind)
 /* Else all that is missed is lost, and no reading is too high. */
 static bool may_catch(const struct km_recorder *recorder, unsigned kind)
 {
-	return recorder->links[KM_COPY_SECOND][kind] ||
-	       (kind < KM_WATCHED_KINDS && recorder->watches[kind]);
+	return recorder->links[KM_COPY_SECOND][kind] || km_is_watched(recorder, kind);
 }
 
 /*
@@ -64,10 +63,10 @@ static uint64_t missed_by_both(const struct km_recorder *recorder, unsigned kind
 	uint64_t lowest = UINT64_MAX, seen, misses = 0, both;
 
 	for (int reading = 0; reading < readings && lowest > known; reading++) {
-		if (reading)
+		if (reading) {
 			nanosleep(&pause, NULL);
-		if (reading && pause.tv_nsec < LONGEST_PAUSE_NS)
-			pause.tv_nsec *= 2;
+			pause.tv_nsec *= pause.tv_nsec < LONGEST_PAUSE_NS ? 2 : 1;
+		}
 		seen = caught(recorder, kind);
 		misses = recursion_misses(program);
 		/* Below only where an event was taken for missed that was not (record.bpf.c). */

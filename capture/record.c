@@ -44,15 +44,10 @@ static int fail_load(struct km_err *err, int code, const char *what)
 		       strerror(-code));
 }
 
-static bool is_watched(const struct km_recorder *recorder, unsigned kind)
-{
-	return kind < KM_WATCHED_KINDS && recorder->watches[kind];
-}
-
 /* Does the second copy of a kind's program have its part from the beginning? */
 static bool recovers(const struct km_recorder *recorder, unsigned kind)
 {
-	if (is_watched(recorder, kind))
+	if (km_is_watched(recorder, kind))
 		return false;
 	return recorder->recover == KM_RECOVER_ALL ||
 	       (recorder->recover != KM_RECOVER_NONE && !km_event_is_alloc(kind));
@@ -369,7 +364,7 @@ void km_recorder_adapt(struct km_recorder *recorder)
 	measure_cpus(recorder);
 	km_watch_refresh(recorder);
 	for (unsigned kind = 0; kind < KM_NR_RECORD_KINDS; kind++)
-		if ((preemptible && !is_watched(recorder, kind)) ||
+		if ((preemptible && !km_is_watched(recorder, kind)) ||
 		    km_recorder_missed_kind(recorder, kind))
 			attach_second(recorder, kind);
 }
@@ -519,7 +514,7 @@ unsigned km_recorder_watched(const struct km_recorder *recorder)
 	unsigned kinds = 0;
 
 	for (unsigned kind = 0; kind < KM_NR_RECORD_KINDS; kind++)
-		kinds += is_watched(recorder, kind);
+		kinds += km_is_watched(recorder, kind);
 	return kinds;
 }
 

@@ -28,9 +28,15 @@ struct km_recorder {
 	struct km_layout layout;
 	/* Misses since attachment, and those that neither copy saw, when recording started. */
 	uint64_t base_skipped[KM_NR_RECORD_KINDS], base_missed[KM_NR_RECORD_KINDS];
-	uint64_t missed[KM_NR_RECORD_KINDS];
+	uint64_t missed[KM_NR_RECORD_KINDS]; /* since then by both, as last read */
 	bool stopped;
 };
+
+/* Do watchpoints recover what is hidden of a kind? */
+static inline bool km_is_watched(const struct km_recorder *recorder, unsigned kind)
+{
+	return kind < KM_WATCHED_KINDS && recorder->watches[kind];
+}
 
 /* Until every program has ended that runs now: an RCU period. */
 void km_recorder_wait(void);
